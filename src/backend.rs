@@ -1,0 +1,454 @@
+//! The handle: constructors and operations. Every operation is: validate, plan, run on the engine, wrap.
+
+use std::fmt;
+use std::ops::Range;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use crate::array::{Array, AsOperand, AsOutput, DynArray, HostVec, Operand, Output, Storage};
+use crate::engine::{Counters, DeviceInfo, Engine, Target, Work};
+use crate::plan::{Convolve, ConvolvePlan, Direction, MonteCarloPlan, Partials, Pi, Reduce, ReduceOp, ReducePlan, Reduction, op};
+use crate::{Control, Dtype, Element, Error, Job, Promote, Result, select};
+
+/// The handle on one device or several: cheap to clone, `Send + Sync`.
+///
+/// Operations take anything that views as an array (ndarray arrays and views of any rank and stride, slices, vectors,
+/// [`Array`]) and return an [`Array`] that lives on the device until it is read. Their `_into` forms write into memory of
+/// the caller instead, which saves the page faults of fresh memory: for large results those cost more than the work.
+#[derive(Clone)]
+pub struct Backend {
+    engine: Arc<dyn Engine>,
+    control: Control,
+}
+
+impl fmt::Debug for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Backend({})", self.info().id)
+    }
+}
+
+impl FromStr for Backend {
+    type Err = Error;
+
+    /// Opens the device that the text names: `auto`, `cpu`, `cpu:4` (threads), `gpu` (= `gpu:0`), `gpu:1`,
+    /// `gpu:NVIDIA` (part of the name), `all` (the CPU and every hardware GPU), or several joined by `+`.
+    fn from_str(text: &str) -> Result<Self> {
+        select::open(text).map(Self::from_engine)
+    }
+}
+
+impl Backend {
+    pub(crate) fn from_engine(engine: Arc<dyn Engine>) -> Self {
+        Self { engine, control: Control::new() }
+    }
+
+    /// The best device for each piece of work, by measurement; with several GPUs, all of them. Never fails: without a
+    /// usable GPU it is the CPU. The environment variable `UNISONO_DEVICE` overrides the choice; if it names something
+    /// unusable, a warning is printed and the CPU taken ([`from_env`](Self::from_env) fails instead).
+    pub fn auto() -> Self {
+        Self::from_engine(select::auto())
+    }
+
+    /// As [`auto`](Self::auto), but strict about `UNISONO_DEVICE`.
+    ///
+    /// # Errors
+    /// [`Error::NoDevice`] or [`Error::Invalid`] if the variable names a device that does not exist or cannot be opened.
+    pub fn from_env() -> Result<Self> {
+        select::from_env().map(Self::from_engine)
+    }
+
+    /// The CPU, with all its threads.
+    pub fn cpu() -> Self {
+        Self::from_engine(select::cpu())
+    }
+
+    /// The CPU with `threads` threads.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for 0 threads or more than 65,536.
+    pub fn cpu_threads(threads: usize) -> Result<Self> {
+        select::cpu_threads(threads).map(Self::from_engine)
+    }
+
+    /// GPU `index` in the order of [`devices`](crate::devices): hardware first, software last.
+    ///
+    /// # Errors
+    /// [`Error::NoDevice`] if there is none, saying what was found and how a missing driver is installed.
+    pub fn gpu(index: usize) -> Result<Self> {
+        select::gpu(index).map(Self::from_engine)
+    }
+
+    /// What is known about the device.
+    pub fn info(&self) -> DeviceInfo {
+        self.engine.info()
+    }
+
+    /// What the device has done since it was opened.
+    pub fn counters(&self) -> Counters {
+        self.engine.counters()
+    }
+
+    /// The members of a backend of several devices, each as a backend of its own; empty for a single device.
+    pub fn members(&self) -> Vec<Self> {
+        self.engine.members().iter().map(|engine| Self { engine: engine.clone(), control: self.control.clone() }).collect()
+    }
+
+    /// The same device with `control` for progress and cancellation.
+    pub fn with_control(&self, control: &Control) -> Self {
+        Self { engine: self.engine.clone(), control: control.clone() }
+    }
+
+    /// Runs `work` in the background with a backend that carries the job's progress and cancellation.
+    ///
+    /// ```
+    /// # fn main() -> unisono::Result<()> {
+    /// let job = unisono::Backend::cpu().submit(|b| b.pi(1_000_000, 42));
+    /// assert_eq!(job.wait()?.samples, 1_000_000);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn submit<T: Send + 'static>(&self, work: impl FnOnce(Self) -> Result<T> + Send + 'static) -> Job<T> {
+        let control = Control::new();
+        let backend = self.with_control(&control);
+        Job::start(control, move || work(backend))
+    }
+
+    /// Copies an array to the device, so that several operations on it share one transfer.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`] and the other failures of the device.
+    pub fn upload<A: AsOperand + ?Sized>(&self, array: &A) -> Result<Array<A::Elem>> {
+        self.upload_dyn(&array.as_operand())?.typed()
+    }
+
+    /// [`upload`](Self::upload) with the dtype erased.
+    ///
+    /// # Errors
+    /// As [`upload`](Self::upload).
+    pub fn upload_dyn(&self, operand: &Operand<'_>) -> Result<DynArray> {
+        let mut scratch = None;
+        let input = operand.input();
+        let storage = self.engine.upload(&input.host(&mut scratch)?)?;
+        Ok(DynArray { dtype: operand.dtype(), shape: operand.shape().to_vec(), storage })
+    }
+
+    /// Convolves images with kernels: `[N.., H, W]` with `[K.., h, w]` gives `[N.., K.., H', W']` (rank 2; ranks 1 and 3
+    /// likewise). The dtype of the result is NumPy's promotion of the two.
+    ///
+    /// **Numerics.** Integers are exact. Floats are accumulated in their own precision `ε`, one fused multiply-add per
+    /// tap: within `taps · ε · Σ|k||x|` of the exact value. Work: outputs × taps multiply-adds.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for shapes that do not fit ([`ConvolvePlan::new`]), [`Error::Overflow`] if an exact integer does
+    /// not fit the result's dtype, and the failures of the device.
+    ///
+    /// ```
+    /// # fn main() -> unisono::Result<()> {
+    /// use unisono::{Backend, Convolve};
+    /// let y = Backend::cpu().convolve(&[1, 2, 3], &[0, 1, 10], &Convolve::d1())?;
+    /// assert_eq!(y.into_vec()?, [0, 1, 12, 23, 30]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn convolve<A, K>(&self, images: &A, kernels: &K, how: &Convolve) -> Result<Array<<A::Elem as Promote<K::Elem>>::Output>>
+    where
+        A: AsOperand + ?Sized,
+        K: AsOperand + ?Sized,
+        A::Elem: Promote<K::Elem>,
+    {
+        self.convolve_dyn(&images.as_operand(), &kernels.as_operand(), how)?.typed()
+    }
+
+    /// [`convolve`](Self::convolve) without reversing the kernel.
+    ///
+    /// # Errors
+    /// As [`convolve`](Self::convolve).
+    pub fn correlate<A, K>(&self, images: &A, kernels: &K, how: &Convolve) -> Result<Array<<A::Elem as Promote<K::Elem>>::Output>>
+    where
+        A: AsOperand + ?Sized,
+        K: AsOperand + ?Sized,
+        A::Elem: Promote<K::Elem>,
+    {
+        self.correlate_dyn(&images.as_operand(), &kernels.as_operand(), how)?.typed()
+    }
+
+    /// [`convolve`](Self::convolve) into `out`, whose dtype is the dtype of the result.
+    ///
+    /// # Errors
+    /// As [`convolve`](Self::convolve), and [`Error::Invalid`] if `out` has another shape.
+    pub fn convolve_into<A, K, O>(&self, images: &A, kernels: &K, how: &Convolve, out: &mut O) -> Result<()>
+    where
+        A: AsOperand + ?Sized,
+        K: AsOperand + ?Sized,
+        O: AsOutput + ?Sized,
+    {
+        self.convolve_dyn_into(Direction::Convolve, &images.as_operand(), &kernels.as_operand(), how, out.as_output())
+    }
+
+    /// [`correlate`](Self::correlate) into `out`, whose dtype is the dtype of the result.
+    ///
+    /// # Errors
+    /// As [`convolve_into`](Self::convolve_into).
+    pub fn correlate_into<A, K, O>(&self, images: &A, kernels: &K, how: &Convolve, out: &mut O) -> Result<()>
+    where
+        A: AsOperand + ?Sized,
+        K: AsOperand + ?Sized,
+        O: AsOutput + ?Sized,
+    {
+        self.convolve_dyn_into(Direction::Correlate, &images.as_operand(), &kernels.as_operand(), how, out.as_output())
+    }
+
+    /// [`convolve`](Self::convolve) with dtypes erased.
+    ///
+    /// # Errors
+    /// As [`convolve`](Self::convolve).
+    pub fn convolve_dyn(&self, images: &Operand<'_>, kernels: &Operand<'_>, how: &Convolve) -> Result<DynArray> {
+        self.run_convolve(Direction::Convolve, images, kernels, how)
+    }
+
+    /// [`correlate`](Self::correlate) with dtypes erased.
+    ///
+    /// # Errors
+    /// As [`convolve`](Self::convolve).
+    pub fn correlate_dyn(&self, images: &Operand<'_>, kernels: &Operand<'_>, how: &Convolve) -> Result<DynArray> {
+        self.run_convolve(Direction::Correlate, images, kernels, how)
+    }
+
+    fn run_convolve(
+        &self,
+        direction: Direction,
+        images: &Operand<'_>,
+        kernels: &Operand<'_>,
+        how: &Convolve,
+    ) -> Result<DynArray> {
+        let plan = plan_convolve(direction, images, kernels, how)?;
+        self.control.expect(plan.work());
+        let storage = self.engine.convolve(&plan, &images.input(), &kernels.input(), Target::Device(None), &self.control)?;
+        wrap(plan.out_dtype, plan.shape, storage)
+    }
+
+    /// Convolution or correlation into `out`, with dtypes erased.
+    ///
+    /// # Errors
+    /// As [`convolve_into`](Self::convolve_into).
+    pub fn convolve_dyn_into(
+        &self,
+        direction: Direction,
+        images: &Operand<'_>,
+        kernels: &Operand<'_>,
+        how: &Convolve,
+        out: Output<'_>,
+    ) -> Result<()> {
+        let how = how.clone().out_dtype(out.dtype());
+        let plan = plan_convolve(direction, images, kernels, &how)?;
+        self.control.expect(plan.work());
+        deliver(plan.out_dtype, &plan.shape, out, |target| {
+            self.engine.convolve(&plan, &images.input(), &kernels.input(), target, &self.control)
+        })
+    }
+
+    /// Reduces over all axes or some: `backend.reduce(&x, &Reduce::sum().axes(&[0]).keepdims())`.
+    ///
+    /// **Numerics.** Sums and means of floats are exact, rounded once; sums and products of integers are exact; the bits
+    /// are the same on every device for everything but products of floats (within `n · 2^-53` relative).
+    /// Linear time, one read of the input.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for axes that do not fit or an extreme of nothing, [`Error::Overflow`] if an integer result does
+    /// not fit, and the failures of the device.
+    pub fn reduce<A, R>(&self, array: &A, how: &Reduce<R>) -> Result<Array<R::Output>>
+    where
+        A: AsOperand + ?Sized,
+        R: Reduction<A::Elem>,
+    {
+        self.reduce_dyn(&array.as_operand(), how)?.typed()
+    }
+
+    /// [`reduce`](Self::reduce) into `out`.
+    ///
+    /// # Errors
+    /// As [`reduce`](Self::reduce), and if `out` has another shape or dtype than the result.
+    pub fn reduce_into<A, R, O>(&self, array: &A, how: &Reduce<R>, out: &mut O) -> Result<()>
+    where
+        A: AsOperand + ?Sized,
+        R: Reduction<A::Elem>,
+        O: AsOutput<Elem = R::Output> + ?Sized,
+    {
+        self.reduce_dyn_into(&array.as_operand(), how, out.as_output())
+    }
+
+    /// [`reduce`](Self::reduce) with dtypes erased.
+    ///
+    /// # Errors
+    /// As [`reduce`](Self::reduce).
+    pub fn reduce_dyn<R: Copy + Into<ReduceOp>>(&self, array: &Operand<'_>, how: &Reduce<R>) -> Result<DynArray> {
+        let plan = ReducePlan::new(how, array.dtype(), array.shape())?;
+        self.control.expect(plan.work());
+        let storage = self.engine.reduce(&plan, &array.input(), Target::Device(None), &self.control)?;
+        wrap(plan.out_dtype, plan.shape, storage)
+    }
+
+    /// [`reduce_into`](Self::reduce_into) with dtypes erased.
+    ///
+    /// # Errors
+    /// As [`reduce_into`](Self::reduce_into).
+    pub fn reduce_dyn_into<R: Copy + Into<ReduceOp>>(&self, array: &Operand<'_>, how: &Reduce<R>, out: Output<'_>) -> Result<()> {
+        let plan = ReducePlan::new(how, array.dtype(), array.shape())?;
+        self.control.expect(plan.work());
+        deliver(plan.out_dtype, &plan.shape, out, |target| self.engine.reduce(&plan, &array.input(), target, &self.control))
+    }
+
+    /// The mergeable partials of a reduction, with the plan that merges and finishes them: for data that comes in pieces.
+    ///
+    /// # Errors
+    /// As [`reduce`](Self::reduce).
+    pub fn reduce_partials<R: Copy + Into<ReduceOp>>(
+        &self,
+        array: &Operand<'_>,
+        how: &Reduce<R>,
+    ) -> Result<(ReducePlan, Partials)> {
+        let plan = ReducePlan::new(how, array.dtype(), array.shape())?;
+        self.control.expect(plan.work());
+        let partials = self.engine.reduce_partials(&plan, &array.input(), &self.control)?;
+        Ok((plan, partials))
+    }
+
+    /// The exact sum of all elements as a mergeable value: sums of chunks merge to the bits of one sum.
+    ///
+    /// # Errors
+    /// The failures of the device.
+    ///
+    /// ```
+    /// # fn main() -> unisono::Result<()> {
+    /// let backend = unisono::Backend::cpu();
+    /// let mut sum = backend.exact_sum(&[1e100, 1.0])?;
+    /// sum.merge(&backend.exact_sum(&[-1e100])?);
+    /// assert_eq!(sum.to_f64(), 1.0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn exact_sum<A: AsOperand + ?Sized>(&self, array: &A) -> Result<crate::ExactSum>
+    where
+        A::Elem: Float,
+    {
+        match self.reduce_partials(&array.as_operand(), &Reduce::sum())?.1 {
+            Partials::Float(sums) => Ok(sums.into_iter().next().unwrap_or_default()),
+            _ => Err(Error::Dtype { what: "exact_sum".into(), got: A::Elem::DTYPE, expected: "float32 or float64".into() }),
+        }
+    }
+
+    /// An estimate of π from `samples` samples of `seed`. The hits are the same on every device.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for 0 samples, and the failures of the device.
+    pub fn pi(&self, samples: u64, seed: u64) -> Result<Pi> {
+        if samples == 0 {
+            return Err(Error::invalid("samples", samples, "at least 1"));
+        }
+        self.pi_range(0..samples, seed)
+    }
+
+    /// The estimate from a range of the samples of `seed`; ranges of one seed [merge](Pi::merge) exactly.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if the range ends before it starts, and the failures of the device.
+    pub fn pi_range(&self, samples: Range<u64>, seed: u64) -> Result<Pi> {
+        let plan = MonteCarloPlan::new(seed, samples)?;
+        self.control.expect(plan.len());
+        Ok(Pi::from_counts(self.engine.count_hits(&plan, &self.control)?, plan.len()))
+    }
+
+    /// Where a convolution of these operands would run, and why.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for shapes that do not fit.
+    pub fn explain_convolve(&self, images: &Operand<'_>, kernels: &Operand<'_>, how: &Convolve) -> Result<String> {
+        let plan = plan_convolve(Direction::Convolve, images, kernels, how)?;
+        Ok(self.engine.explain(Work::Convolve(&plan, images.host_bytes() + kernels.host_bytes())))
+    }
+
+    /// Where a reduction of this array would run, and why.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for axes that do not fit.
+    pub fn explain_reduce<R: Copy + Into<ReduceOp>>(&self, array: &Operand<'_>, how: &Reduce<R>) -> Result<String> {
+        let plan = ReducePlan::new(how, array.dtype(), array.shape())?;
+        Ok(self.engine.explain(Work::Reduce(&plan, array.host_bytes())))
+    }
+
+    /// Where so many samples would be drawn, and why.
+    pub fn explain_pi(&self, samples: u64) -> String {
+        self.engine.explain(Work::CountHits(&MonteCarloPlan { seed: 0, samples: 0..samples }))
+    }
+}
+
+/// The shorthands over all axes.
+macro_rules! shorthands {
+    ($($name:ident $op:ident $text:literal;)*) => {
+        impl Backend {$(
+            #[doc = concat!($text, " See [`reduce`](Self::reduce) for axes, numerics and errors.")]
+            ///
+            /// # Errors
+            /// As [`reduce`](Self::reduce).
+            pub fn $name<A: AsOperand + ?Sized>(&self, array: &A) -> Result<Array<<op::$op as Reduction<A::Elem>>::Output>> {
+                self.reduce(array, &Reduce::<op::$op>::$name())
+            }
+        )*}
+    };
+}
+shorthands! {
+    sum Sum "The sum of all elements; of floats exact, rounded once.";
+    product Product "The product of all elements.";
+    min Min "The smallest element; NaN if there is one.";
+    max Max "The largest element; NaN if there is one.";
+    mean Mean "The mean of all elements, rounded once.";
+    argmin ArgMin "The index, in C order, of the first smallest element.";
+    argmax ArgMax "The index, in C order, of the first largest element.";
+    any Any "Whether any element is nonzero.";
+    all All "Whether all elements are nonzero.";
+    count_nonzero CountNonzero "The number of nonzero elements.";
+}
+
+/// The floats: `f32` and `f64`.
+pub trait Float: Element {}
+impl Float for f32 {}
+impl Float for f64 {}
+
+fn plan_convolve(direction: Direction, images: &Operand<'_>, kernels: &Operand<'_>, how: &Convolve) -> Result<ConvolvePlan> {
+    ConvolvePlan::new(how, direction, (images.dtype(), images.shape()), (kernels.dtype(), kernels.shape()))
+}
+
+/// An engine's result as an array.
+fn wrap(dtype: Dtype, shape: Vec<usize>, storage: Option<Storage>) -> Result<DynArray> {
+    let storage = match storage {
+        Some(storage) => storage,
+        None => Storage::Host(Arc::new(HostVec::zeros(dtype, shape.iter().product())?)),
+    };
+    Ok(DynArray { dtype, shape, storage })
+}
+
+/// Runs into `out`: the caller's memory, or an array whose memory is handed to the engine for reuse.
+fn deliver(
+    dtype: Dtype,
+    shape: &[usize],
+    out: Output<'_>,
+    run: impl FnOnce(Target<'_>) -> Result<Option<Storage>>,
+) -> Result<()> {
+    match out {
+        Output::View(view) => {
+            view.expect(dtype, shape)?;
+            run(Target::Host(view)).map(drop)
+        }
+        Output::Array(array) => {
+            if array.dtype != dtype {
+                return Err(Error::Dtype { what: "output".into(), got: array.dtype, expected: dtype.to_string() });
+            }
+            // The old memory goes to the engine for reuse; if the work fails the array is left empty.
+            let empty = Storage::Host(Arc::new(HostVec::zeros(dtype, 0)?));
+            let old = (std::mem::replace(&mut array.storage, empty), std::mem::replace(&mut array.shape, vec![0]));
+            let done = wrap(dtype, shape.to_vec(), run(Target::Device(Some(old.0)))?)?;
+            *array = done;
+            Ok(())
+        }
+    }
+}

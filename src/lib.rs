@@ -1,0 +1,53 @@
+//! unisono: batched convolution, exact reductions and Monte Carlo on every CPU and GPU. One call, any device, one answer.
+//!
+//! ```
+//! use ndarray::{Ix2, array};
+//! use unisono::{Backend, Boundary, Convolve};
+//!
+//! # fn main() -> unisono::Result<()> {
+//! let backend = Backend::auto(); // never fails: the CPU is always there
+//! let image = array![[1.0f32, 2.0, 3.0], [4.0, 5.0, 6.0], [7.0, 8.0, 9.0]];
+//! let sobel = array![[1.0f32, 0.0, -1.0], [2.0, 0.0, -2.0], [1.0, 0.0, -1.0]];
+//! let edges = backend.convolve(&image, &sobel, &Convolve::d2().same().boundary(Boundary::Reflect))?;
+//! let total = backend.sum(&edges)?; // exact; stays on the device until asked
+//! let pi = backend.pi(1_000_000, 42)?;
+//! println!("{} {} {:?}", total.item()?, pi.estimate, edges.into_ndarray::<Ix2>()?);
+//! # Ok(())
+//! # }
+//! ```
+
+mod array;
+mod backend;
+mod control;
+mod cpu;
+mod dtype;
+mod engine;
+mod error;
+mod exact;
+mod fork;
+#[cfg(feature = "gpu")]
+mod gpu;
+mod job;
+mod philox;
+mod plan;
+mod schedule;
+mod select;
+mod view;
+
+pub use array::{Array, AsOperand, AsOutput, DynArray, HostVec, Operand, Output, Storage};
+pub use backend::Backend;
+pub use control::{Control, Progress};
+pub use dtype::{Dtype, Element, Promote};
+pub use engine::{Counters, DeviceClass, DeviceInfo, Engine, Input, Target, Work};
+pub use error::{Error, Result};
+pub use exact::ExactSum;
+#[cfg(feature = "gpu")]
+pub use gpu::GpuBuffer;
+pub use job::Job;
+pub use philox::Philox4x32;
+pub use plan::{
+    Accumulator, Boundary, Convolve, ConvolvePlan, Direction, FloatProduct, IntegerProduct, Mode, MonteCarloPlan, Partials, Pi,
+    Reduce, ReduceOp, ReducePlan, Reduction, op,
+};
+pub use select::{Device, devices};
+pub use view::{View, ViewMut};

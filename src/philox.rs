@@ -1,0 +1,4 @@
+//! stub
+/// stub
+#[derive(Debug, Clone, Copy)]
+pub struct Philox4x32;

@@ -1,0 +1,553 @@
+//! Convolution and correlation: shapes, modes, boundaries, exactness by range analysis, cutting into parts.
+
+use std::fmt;
+use std::ops::Range;
+use std::str::FromStr;
+
+use crate::{Dtype, Error, Result};
+
+/// How much of the result is kept, as in `scipy.signal`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Mode {
+    /// Every output that any tap reaches: `n + k - 1` along each axis.
+    #[default]
+    Full,
+    /// The central part of the full result, as large as the image.
+    Same,
+    /// The outputs that need no boundary: `max(n, k) - min(n, k) + 1`. One operand must be at least as large as the
+    /// other along every axis.
+    Valid,
+}
+
+/// What lies outside the image, named as in `scipy.ndimage`. For a line `a b c d`:
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Boundary {
+    /// `v v | a b c d | v v`; zero unless another value is given.
+    Constant(f64),
+    /// `b a | a b c d | d c`: mirrored about the edge (NumPy's `symmetric`, SciPy signal's `symm`, OpenCV's `REFLECT`).
+    Reflect,
+    /// `a a | a b c d | d d` (NumPy's `edge`, OpenCV's `REPLICATE`).
+    Nearest,
+    /// `c b | a b c d | c b`: mirrored about the centre of the last element (NumPy's `reflect`, OpenCV's `REFLECT_101`).
+    Mirror,
+    /// `c d | a b c d | a b` (SciPy signal's `wrap`, OpenCV's `WRAP`).
+    Wrap,
+}
+
+impl Default for Boundary {
+    /// Zero outside.
+    fn default() -> Self {
+        Self::ZERO
+    }
+}
+
+impl Boundary {
+    /// Zero outside: the default.
+    pub const ZERO: Self = Self::Constant(0.0);
+
+    /// The index inside `0..n` that the index `i` of the extended line reads, or `None` for a constant.
+    ///
+    /// Exact for any distance: the extension repeats with period `n` (wrap), `2n` (reflect) or `2n - 2` (mirror).
+    pub fn source(self, i: isize, n: usize) -> Option<usize> {
+        let len = n as isize;
+        if (0..len).contains(&i) {
+            return Some(i as usize);
+        }
+        if n == 0 {
+            return None;
+        }
+        let folded = match self {
+            Self::Constant(_) => return None,
+            Self::Nearest => i.clamp(0, len - 1),
+            Self::Wrap => i.rem_euclid(len),
+            Self::Reflect => {
+                let j = i.rem_euclid(2 * len);
+                j.min(2 * len - 1 - j)
+            }
+            Self::Mirror if n == 1 => 0,
+            Self::Mirror => {
+                let j = i.rem_euclid(2 * len - 2);
+                j.min(2 * len - 2 - j)
+            }
+        };
+        Some(folded as usize)
+    }
+
+    /// The value outside, for the constant boundaries.
+    pub fn fill(self) -> f64 {
+        if let Self::Constant(value) = self { value } else { 0.0 }
+    }
+}
+
+impl FromStr for Mode {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "full" => Ok(Self::Full),
+            "same" => Ok(Self::Same),
+            "valid" => Ok(Self::Valid),
+            _ => Err(Error::invalid("mode", format!("{text:?}"), "full, same or valid")),
+        }
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full => "full",
+            Self::Same => "same",
+            Self::Valid => "valid",
+        })
+    }
+}
+
+impl FromStr for Boundary {
+    type Err = Error;
+
+    /// Reads SciPy's names and the aliases of scipy.signal and OpenCV; `constant:1.5` sets the value.
+    fn from_str(text: &str) -> Result<Self> {
+        let lower = text.to_ascii_lowercase();
+        let name = lower.strip_prefix("cv2.").unwrap_or(&lower);
+        let name = name.strip_prefix("border_").unwrap_or(name);
+        if let Some(value) = name.strip_prefix("constant:") {
+            let value = value.parse().map_err(|_| Error::invalid("boundary value", format!("{value:?}"), "a number"))?;
+            return Ok(Self::Constant(value));
+        }
+        match name {
+            "constant" | "zero" | "fill" | "grid-constant" => Ok(Self::ZERO),
+            "reflect" | "symm" | "symmetric" | "grid-mirror" => Ok(Self::Reflect),
+            "nearest" | "edge" | "replicate" => Ok(Self::Nearest),
+            "mirror" | "reflect_101" | "reflect101" => Ok(Self::Mirror),
+            "wrap" | "circular" | "grid-wrap" => Ok(Self::Wrap),
+            _ => Err(Error::invalid(
+                "boundary",
+                format!("{text:?}"),
+                "constant, constant:VALUE, reflect, nearest, mirror or wrap (also symm, edge, replicate, reflect_101)",
+            )),
+        }
+    }
+}
+
+impl fmt::Display for Boundary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Constant(0.0) => f.write_str("constant"),
+            Self::Constant(value) => write!(f, "constant:{value}"),
+            Self::Reflect => f.write_str("reflect"),
+            Self::Nearest => f.write_str("nearest"),
+            Self::Mirror => f.write_str("mirror"),
+            Self::Wrap => f.write_str("wrap"),
+        }
+    }
+}
+
+/// Convolution (the kernel is reversed) or correlation (it is not).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// `y[i] = Σ k[j] x[i - j]`.
+    Convolve,
+    /// `y[i] = Σ k[j] x[i + j]`.
+    Correlate,
+}
+
+/// How to convolve: rank, mode, boundary, dtype of the result. Plain data, built by chaining.
+///
+/// ```
+/// use unisono::{Boundary, Convolve};
+/// let sobel_like = Convolve::d2().same().boundary(Boundary::Reflect);
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Convolve {
+    pub(crate) rank: usize,
+    pub(crate) mode: Mode,
+    pub(crate) boundary: Vec<Boundary>,
+    pub(crate) out_dtype: Option<Dtype>,
+}
+
+impl Convolve {
+    /// Over the last `rank` axes (1, 2 or 3; checked when used). Full mode, zero boundary.
+    pub fn rank(rank: usize) -> Self {
+        Self { rank, mode: Mode::Full, boundary: vec![Boundary::ZERO], out_dtype: None }
+    }
+
+    /// Over the last axis.
+    pub fn d1() -> Self {
+        Self::rank(1)
+    }
+
+    /// Over the last two axes.
+    pub fn d2() -> Self {
+        Self::rank(2)
+    }
+
+    /// Over the last three axes.
+    pub fn d3() -> Self {
+        Self::rank(3)
+    }
+
+    /// Sets the mode.
+    pub fn mode(self, mode: Mode) -> Self {
+        Self { mode, ..self }
+    }
+
+    /// [`Mode::Full`].
+    pub fn full(self) -> Self {
+        self.mode(Mode::Full)
+    }
+
+    /// [`Mode::Same`].
+    pub fn same(self) -> Self {
+        self.mode(Mode::Same)
+    }
+
+    /// [`Mode::Valid`].
+    pub fn valid(self) -> Self {
+        self.mode(Mode::Valid)
+    }
+
+    /// The same boundary along every axis.
+    pub fn boundary(self, boundary: Boundary) -> Self {
+        Self { boundary: vec![boundary], ..self }
+    }
+
+    /// One boundary for each of the spatial axes, first axis first.
+    pub fn boundaries(self, boundaries: &[Boundary]) -> Self {
+        Self { boundary: boundaries.to_vec(), ..self }
+    }
+
+    /// The dtype of the result, instead of NumPy's promotion of the two operands. Only where the result is erased
+    /// ([`crate::DynArray`]) or written into an output of that dtype.
+    pub fn out_dtype(self, dtype: Dtype) -> Self {
+        Self { out_dtype: Some(dtype), ..self }
+    }
+}
+
+/// The arithmetic of one convolution, the cheapest that is exact for integers ([`ConvolvePlan::accumulator`]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Accumulator {
+    /// Binary32, one fused multiply-add per tap in row-major order. For integers below 2^24: exact.
+    F32,
+    /// 32-bit integers.
+    I32,
+    /// Binary64. For integers below 2^53: exact.
+    F64,
+    /// 64-bit integers.
+    I64,
+    /// Integers of any size the taps can reach (at least 160 bits, or 128 where they suffice).
+    Wide,
+}
+
+/// One convolution, ready for an engine. Everything is a correlation here:
+///
+/// `out[n, k, o] = Σ_t w_k[t] · x̃_n[o + t + start]` with `x̃_n` image `n` extended by the boundary and `w_k` kernel `k`,
+/// read backwards along every axis if [`reversed`](Self::reversed).
+///
+/// Spatial arrays always have three axes here (`[depth, height, width]`, missing ones of length 1). The ranges say
+/// which part of the result is to be computed; a plan is born whole and is cut by [`part`](Self::part).
+#[derive(Debug, Clone, PartialEq)]
+pub struct ConvolvePlan {
+    /// Spatial rank as the user sees it: 1, 2 or 3.
+    pub rank: usize,
+    /// Convolution or correlation, for messages.
+    pub direction: Direction,
+    /// Dtype of the images.
+    pub image_dtype: Dtype,
+    /// Dtype of the kernels.
+    pub kernel_dtype: Dtype,
+    /// Dtype of the result.
+    pub out_dtype: Dtype,
+    /// Lengths of the image's leading axes (`[N..]`).
+    pub image_lead: Vec<usize>,
+    /// Lengths of the kernel's leading axes (`[K..]`).
+    pub kernel_lead: Vec<usize>,
+    /// Spatial lengths of an image.
+    pub image: [usize; 3],
+    /// Spatial lengths of a kernel.
+    pub kernel: [usize; 3],
+    /// Spatial lengths of an output.
+    pub output: [usize; 3],
+    /// Where, in the image, tap 0 of output 0 reads.
+    pub start: [isize; 3],
+    /// The boundary of each axis.
+    pub boundary: [Boundary; 3],
+    /// Whether the kernel is read backwards along its spatial axes.
+    pub reversed: bool,
+    /// The shape of the whole result: `[N.., K.., spatial..]`.
+    pub shape: Vec<usize>,
+    /// Images of this part, of `image_count()`.
+    pub images: Range<usize>,
+    /// Kernels of this part, of `kernel_count()`.
+    pub kernels: Range<usize>,
+    /// Output rows of this part: a range along the first spatial axis that is longer than 1 (see [`row_axis`](Self::row_axis)).
+    pub rows: Range<usize>,
+}
+
+impl ConvolvePlan {
+    /// Checks the operands' shapes and dtypes against `how`.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if the rank is not 1, 2 or 3, an operand has fewer axes than that, an operand is empty, the
+    /// boundaries do not match the rank, `valid` is asked for operands of which neither contains the other, or the
+    /// boundary's constant is no value of an integer image's dtype.
+    pub fn new(
+        how: &Convolve,
+        direction: Direction,
+        (image_dtype, image_shape): (Dtype, &[usize]),
+        (kernel_dtype, kernel_shape): (Dtype, &[usize]),
+    ) -> Result<Self> {
+        let rank = how.rank;
+        if !(1..=3).contains(&rank) {
+            return Err(Error::invalid("convolution rank", rank, "1, 2 or 3"));
+        }
+        for (what, shape) in [("image", image_shape), ("kernel", kernel_shape)] {
+            if shape.len() < rank {
+                return Err(Error::invalid(
+                    format!("{what} shape"),
+                    format!("{shape:?}"),
+                    format!("at least {rank} axes for a {rank}-d convolution"),
+                ));
+            }
+            if shape[shape.len() - rank..].contains(&0) {
+                return Err(Error::invalid(format!("{what} shape"), format!("{shape:?}"), "spatial axes longer than 0"));
+            }
+        }
+        let boundary = match how.boundary[..] {
+            [one] => [one; 3],
+            [width] if rank == 1 => [Boundary::ZERO, Boundary::ZERO, width],
+            [height, width] if rank == 2 => [Boundary::ZERO, height, width],
+            [depth, height, width] if rank == 3 => [depth, height, width],
+            _ => {
+                return Err(Error::invalid("boundaries", format!("{} of them", how.boundary.len()), format!("1 or {rank}")));
+            }
+        };
+        for b in boundary {
+            let fill = b.fill();
+            if let Some((lo, hi)) = image_dtype.integer_range() {
+                if fill.fract() != 0.0 || !(lo as f64 <= fill && fill <= hi as f64) || fill as i128 > hi {
+                    return Err(Error::invalid("boundary value", fill, format!("a value of {image_dtype}, the image's dtype")));
+                }
+            }
+        }
+        let (image_lead, image) = split_lead(image_shape, rank);
+        let (kernel_lead, kernel) = split_lead(kernel_shape, rank);
+        let mut boundary = boundary;
+        if how.mode == Mode::Valid {
+            let covers = |a: [usize; 3], b: [usize; 3]| a.iter().zip(b).all(|(&a, b)| a >= b);
+            if !covers(image, kernel) && !covers(kernel, image) {
+                return Err(Error::invalid(
+                    "shapes in valid mode",
+                    format!("image {:?} and kernel {:?}", &image_shape[image_lead.len()..], &kernel_shape[kernel_lead.len()..]),
+                    "one of them at least as large as the other along every axis",
+                ));
+            }
+            boundary = [Boundary::ZERO; 3];
+        }
+        let (mut output, mut start) = ([0; 3], [0; 3]);
+        for axis in 0..3 {
+            let (n, k) = (image[axis], kernel[axis]);
+            (output[axis], start[axis]) = match how.mode {
+                Mode::Full => (n + k - 1, 1 - k as isize),
+                Mode::Same => (n, -((k / 2) as isize)),
+                Mode::Valid => (n.abs_diff(k) + 1, n.min(k) as isize - k as isize),
+            };
+        }
+        let shape = [&image_lead, &kernel_lead, &output[3 - rank..]].concat();
+        let plan = Self {
+            rank,
+            direction,
+            image_dtype,
+            kernel_dtype,
+            out_dtype: how.out_dtype.unwrap_or(image_dtype.promote(kernel_dtype)),
+            images: 0..image_lead.iter().product(),
+            kernels: 0..kernel_lead.iter().product(),
+            image_lead,
+            kernel_lead,
+            image,
+            kernel,
+            output,
+            start,
+            boundary,
+            reversed: direction == Direction::Convolve,
+            shape,
+            rows: 0..0,
+        };
+        let bytes = plan.shape.iter().try_fold(plan.out_dtype.size(), |acc, &n| acc.checked_mul(n));
+        if bytes.is_none_or(|bytes| bytes > isize::MAX as usize) {
+            return Err(Error::invalid("result shape", format!("{:?}", plan.shape), "a result that fits the address space"));
+        }
+        Ok(Self { rows: 0..plan.output[plan.row_axis()], ..plan })
+    }
+
+    /// The number of images of the whole plan.
+    pub fn image_count(&self) -> usize {
+        self.image_lead.iter().product()
+    }
+
+    /// The number of kernels of the whole plan.
+    pub fn kernel_count(&self) -> usize {
+        self.kernel_lead.iter().product()
+    }
+
+    /// The spatial axis (of three) along which [`rows`](Self::rows) runs: the first one of length above 1, or the last.
+    pub fn row_axis(&self) -> usize {
+        self.output.iter().position(|&n| n > 1).unwrap_or(2)
+    }
+
+    /// The spatial lengths of one output of this part.
+    pub fn part_output(&self) -> [usize; 3] {
+        let mut output = self.output;
+        output[self.row_axis()] = self.rows.len();
+        output
+    }
+
+    /// Outputs in this part.
+    pub fn outputs(&self) -> usize {
+        self.images.len() * self.kernels.len() * self.part_output().iter().product::<usize>()
+    }
+
+    /// Multiply-adds of this part: the unit of its progress and of its cost.
+    pub fn work(&self) -> u64 {
+        (self.outputs() as u64).saturating_mul(self.kernel.iter().product::<usize>() as u64)
+    }
+
+    /// The same plan for a part of its result.
+    pub fn part(&self, images: Range<usize>, kernels: Range<usize>, rows: Range<usize>) -> Self {
+        debug_assert!(
+            images.end <= self.image_count() && kernels.end <= self.kernel_count() && rows.end <= self.output[self.row_axis()]
+        );
+        Self { images, kernels, rows, ..self.clone() }
+    }
+
+    /// Cuts this part into up to `weights.len()` parts whose work is in proportion to the weights: by kernels or images
+    /// if there are enough of them, else by rows. Every output is in exactly one part; empty parts are kept in place.
+    pub fn split(&self, weights: &[f64]) -> Vec<Self> {
+        let enough = 4 * weights.len();
+        if self.images.len() >= enough || (self.images.len() >= self.kernels.len() && self.images.len() >= weights.len()) {
+            let cuts = crate::plan::cut(&self.images, weights);
+            cuts.into_iter().map(|images| Self { images, ..self.clone() }).collect()
+        } else if self.kernels.len() >= weights.len() {
+            let cuts = crate::plan::cut(&self.kernels, weights);
+            cuts.into_iter().map(|kernels| Self { kernels, ..self.clone() }).collect()
+        } else {
+            let cuts = crate::plan::cut(&self.rows, weights);
+            cuts.into_iter().map(|rows| Self { rows, ..self.clone() }).collect()
+        }
+    }
+
+    /// Whether both operands are integers, so that the result is computed exactly and rounded or narrowed once.
+    pub fn is_integer(&self) -> bool {
+        !self.image_dtype.is_float() && !self.kernel_dtype.is_float()
+    }
+
+    /// The arithmetic to use. For integer operands give `reach`, the largest possible `|Σ w·x|`
+    /// (`max|x| · max_k Σ|w_k|`, saturating, boundary value included): the cheapest arithmetic that is exact.
+    pub fn accumulator(&self, reach: u128) -> Accumulator {
+        if !self.is_integer() {
+            let wide = self.image_dtype.promote(self.kernel_dtype) == Dtype::F64 || self.out_dtype == Dtype::F64;
+            return if wide { Accumulator::F64 } else { Accumulator::F32 };
+        }
+        match reach {
+            0..=0xff_ffff => Accumulator::F32,
+            0x100_0000..=0x7fff_ffff => Accumulator::I32,
+            0x8000_0000..=0x1f_ffff_ffff_ffff => Accumulator::F64,
+            0x20_0000_0000_0000..=0x7fff_ffff_ffff_ffff => Accumulator::I64,
+            _ => Accumulator::Wide,
+        }
+    }
+
+    /// Whether every result of this reach fits the result's dtype, so that nothing has to be checked.
+    pub fn always_fits(&self, reach: u128) -> bool {
+        match self.out_dtype.integer_range() {
+            None => true,
+            _ if self.out_dtype == Dtype::Bool => true,
+            Some((0, hi)) => {
+                reach <= hi as u128
+                    && self.image_dtype.integer_range().is_some_and(|r| r.0 == 0)
+                    && self.kernel_dtype.integer_range().is_some_and(|r| r.0 == 0)
+            }
+            Some((_, hi)) => reach <= hi as u128,
+        }
+    }
+
+    /// The name for messages.
+    pub fn name(&self) -> &'static str {
+        match self.direction {
+            Direction::Convolve => "convolve",
+            Direction::Correlate => "correlate",
+        }
+    }
+}
+
+/// The leading lengths and the spatial ones, padded to three.
+fn split_lead(shape: &[usize], rank: usize) -> (Vec<usize>, [usize; 3]) {
+    let (lead, spatial) = shape.split_at(shape.len() - rank);
+    let mut padded = [1; 3];
+    padded[3 - rank..].copy_from_slice(spatial);
+    (lead.to_vec(), padded)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(how: Convolve, image: &[usize], kernel: &[usize]) -> Result<ConvolvePlan> {
+        ConvolvePlan::new(&how, Direction::Convolve, (Dtype::F32, image), (Dtype::F32, kernel))
+    }
+
+    #[test]
+    fn boundaries_repeat_for_ever() {
+        let line = |b: Boundary, n| (-9..12).map(|i| b.source(i, n).map_or(-1, |s| s as i32)).collect::<Vec<_>>();
+        assert_eq!(line(Boundary::Reflect, 3), [2, 1, 0, 0, 1, 2, 2, 1, 0, 0, 1, 2, 2, 1, 0, 0, 1, 2, 2, 1, 0]);
+        assert_eq!(line(Boundary::Mirror, 3), [1, 0, 1, 2, 1, 0, 1, 2, 1, 0, 1, 2, 1, 0, 1, 2, 1, 0, 1, 2, 1]);
+        assert_eq!(line(Boundary::Wrap, 3), [0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2]);
+        assert_eq!(line(Boundary::Nearest, 2)[..12], [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1]);
+        assert_eq!(line(Boundary::Mirror, 1), [0; 21]);
+    }
+
+    #[test]
+    fn shapes_follow_scipy() {
+        let p = plan(Convolve::d2(), &[5, 7, 9], &[4, 3, 2]).unwrap();
+        assert_eq!((p.shape, p.start), (vec![5, 4, 9, 10], [0, -2, -1]));
+        let p = plan(Convolve::d2().same(), &[7, 9], &[4, 3]).unwrap();
+        assert_eq!((p.shape, p.start), (vec![7, 9], [0, -2, -1]));
+        let p = plan(Convolve::d1().valid(), &[9], &[4]).unwrap();
+        assert_eq!((p.shape, p.start), (vec![6], [0, 0, 0]));
+        let p = plan(Convolve::d1().valid(), &[4], &[9]).unwrap();
+        assert_eq!((p.shape, p.start), (vec![6], [0, 0, -5]));
+    }
+
+    #[test]
+    fn what_cannot_be_said_is_refused() {
+        let text = |r: Result<ConvolvePlan>| r.unwrap_err().to_string();
+        assert_eq!(text(plan(Convolve::rank(4), &[1; 4], &[1; 4])), "convolution rank: got 4, expected 1, 2 or 3");
+        assert!(text(plan(Convolve::d2(), &[5], &[3, 3])).starts_with("image shape: got [5], expected at least 2 axes"));
+        assert!(text(plan(Convolve::d2(), &[5, 0], &[3, 3])).contains("longer than 0"));
+        assert!(text(plan(Convolve::d2().valid(), &[5, 2], &[3, 3])).contains("at least as large"));
+        assert!(text(plan(Convolve::d2().boundaries(&[Boundary::Wrap; 3]), &[5, 5], &[3, 3])).contains("boundaries"));
+        let how = Convolve::d1().boundary(Boundary::Constant(256.0));
+        let plan = ConvolvePlan::new(&how, Direction::Convolve, (Dtype::U8, &[5]), (Dtype::U8, &[3]));
+        assert_eq!(text(plan), "boundary value: got 256, expected a value of uint8, the image's dtype");
+    }
+
+    #[test]
+    fn names_are_read_with_their_aliases() {
+        assert_eq!("BORDER_REFLECT_101".parse::<Boundary>().unwrap(), Boundary::Mirror);
+        assert_eq!("symm".parse::<Boundary>().unwrap(), Boundary::Reflect);
+        assert_eq!("constant:2.5".parse::<Boundary>().unwrap(), Boundary::Constant(2.5));
+        assert!("round".parse::<Boundary>().unwrap_err().to_string().contains("\"round\""));
+    }
+
+    #[test]
+    fn a_split_covers_every_output_once() {
+        for (image, kernel) in [(&[40, 3, 5][..], &[2, 3, 3][..]), (&[9, 9], &[7, 3, 3]), (&[33, 5], &[3, 3]), (&[33], &[3])] {
+            let how = Convolve::rank(if image.len() == 1 { 1 } else { 2 });
+            let whole = plan(how, image, kernel).unwrap();
+            for weights in [&[1.0][..], &[1.0, 3.0], &[0.0, 1.0, 1e-9], &[2.0, 1.0, 1.0, 5.0]] {
+                let parts = whole.split(weights);
+                assert_eq!(parts.len(), weights.len());
+                assert_eq!(parts.iter().map(ConvolvePlan::outputs).sum::<usize>(), whole.outputs());
+            }
+        }
+    }
+}

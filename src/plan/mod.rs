@@ -1,0 +1,28 @@
+//! What to compute, validated, as plain data. No device, no thread, no I/O: every shape error is born here.
+
+mod convolve;
+mod monte_carlo;
+mod reduce;
+
+pub use convolve::{Accumulator, Boundary, Convolve, ConvolvePlan, Direction, Mode};
+pub use monte_carlo::{MonteCarloPlan, Pi};
+pub use reduce::{FloatProduct, IntegerProduct, Partials, Reduce, ReduceOp, ReducePlan, Reduction, op};
+pub(crate) use reduce::{Ordered, first_extreme};
+
+use std::ops::Range;
+
+/// Cuts `range` into one piece per weight, in proportion to the weights. The pieces lie end to end; some may be empty.
+pub(crate) fn cut(range: &Range<usize>, weights: &[f64]) -> Vec<Range<usize>> {
+    let total: f64 = weights.iter().map(|w| w.max(0.0)).sum();
+    let (mut done, mut sum, mut pieces) = (range.start, 0.0, Vec::with_capacity(weights.len()));
+    for (i, weight) in weights.iter().enumerate() {
+        sum += weight.max(0.0);
+        let share = if total > 0.0 { sum / total } else { (i + 1) as f64 / weights.len() as f64 };
+        let last = i + 1 == weights.len();
+        let end = if last { range.end } else { range.start + (range.len() as f64 * share).round() as usize };
+        let end = end.clamp(done, range.end);
+        pieces.push(done..end);
+        done = end;
+    }
+    pieces
+}

@@ -1,0 +1,1 @@
+//! Choice and splitting among several engines.
