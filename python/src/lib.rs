@@ -1,1 +1,33 @@
+//! The native half of the Python package `unisono`: NumPy arrays in and out, the GIL released around all work.
+//!
+//! The Python half (`python/unisono`) holds signatures, defaults and documentation; this half checks arrays, opens
+//! devices and runs. Devices are named by their text in every call, so that nothing native has to survive a fork.
 
+mod array;
+mod convolve;
+mod device;
+mod error;
+mod pi;
+mod reduce;
+mod run;
+
+use pyo3::prelude::*;
+
+/// The native half of the package `unisono`.
+#[pymodule]
+mod _unisono {
+    #[pymodule_export]
+    use super::convolve::convolve;
+    #[pymodule_export]
+    use super::device::{counters, devices, info, open};
+    #[pymodule_export]
+    use super::pi::{pi, pi_from_counts};
+    #[pymodule_export]
+    use super::reduce::reduce;
+    use super::*;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))
+    }
+}

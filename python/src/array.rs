@@ -1,0 +1,213 @@
+//! NumPy arrays as views of the library, and its results as NumPy arrays; neither is copied.
+
+use ndarray::{ArrayD, IxDyn};
+use numpy::{PyArrayDescr, PyArrayDescrMethods, PyArrayDyn, PyArrayMethods, PyUntypedArray, PyUntypedArrayMethods};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::intern;
+use pyo3::prelude::*;
+use unisono::{Dtype, HostVec, View, ViewMut};
+
+use crate::error::invalid;
+
+/// The dtype in the library's terms.
+pub(crate) fn dtype_of(what: &str, descr: &Bound<'_, PyArrayDescr>) -> PyResult<Dtype> {
+    let dtype = match (descr.kind(), descr.itemsize()) {
+        (b'b', 1) => Some(Dtype::Bool),
+        (b'u', 1) => Some(Dtype::U8),
+        (b'u', 2) => Some(Dtype::U16),
+        (b'u', 4) => Some(Dtype::U32),
+        (b'u', 8) => Some(Dtype::U64),
+        (b'i', 1) => Some(Dtype::I8),
+        (b'i', 2) => Some(Dtype::I16),
+        (b'i', 4) => Some(Dtype::I32),
+        (b'i', 8) => Some(Dtype::I64),
+        (b'f', 4) => Some(Dtype::F32),
+        (b'f', 8) => Some(Dtype::F64),
+        _ => None,
+    };
+    dtype.ok_or_else(|| {
+        let expected = "bool, uint8, int8, uint16, int16, uint32, int32, uint64, int64, float32 or float64";
+        PyTypeError::new_err(format!("{what}: got dtype {descr}, expected {expected}"))
+    })
+}
+
+/// An array to read, kept alive and unchanged in shape while its view is in use.
+pub(crate) struct Source<'py> {
+    array: Bound<'py, PyUntypedArray>,
+    dtype: Dtype,
+    strides: Vec<isize>,
+}
+
+impl<'py> Source<'py> {
+    /// The array, or an array made from `object` by `numpy.asarray`. Copied only if its elements are byte-swapped or not
+    /// aligned. With `truth`, only whether elements are nonzero matters.
+    pub(crate) fn new(what: &str, object: &Bound<'py, PyAny>, truth: bool) -> PyResult<Self> {
+        let py = object.py();
+        let mut array = match object.cast::<PyUntypedArray>() {
+            Ok(array) => array.clone(),
+            Err(_) => py.import(intern!(py, "numpy"))?.call_method1(intern!(py, "asarray"), (object,))?.cast_into()?,
+        };
+        let mut dtype = dtype_of(what, &array.dtype())?;
+        if array.dtype().is_native_byteorder() == Some(false) || strides(&array, dtype).is_none() {
+            let native = array.dtype().call_method1(intern!(py, "newbyteorder"), ("=",))?;
+            array = array.call_method1(intern!(py, "astype"), (native, "C"))?.cast_into()?;
+        }
+        if dtype == Dtype::Bool {
+            if truth {
+                dtype = Dtype::U8;
+            } else {
+                array = canonical_bool(array)?;
+            }
+        }
+        let strides = strides(&array, dtype).ok_or_else(|| invalid(what, "an unaligned array", "an aligned one"))?;
+        Ok(Self { array, dtype, strides })
+    }
+
+    /// The elements.
+    pub(crate) fn view(&self) -> View<'_> {
+        // SAFETY: NumPy vouches for shape and strides; the alignment and the bytes of bools were checked; `self` keeps the
+        // memory alive. That no thread writes to an argument during the call is documented as the caller's part.
+        unsafe { View::from_raw_parts(self.dtype, data(&self.array), self.array.shape(), &self.strides) }
+    }
+
+    /// The number of elements.
+    pub(crate) fn len(&self) -> u64 {
+        self.array.len() as u64
+    }
+}
+
+/// The array itself if its bytes are all 0 or 1, a copy with such bytes if not (`uint8` memory viewed as `bool`).
+fn canonical_bool(array: Bound<'_, PyUntypedArray>) -> PyResult<Bound<'_, PyUntypedArray>> {
+    let py = array.py();
+    let bytes = array.call_method1(intern!(py, "view"), ("uint8",))?;
+    if array.is_empty() || bytes.call_method0(intern!(py, "max"))?.extract::<u8>()? <= 1 {
+        return Ok(array);
+    }
+    let one = bytes.call_method1(intern!(py, "astype"), ("bool",))?;
+    Ok(one.cast_into()?)
+}
+
+/// An array to write to.
+pub(crate) struct Sink<'py> {
+    array: Bound<'py, PyUntypedArray>,
+    dtype: Dtype,
+    strides: Vec<isize>,
+}
+
+impl<'py> Sink<'py> {
+    /// The array, checked: writable, aligned, of native byte order, no element twice, none shared with `sources`.
+    pub(crate) fn new(object: &Bound<'py, PyAny>, sources: &[&Source<'py>]) -> PyResult<Self> {
+        let py = object.py();
+        let Ok(array) = object.cast::<PyUntypedArray>() else {
+            return Err(PyTypeError::new_err(format!("out: got {}, expected a NumPy array", object.get_type().name()?)));
+        };
+        let dtype = dtype_of("out", &array.dtype())?;
+        if array.dtype().is_native_byteorder() == Some(false) {
+            return Err(PyTypeError::new_err(format!(
+                "out: got dtype {:?}, expected native byte order",
+                array.dtype().getattr("str")?.extract::<String>()?
+            )));
+        }
+        if !array.getattr(intern!(py, "flags"))?.getattr(intern!(py, "writeable"))?.extract::<bool>()? {
+            return Err(invalid("out", "a read-only array", "a writable one"));
+        }
+        let strides = strides(array, dtype).ok_or_else(|| invalid("out", "an unaligned array", "an aligned one"))?;
+        if !addresses_once(array.shape(), &strides) {
+            return Err(invalid("out", "an array whose elements share memory", "distinct elements"));
+        }
+        for source in sources {
+            if share(array, &source.array)? {
+                return Err(invalid("out", "an array that shares memory with an operand", "memory of its own"));
+            }
+        }
+        Ok(Self { array: array.clone(), dtype, strides })
+    }
+
+    /// The element type.
+    pub(crate) fn dtype(&self) -> Dtype {
+        self.dtype
+    }
+
+    /// The same array for indices: `int64` is taken as `uint64`, which it equals for every index.
+    pub(crate) fn of_indices(self) -> Self {
+        Self { dtype: if self.dtype == Dtype::I64 { Dtype::U64 } else { self.dtype }, ..self }
+    }
+
+    /// The elements.
+    pub(crate) fn view(&self) -> ViewMut<'_> {
+        // SAFETY: NumPy vouches for shape and strides; alignment, writability and that every element is addressed once
+        // and by this argument only were checked; `self` keeps the memory alive. That no other thread uses `out` during
+        // the call is documented as the caller's part.
+        unsafe { ViewMut::from_raw_parts(self.dtype, data(&self.array), self.array.shape(), &self.strides) }
+    }
+
+    /// The array.
+    pub(crate) fn into_any(self) -> Bound<'py, PyAny> {
+        self.array.into_any()
+    }
+}
+
+/// The address of the first element.
+fn data(array: &Bound<'_, PyUntypedArray>) -> *mut u8 {
+    // SAFETY: any array's address may be read as that of bytes; it is not dereferenced here.
+    unsafe { array.cast_unchecked::<PyArrayDyn<u8>>() }.data()
+}
+
+/// The strides in elements, if the elements are aligned and whole elements apart.
+fn strides(array: &Bound<'_, PyUntypedArray>, dtype: Dtype) -> Option<Vec<isize>> {
+    let size = dtype.size() as isize;
+    if array.is_empty() || array.ndim() == 0 {
+        return (array.is_empty() || data(array).addr() % dtype.size() == 0).then(|| vec![0; array.ndim()]);
+    }
+    let axes = array.shape().iter().zip(array.strides());
+    // NumPy leaves the stride of an axis of length 1 undefined.
+    let strides: Option<Vec<isize>> =
+        axes.map(|(&n, &bytes)| if n == 1 { Some(0) } else { (bytes % size == 0).then_some(bytes / size) }).collect();
+    strides.filter(|_| data(array).addr() % dtype.size() == 0)
+}
+
+/// Whether no two elements share an address, by the sufficient condition that every axis steps over all smaller ones.
+fn addresses_once(shape: &[usize], strides: &[isize]) -> bool {
+    let mut axes: Vec<(usize, usize)> =
+        shape.iter().zip(strides).filter(|&(&n, _)| n > 1).map(|(&n, &s)| (s.unsigned_abs(), n)).collect();
+    axes.sort_unstable();
+    let mut reach = 0;
+    shape.contains(&0)
+        || axes.iter().all(|&(stride, n)| {
+            let apart = stride > reach;
+            reach += stride * (n - 1);
+            apart
+        })
+}
+
+/// Whether two arrays have memory in common; also true where that is too hard to tell.
+fn share(a: &Bound<'_, PyUntypedArray>, b: &Bound<'_, PyUntypedArray>) -> PyResult<bool> {
+    let py = a.py();
+    let numpy = py.import(intern!(py, "numpy"))?;
+    if !numpy.call_method1(intern!(py, "may_share_memory"), (a, b))?.extract::<bool>()? {
+        return Ok(false);
+    }
+    let exact = numpy.call_method1(intern!(py, "shares_memory"), (a, b, 1_000_000));
+    Ok(exact.and_then(|answer| answer.extract::<bool>()).unwrap_or(true))
+}
+
+/// A result as a NumPy array that owns the vector.
+pub(crate) fn into_numpy<'py>(py: Python<'py>, shape: &[usize], vec: HostVec) -> PyResult<Bound<'py, PyAny>> {
+    fn owned<'py, T: numpy::Element>(py: Python<'py>, shape: &[usize], vec: Vec<T>) -> PyResult<Bound<'py, PyAny>> {
+        let array = ArrayD::from_shape_vec(IxDyn(shape), vec).map_err(|error| PyValueError::new_err(error.to_string()))?;
+        Ok(PyArrayDyn::from_owned_array(py, array).into_any())
+    }
+    match vec {
+        HostVec::Bool(vec) => owned(py, shape, vec),
+        HostVec::U8(vec) => owned(py, shape, vec),
+        HostVec::I8(vec) => owned(py, shape, vec),
+        HostVec::U16(vec) => owned(py, shape, vec),
+        HostVec::I16(vec) => owned(py, shape, vec),
+        HostVec::U32(vec) => owned(py, shape, vec),
+        HostVec::I32(vec) => owned(py, shape, vec),
+        HostVec::U64(vec) => owned(py, shape, vec),
+        HostVec::I64(vec) => owned(py, shape, vec),
+        HostVec::F32(vec) => owned(py, shape, vec),
+        HostVec::F64(vec) => owned(py, shape, vec),
+    }
+}

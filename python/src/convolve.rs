@@ -1,0 +1,61 @@
+//! `convolve` and `correlate`.
+
+use numpy::PyArrayDescr;
+use pyo3::prelude::*;
+use unisono::{Boundary, Convolve, Direction, Mode, Output};
+
+use crate::array::{Sink, Source, dtype_of, into_numpy};
+use crate::error::{invalid, raise};
+use crate::{device, run};
+
+/// Convolves, or with `correlate` correlates, `images` with `kernels`. One boundary for all axes or one per axis.
+#[pyfunction]
+#[expect(clippy::too_many_arguments)]
+pub(crate) fn convolve<'py>(
+    py: Python<'py>,
+    correlate: bool,
+    images: &Bound<'py, PyAny>,
+    kernels: &Bound<'py, PyAny>,
+    mode: &str,
+    boundary: Vec<String>,
+    fill_value: f64,
+    ndim: usize,
+    device: &str,
+    out: Option<&Bound<'py, PyAny>>,
+    out_dtype: Option<&Bound<'py, PyArrayDescr>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let direction = if correlate { Direction::Correlate } else { Direction::Convolve };
+    let boundaries = boundary.iter().map(|text| parse_boundary(text, fill_value)).collect::<PyResult<Vec<_>>>()?;
+    let mut how = Convolve::rank(ndim).mode(mode.parse::<Mode>().map_err(raise)?);
+    how = if let [one] = boundaries[..] { how.boundary(one) } else { how.boundaries(&boundaries) };
+
+    let images = Source::new("images", images, false)?;
+    let kernels = Source::new("kernels", kernels, false)?;
+    let units = images.len().saturating_mul(kernels.len());
+    let out = out.map(|out| Sink::new(out, &[&images, &kernels])).transpose()?;
+    if let Some(descr) = out_dtype {
+        let dtype = dtype_of("out_dtype", descr)?;
+        if let Some(out) = out.as_ref().filter(|out| out.dtype() != dtype) {
+            return Err(invalid("out_dtype", dtype, &format!("the dtype of out, {}", out.dtype())));
+        }
+        how = how.out_dtype(dtype);
+    }
+    let backend = device::backend(py, device)?;
+    let (a, b) = (images.view().into(), kernels.view().into());
+    if let Some(out) = out {
+        let target = out.view();
+        run::run(py, &backend, units, |on| on.convolve_dyn_into(direction, &a, &b, &how, Output::View(target)))?;
+        return Ok(out.into_any());
+    }
+    let (shape, vec) = run::run(py, &backend, units, |on| {
+        let result = if correlate { on.correlate_dyn(&a, &b, &how)? } else { on.convolve_dyn(&a, &b, &how)? };
+        Ok((result.shape().to_vec(), result.into_host()?))
+    })?;
+    into_numpy(py, &shape, vec)
+}
+
+/// A boundary's name; a constant without a value of its own gets `fill_value`.
+fn parse_boundary(text: &str, fill_value: f64) -> PyResult<Boundary> {
+    let boundary = text.parse().map_err(raise)?;
+    Ok(if boundary == Boundary::ZERO && !text.contains(':') { Boundary::Constant(fill_value) } else { boundary })
+}

@@ -1,0 +1,89 @@
+//! Devices by their text: opened once per process, listed, described.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use unisono::{Backend, DeviceInfo};
+
+use crate::error::raise;
+
+/// The backends opened so far, by process and text. A forked child opens its own; its parent's stay here untouched,
+/// because their threads do not exist in the child. Locked only while the GIL is held, so never across a fork.
+static OPENED: Mutex<BTreeMap<(u32, String), Backend>> = Mutex::new(BTreeMap::new());
+
+/// The backend that `text` names, opened at its first use in this process.
+pub(crate) fn backend(py: Python<'_>, text: &str) -> PyResult<Backend> {
+    let auto = text.trim().eq_ignore_ascii_case("auto");
+    let name = match std::env::var("UNISONO_DEVICE") {
+        Ok(variable) if auto => format!("auto, UNISONO_DEVICE={variable}"),
+        _ => text.to_string(),
+    };
+    let key = (std::process::id(), name);
+    if let Some(backend) = OPENED.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
+        return Ok(backend.clone());
+    }
+    let opened = py.detach(|| if auto { Backend::from_env() } else { text.parse() }).map_err(raise)?;
+    Ok(OPENED.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_insert(opened).clone())
+}
+
+/// Opens a device, or raises why it cannot be opened.
+#[pyfunction]
+pub(crate) fn open(py: Python<'_>, device: &str) -> PyResult<()> {
+    backend(py, device).map(drop)
+}
+
+/// What is known about a device.
+#[pyfunction]
+pub(crate) fn info<'py>(py: Python<'py>, device: &str) -> PyResult<Bound<'py, PyDict>> {
+    let backend = backend(py, device)?;
+    describe(py, &py.detach(|| backend.info()))
+}
+
+/// What a device has done since this process opened it.
+#[pyfunction]
+pub(crate) fn counters<'py>(py: Python<'py>, device: &str) -> PyResult<Bound<'py, PyDict>> {
+    let counters = backend(py, device)?.counters();
+    let dict = PyDict::new(py);
+    dict.set_item("operations", counters.operations)?;
+    dict.set_item("work", counters.work)?;
+    dict.set_item("dispatches", counters.dispatches)?;
+    dict.set_item("uploaded", counters.uploaded)?;
+    dict.set_item("downloaded", counters.downloaded)?;
+    Ok(dict)
+}
+
+/// Every device of the machine, and whether `auto` would take it.
+#[pyfunction]
+pub(crate) fn devices(py: Python<'_>) -> PyResult<Vec<Bound<'_, PyDict>>> {
+    let found = py.detach(unisono::devices);
+    found
+        .iter()
+        .map(|device| {
+            let dict = describe(py, &device.info)?;
+            dict.set_item("auto", device.auto)?;
+            dict.set_item("reason", &device.reason)?;
+            Ok(dict)
+        })
+        .collect()
+}
+
+fn describe<'py>(py: Python<'py>, info: &DeviceInfo) -> PyResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(py);
+    dict.set_item("id", &info.id)?;
+    dict.set_item("name", &info.name)?;
+    dict.set_item("kind", info.class.to_string())?;
+    dict.set_item("backend", &info.backend)?;
+    dict.set_item("driver", &info.driver)?;
+    dict.set_item("pci", &info.pci)?;
+    dict.set_item("threads", info.threads)?;
+    dict.set_item("max_buffer", info.max_buffer)?;
+    dict.set_item("max_binding", info.max_binding)?;
+    dict.set_item("workgroup_memory", info.workgroup_memory)?;
+    dict.set_item("workgroup_invocations", info.workgroup_invocations)?;
+    dict.set_item("f64", info.f64)?;
+    dict.set_item("int64", info.int64)?;
+    dict.set_item("warnings", &info.warnings)?;
+    Ok(dict)
+}

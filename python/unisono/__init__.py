@@ -1,0 +1,67 @@
+"""Batched convolution, exact reductions and Monte Carlo on every CPU and GPU, with one answer.
+
+>>> import numpy as np
+>>> import unisono
+>>> image = np.arange(9.0).reshape(3, 3)
+>>> sobel = np.array([[1.0, 0, -1], [2, 0, -2], [1, 0, -1]])
+>>> unisono.convolve(image, sobel, mode="same", boundary="reflect")
+array([[4., 8., 4.],
+       [4., 8., 4.],
+       [4., 8., 4.]])
+>>> unisono.sum([1e100, 1.0, -1e100])
+np.float64(1.0)
+
+**Devices.** Every function takes ``device``: ``"auto"`` (the best one by measurement, or what the environment variable
+``UNISONO_DEVICE`` names), ``"cpu"``, ``"cpu:4"`` (threads), ``"gpu"`` (``"gpu:0"``), ``"gpu:1"``, ``"gpu:NVIDIA"`` (part
+of a name), ``"all"``, several joined by ``+``, or a :class:`Backend`. :func:`devices` lists them. A device is opened at
+its first use in a process; forked children open their own.
+
+**Arrays.** Anything :func:`numpy.asarray` takes, of dtype bool, (u)int8 to (u)int64, float32 or float64, with any strides;
+on the CPU nothing is copied (except byte-swapped and unaligned arrays, and bools whose bytes are not 0 or 1). ``out`` is a
+writable array of the result's shape and dtype with any strides that shares no memory with the operands. The GIL is released
+while the work runs, so no other thread may write to the arguments of a call or use its ``out``.
+
+**Errors.** ``ValueError`` for arguments, devices and results that do not fit, ``TypeError`` for dtypes, ``RuntimeError``
+for failures of a device.
+"""
+
+from ._backend import Backend, Counters, Device, devices
+from ._functions import (
+    Pi,
+    all,
+    any,
+    argmax,
+    argmin,
+    convolve,
+    correlate,
+    count_nonzero,
+    max,
+    mean,
+    min,
+    pi,
+    prod,
+    sum,
+)
+from ._unisono import __version__
+
+__all__ = [
+    "Backend",
+    "Counters",
+    "Device",
+    "Pi",
+    "__version__",
+    "all",
+    "any",
+    "argmax",
+    "argmin",
+    "convolve",
+    "correlate",
+    "count_nonzero",
+    "devices",
+    "max",
+    "mean",
+    "min",
+    "pi",
+    "prod",
+    "sum",
+]

@@ -1,0 +1,211 @@
+"""Devices: listing them, and the handle that remembers one."""
+
+from dataclasses import dataclass
+
+from . import _functions, _unisono
+
+
+@dataclass(frozen=True)
+class Device:
+    """What is known about a device."""
+
+    id: str
+    """The text that opens it: ``cpu``, ``gpu:0``."""
+    name: str
+    """The maker's name for it."""
+    kind: str
+    """``discrete GPU``, ``integrated GPU``, ``virtual GPU``, ``GPU``, ``software GPU``, ``CPU`` or ``several devices``."""
+    backend: str
+    """The interface it is reached through: ``rayon``, ``Vulkan``, ``Metal``, ``DX12``."""
+    driver: str
+    """Driver name and version; for the CPU, the SIMD level in use."""
+    pci: str | None
+    """PCI address, if known."""
+    threads: int
+    """Threads of a CPU device, 0 otherwise."""
+    max_buffer: int
+    """Bytes of the largest buffer (0: no limit but memory)."""
+    max_binding: int
+    """Bytes of the largest binding (0: no limit but memory)."""
+    workgroup_memory: int
+    """Bytes of workgroup memory (0 on a CPU)."""
+    workgroup_invocations: int
+    """Invocations per workgroup (0 on a CPU)."""
+    f64: bool
+    """Whether default float64 convolution runs there."""
+    int64: bool
+    """Whether shaders have 64-bit integers."""
+    warnings: tuple[str, ...]
+    """What the self-test found wrong, in words."""
+    auto: bool | None = None
+    """Whether ``auto`` would take it (in :func:`devices` only)."""
+    reason: str | None = None
+    """Why, or why not (in :func:`devices` only)."""
+
+
+@dataclass(frozen=True)
+class Counters:
+    """What a device has done since this process opened it."""
+
+    operations: int
+    """Operations, or parts of operations, run."""
+    work: int
+    """Multiply-adds, elements read, samples."""
+    dispatches: int
+    """Dispatches submitted (GPU)."""
+    uploaded: int
+    """Bytes moved to the device."""
+    downloaded: int
+    """Bytes moved from the device."""
+
+
+def _device(fields):
+    return Device(**{**fields, "warnings": tuple(fields["warnings"])})
+
+
+def devices():
+    """Every device of the machine: the CPU, hardware GPUs, software GPUs.
+
+    Returns
+    -------
+    list of Device
+
+    Examples
+    --------
+    >>> unisono.devices()[0].id
+    'cpu'
+    """
+    return [_device(fields) for fields in _unisono.devices()]
+
+
+class Backend:
+    """A device, opened: its methods are the functions of the package without ``device``.
+
+    Cheap to make again (a device is opened once per process), usable from any thread, and picklable: an unpickled
+    backend, or one that a forked child inherited, opens the device anew in its own process.
+
+    Parameters
+    ----------
+    device : str
+        As ``device`` everywhere.
+
+    Raises
+    ------
+    ValueError
+        There is no such device, or it cannot be opened; the message says why.
+
+    Examples
+    --------
+    >>> cpu = unisono.Backend("cpu")
+    >>> cpu.sum([1, 2, 3])
+    np.int64(6)
+    >>> unisono.sum([1, 2, 3], device=cpu)
+    np.int64(6)
+    """
+
+    __slots__ = ("device",)
+
+    def __init__(self, device="auto"):
+        object.__setattr__(self, "device", _functions._text(device))
+        _unisono.open(self.device)
+
+    def __setattr__(self, name, value):
+        raise AttributeError(f"Backend is immutable: {name} cannot be set")
+
+    def __repr__(self):
+        return f"unisono.Backend({self.device!r})"
+
+    def __eq__(self, other):
+        return isinstance(other, Backend) and self.device == other.device
+
+    def __hash__(self):
+        return hash((Backend, self.device))
+
+    def __reduce__(self):
+        return Backend, (self.device,)
+
+    @property
+    def info(self):
+        """What is known about the device."""
+        return _device(_unisono.info(self.device))
+
+    @property
+    def counters(self):
+        """What the device has done since this process opened it."""
+        return Counters(**_unisono.counters(self.device))
+
+    def convolve(
+        self,
+        images,
+        kernels,
+        mode="full",
+        boundary="constant",
+        fill_value=0,
+        ndim=2,
+        out=None,
+        out_dtype=None,
+    ):
+        """As :func:`unisono.convolve`."""
+        return _functions.convolve(
+            images, kernels, mode, boundary, fill_value, ndim, self, out, out_dtype
+        )
+
+    def correlate(
+        self,
+        images,
+        kernels,
+        mode="full",
+        boundary="constant",
+        fill_value=0,
+        ndim=2,
+        out=None,
+        out_dtype=None,
+    ):
+        """As :func:`unisono.correlate`."""
+        return _functions.correlate(
+            images, kernels, mode, boundary, fill_value, ndim, self, out, out_dtype
+        )
+
+    def sum(self, a, axis=None, keepdims=False, out=None):
+        """As :func:`unisono.sum`."""
+        return _functions.sum(a, axis, keepdims, self, out)
+
+    def prod(self, a, axis=None, keepdims=False, out=None):
+        """As :func:`unisono.prod`."""
+        return _functions.prod(a, axis, keepdims, self, out)
+
+    def mean(self, a, axis=None, keepdims=False, out=None):
+        """As :func:`unisono.mean`."""
+        return _functions.mean(a, axis, keepdims, self, out)
+
+    def min(self, a, axis=None, keepdims=False, out=None):
+        """As :func:`unisono.min`."""
+        return _functions.min(a, axis, keepdims, self, out)
+
+    def max(self, a, axis=None, keepdims=False, out=None):
+        """As :func:`unisono.max`."""
+        return _functions.max(a, axis, keepdims, self, out)
+
+    def argmin(self, a, axis=None, keepdims=False, out=None):
+        """As :func:`unisono.argmin`."""
+        return _functions.argmin(a, axis, keepdims, self, out)
+
+    def argmax(self, a, axis=None, keepdims=False, out=None):
+        """As :func:`unisono.argmax`."""
+        return _functions.argmax(a, axis, keepdims, self, out)
+
+    def any(self, a, axis=None, keepdims=False, out=None):
+        """As :func:`unisono.any`."""
+        return _functions.any(a, axis, keepdims, self, out)
+
+    def all(self, a, axis=None, keepdims=False, out=None):
+        """As :func:`unisono.all`."""
+        return _functions.all(a, axis, keepdims, self, out)
+
+    def count_nonzero(self, a, axis=None, keepdims=False, out=None):
+        """As :func:`unisono.count_nonzero`."""
+        return _functions.count_nonzero(a, axis, keepdims, self, out)
+
+    def pi(self, samples, seed=0, start=0):
+        """As :func:`unisono.pi`."""
+        return _functions.pi(samples, seed, self, start)

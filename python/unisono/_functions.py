@@ -1,0 +1,391 @@
+"""The operations: signatures, defaults and documentation over the native half."""
+
+import operator
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import _unisono
+
+
+def _text(device):
+    """The text of a device, or of a Backend."""
+    text = device if isinstance(device, str) else getattr(device, "device", None)
+    if not isinstance(text, str):
+        raise TypeError(f"device: got {type(device).__name__}, expected a device's text or a Backend")
+    return text
+
+
+def _axes(axis):
+    """The axes as a list; None for all."""
+    if axis is None:
+        return None
+    if isinstance(axis, (tuple, list)):
+        return [operator.index(one) for one in axis]
+    return [operator.index(axis)]
+
+
+def convolve(
+    images,
+    kernels,
+    mode="full",
+    boundary="constant",
+    fill_value=0,
+    ndim=2,
+    device="auto",
+    out=None,
+    out_dtype=None,
+):
+    """Convolve images with kernels over the last ``ndim`` axes.
+
+    Parameters
+    ----------
+    images : array_like, shape ``(N.., H, W)``
+        One image or a batch (shapes are given for ``ndim=2``).
+    kernels : array_like, shape ``(K.., h, w)``
+        One kernel or a bank. A kernel may be larger than the image.
+    mode : {"full", "same", "valid"}
+        As in :func:`scipy.signal.convolve`: all outputs (``H+h-1, W+w-1``), the central ``H, W`` of them, or those that
+        need no boundary (``H-h+1, W-w+1``).
+    boundary : str or sequence of str
+        What lies outside the image, for all axes or one per axis, in the words of :mod:`scipy.ndimage`: ``"constant"``,
+        ``"reflect"`` (d c b a | a b c d), ``"nearest"``, ``"mirror"`` (d c b | a b c d), ``"wrap"``; also the names of
+        :mod:`scipy.signal` (``"fill"``, ``"symm"``) and OpenCV (``"replicate"``, ``"reflect_101"``).
+    fill_value : float
+        The value outside for ``"constant"``.
+    ndim : {1, 2, 3}
+        The number of spatial axes.
+    device : str or Backend
+        Where to compute.
+    out : ndarray, optional
+        Array to write to; its dtype is the dtype of the result. Saves the page faults of a fresh array.
+    out_dtype : dtype, optional
+        Dtype of the result instead of NumPy's promotion of the two operands' dtypes.
+
+    Returns
+    -------
+    ndarray, shape ``(N.., K.., H', W')``
+        ``out`` if it was given.
+
+    Raises
+    ------
+    ValueError
+        Shapes, names or ``out`` that do not fit; an exact integer that the result's dtype cannot hold.
+    TypeError
+        A dtype that is not computed with.
+    RuntimeError
+        The device failed, or lacks a feature (float64 on a GPU without it).
+
+    Notes
+    -----
+    Integers are exact. Floats are accumulated in their own precision ``eps``, one fused multiply-add per tap: within
+    ``taps * eps * sum(|k| |x|)`` of the exact value.
+
+    Examples
+    --------
+    >>> unisono.convolve([1, 2, 3], [0, 1, 10], ndim=1)
+    array([ 0,  1, 12, 23, 30])
+    >>> bank = np.stack([np.full((2, 2), 0.25), np.eye(2)])
+    >>> unisono.convolve(np.ones((5, 4, 4)), bank, mode="valid").shape
+    (5, 2, 3, 3)
+    """
+    return _convolve(False, images, kernels, mode, boundary, fill_value, ndim, device, out, out_dtype)
+
+
+def correlate(
+    images,
+    kernels,
+    mode="full",
+    boundary="constant",
+    fill_value=0,
+    ndim=2,
+    device="auto",
+    out=None,
+    out_dtype=None,
+):
+    """Correlate images with kernels: :func:`convolve` without reversing the kernels.
+
+    Parameters, shapes, result, errors and numerics are those of :func:`convolve`.
+
+    Examples
+    --------
+    >>> unisono.correlate([1, 2, 3], [0, 1, 10], ndim=1)
+    array([10, 21, 32,  3,  0])
+    """
+    return _convolve(True, images, kernels, mode, boundary, fill_value, ndim, device, out, out_dtype)
+
+
+def _convolve(correlate, images, kernels, mode, boundary, fill_value, ndim, device, out, out_dtype):
+    boundaries = [boundary] if isinstance(boundary, str) else list(boundary)
+    dtype = None if out_dtype is None else np.dtype(out_dtype)
+    return _unisono.convolve(
+        correlate, images, kernels, mode, boundaries, fill_value, ndim, _text(device), out, dtype
+    )
+
+
+def sum(a, axis=None, keepdims=False, device="auto", out=None):
+    """Sum over all axes or some, exactly: floats are rounded once, at the end.
+
+    Parameters
+    ----------
+    a : array_like
+        The elements.
+    axis : int or tuple of int, optional
+        The axes to sum over; all by default.
+    keepdims : bool
+        Leave the reduced axes in the result with length 1.
+    device : str or Backend
+        Where to compute.
+    out : ndarray, optional
+        Array of the result's shape and dtype to write to.
+
+    Returns
+    -------
+    NumPy scalar or ndarray
+        uint64 for bool and unsigned integers, int64 for signed integers, the dtype of ``a`` for floats; ``out`` if it was
+        given.
+
+    Raises
+    ------
+    ValueError
+        An axis that does not exist, an ``out`` that does not fit, an integer sum that does not fit 64 bits.
+    TypeError
+        A dtype that is not computed with.
+
+    Notes
+    -----
+    The sum of floats is the exact sum of the elements, rounded to nearest even: no order of summation, device or number of
+    threads changes a bit, and it equals :func:`math.fsum` wherever that returns. The sum of nothing is +0, of only -0.0
+    it is -0.0; NaN and infinities are as IEEE addition gives them.
+
+    Examples
+    --------
+    >>> unisono.sum([1e100, 1.0, -1e100])
+    np.float64(1.0)
+    >>> unisono.sum(np.ones((2, 3), dtype=np.uint8), axis=0)
+    array([2, 2, 2], dtype=uint64)
+    """
+    return _unisono.reduce("sum", a, _axes(axis), keepdims, _text(device), out)
+
+
+def prod(a, axis=None, keepdims=False, device="auto", out=None):
+    """Multiply over all axes or some. Parameters as for :func:`sum`.
+
+    Returns
+    -------
+    NumPy scalar or ndarray
+        Dtypes as for :func:`sum`. Integers are exact, and a ``ValueError`` if they do not fit 64 bits; floats are within
+        ``n * 2**-53`` relative, with no overflow or underflow before the end.
+
+    Examples
+    --------
+    >>> unisono.prod([2, 3, 7])
+    np.int64(42)
+    >>> unisono.prod([1e300, 1e300, 1e-300])
+    np.float64(1e+300)
+    """
+    return _unisono.reduce("prod", a, _axes(axis), keepdims, _text(device), out)
+
+
+def mean(a, axis=None, keepdims=False, device="auto", out=None):
+    """Arithmetic mean over all axes or some: the exact mean, rounded once. Parameters as for :func:`sum`.
+
+    Returns
+    -------
+    NumPy scalar or ndarray
+        float64, or float32 for float32. NaN for nothing.
+
+    Examples
+    --------
+    >>> unisono.mean([1, 2, 4, 6])
+    np.float64(3.25)
+    >>> unisono.mean(np.array([3e38, 3e38], dtype=np.float32))
+    np.float32(3e+38)
+    """
+    return _unisono.reduce("mean", a, _axes(axis), keepdims, _text(device), out)
+
+
+def min(a, axis=None, keepdims=False, device="auto", out=None):
+    """Smallest element over all axes or some. Parameters as for :func:`sum`.
+
+    Returns
+    -------
+    NumPy scalar or ndarray
+        The dtype of ``a``. NaN if there is one; -0.0 is smaller than +0.0.
+
+    Raises
+    ------
+    ValueError
+        Also for the smallest of nothing.
+
+    Examples
+    --------
+    >>> unisono.min([[3, 1], [2, 5]], axis=1)
+    array([1, 2])
+    """
+    return _unisono.reduce("min", a, _axes(axis), keepdims, _text(device), out)
+
+
+def max(a, axis=None, keepdims=False, device="auto", out=None):
+    """Largest element over all axes or some. Parameters as for :func:`sum`.
+
+    Returns
+    -------
+    NumPy scalar or ndarray
+        The dtype of ``a``. NaN if there is one; +0.0 is larger than -0.0.
+
+    Raises
+    ------
+    ValueError
+        Also for the largest of nothing.
+
+    Examples
+    --------
+    >>> unisono.max([[3, 1], [2, 5]], axis=1, keepdims=True)
+    array([[3],
+           [5]])
+    """
+    return _unisono.reduce("max", a, _axes(axis), keepdims, _text(device), out)
+
+
+def argmin(a, axis=None, keepdims=False, device="auto", out=None):
+    """Index of the first smallest element over all axes or some. Parameters as for :func:`sum`.
+
+    Returns
+    -------
+    int or ndarray of int64
+        The index in C order among the elements reduced over. The first NaN wins; -0.0 and +0.0 are equal. ``out`` may be
+        int64 or uint64.
+
+    Raises
+    ------
+    ValueError
+        Also for the smallest of nothing.
+
+    Examples
+    --------
+    >>> unisono.argmin([3, 1, 2, 1])
+    1
+    """
+    return _unisono.reduce("argmin", a, _axes(axis), keepdims, _text(device), out)
+
+
+def argmax(a, axis=None, keepdims=False, device="auto", out=None):
+    """Index of the first largest element over all axes or some. Parameters as for :func:`sum`.
+
+    Returns
+    -------
+    int or ndarray of int64
+        As for :func:`argmin`.
+
+    Raises
+    ------
+    ValueError
+        Also for the largest of nothing.
+
+    Examples
+    --------
+    >>> unisono.argmax([[3, 1], [2, 5]], axis=0)
+    array([0, 1])
+    """
+    return _unisono.reduce("argmax", a, _axes(axis), keepdims, _text(device), out)
+
+
+def any(a, axis=None, keepdims=False, device="auto", out=None):
+    """Whether any element is nonzero (NaN is), over all axes or some. Parameters as for :func:`sum`.
+
+    Returns
+    -------
+    bool or ndarray of bool
+
+    Examples
+    --------
+    >>> unisono.any([0.0, 0.5])
+    True
+    """
+    return _unisono.reduce("any", a, _axes(axis), keepdims, _text(device), out)
+
+
+def all(a, axis=None, keepdims=False, device="auto", out=None):
+    """Whether all elements are nonzero (NaN is), over all axes or some. Parameters as for :func:`sum`.
+
+    Returns
+    -------
+    bool or ndarray of bool
+
+    Examples
+    --------
+    >>> unisono.all([[1, 0], [1, 1]], axis=1)
+    array([False,  True])
+    """
+    return _unisono.reduce("all", a, _axes(axis), keepdims, _text(device), out)
+
+
+def count_nonzero(a, axis=None, keepdims=False, device="auto", out=None):
+    """Number of nonzero elements (NaN is one) over all axes or some. Parameters as for :func:`sum`.
+
+    Returns
+    -------
+    int or ndarray of int64
+        ``out`` may be int64 or uint64.
+
+    Examples
+    --------
+    >>> unisono.count_nonzero([0, 3, 0, 4])
+    2
+    """
+    return _unisono.reduce("count_nonzero", a, _axes(axis), keepdims, _text(device), out)
+
+
+@dataclass(frozen=True)
+class Pi:
+    """An estimate of pi: four times the share of the samples that fell into the circle."""
+
+    hits: int
+    """Samples inside the circle: the same on every device."""
+    samples: int
+    """Samples drawn."""
+    estimate: float
+    """``4 * hits / samples``."""
+    standard_error: float
+    """The estimate's standard error."""
+
+    def __float__(self):
+        return self.estimate
+
+    def merge(self, other):
+        """The estimate from the samples of both, which must not overlap.
+
+        >>> unisono.pi(600, seed=1).merge(unisono.pi(400, seed=1, start=600)) == unisono.pi(1000, seed=1)
+        True
+        """
+        return Pi(*_unisono.pi_from_counts(self.hits + other.hits, self.samples + other.samples))
+
+
+def pi(samples, seed=0, device="auto", start=0):
+    """Estimate pi from random points in a square.
+
+    Parameters
+    ----------
+    samples : int
+        How many points, at least 1.
+    seed : int
+        Key of the generator (Philox4x32-10), below ``2**64``.
+    device : str or Backend
+        Where to compute.
+    start : int
+        Index of the first sample. Estimates from disjoint ranges of one seed :meth:`~Pi.merge` exactly.
+
+    Returns
+    -------
+    Pi
+        Hits, samples, estimate and standard error. Hits are integers addressed by sample index, so they depend on
+        ``samples``, ``seed`` and ``start`` only.
+
+    Examples
+    --------
+    >>> estimate = unisono.pi(10**6, seed=42)
+    >>> abs(float(estimate) - np.pi) < 5 * estimate.standard_error
+    True
+    """
+    return Pi(*_unisono.pi(operator.index(samples), operator.index(seed), operator.index(start), _text(device)))

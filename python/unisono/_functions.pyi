@@ -1,0 +1,135 @@
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias, TypeVar, overload
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from ._backend import Backend
+
+DeviceLike: TypeAlias = str | Backend
+Mode: TypeAlias = Literal["full", "same", "valid"]
+Axis: TypeAlias = int | Sequence[int] | None
+OutT = TypeVar("OutT", bound=NDArray[Any])
+
+@overload
+def convolve(
+    images: ArrayLike,
+    kernels: ArrayLike,
+    mode: Mode = "full",
+    boundary: str | Sequence[str] = "constant",
+    fill_value: float = 0,
+    ndim: Literal[1, 2, 3] = 2,
+    device: DeviceLike = "auto",
+    out: None = None,
+    out_dtype: DTypeLike | None = None,
+) -> NDArray[Any]: ...
+@overload
+def convolve(
+    images: ArrayLike,
+    kernels: ArrayLike,
+    mode: Mode = "full",
+    boundary: str | Sequence[str] = "constant",
+    fill_value: float = 0,
+    ndim: Literal[1, 2, 3] = 2,
+    device: DeviceLike = "auto",
+    *,
+    out: OutT,
+    out_dtype: DTypeLike | None = None,
+) -> OutT: ...
+@overload
+def correlate(
+    images: ArrayLike,
+    kernels: ArrayLike,
+    mode: Mode = "full",
+    boundary: str | Sequence[str] = "constant",
+    fill_value: float = 0,
+    ndim: Literal[1, 2, 3] = 2,
+    device: DeviceLike = "auto",
+    out: None = None,
+    out_dtype: DTypeLike | None = None,
+) -> NDArray[Any]: ...
+@overload
+def correlate(
+    images: ArrayLike,
+    kernels: ArrayLike,
+    mode: Mode = "full",
+    boundary: str | Sequence[str] = "constant",
+    fill_value: float = 0,
+    ndim: Literal[1, 2, 3] = 2,
+    device: DeviceLike = "auto",
+    *,
+    out: OutT,
+    out_dtype: DTypeLike | None = None,
+) -> OutT: ...
+@overload
+def sum(a: ArrayLike, axis: None = None, keepdims: Literal[False] = False, device: DeviceLike = "auto", out: None = None) -> np.number[Any]: ...
+@overload
+def sum(a: ArrayLike, axis: Axis = None, keepdims: bool = False, device: DeviceLike = "auto", out: None = None) -> np.number[Any] | NDArray[Any]: ...
+@overload
+def sum(a: ArrayLike, axis: Axis = None, keepdims: bool = False, device: DeviceLike = "auto", *, out: OutT) -> OutT: ...
+@overload
+def prod(a: ArrayLike, axis: None = None, keepdims: Literal[False] = False, device: DeviceLike = "auto", out: None = None) -> np.number[Any]: ...
+@overload
+def prod(a: ArrayLike, axis: Axis = None, keepdims: bool = False, device: DeviceLike = "auto", out: None = None) -> np.number[Any] | NDArray[Any]: ...
+@overload
+def prod(a: ArrayLike, axis: Axis = None, keepdims: bool = False, device: DeviceLike = "auto", *, out: OutT) -> OutT: ...
+@overload
+def mean(a: ArrayLike, axis: None = None, keepdims: Literal[False] = False, device: DeviceLike = "auto", out: None = None) -> np.floating[Any]: ...
+@overload
+def mean(a: ArrayLike, axis: Axis = None, keepdims: bool = False, device: DeviceLike = "auto", out: None = None) -> np.floating[Any] | NDArray[Any]: ...
+@overload
+def mean(a: ArrayLike, axis: Axis = None, keepdims: bool = False, device: DeviceLike = "auto", *, out: OutT) -> OutT: ...
+@overload
+def min(a: ArrayLike, axis: None = None, keepdims: Literal[False] = False, device: DeviceLike = "auto", out: None = None) -> np.generic: ...
+@overload
+def min(a: ArrayLike, axis: Axis = None, keepdims: bool = False, device: DeviceLike = "auto", out: None = None) -> np.generic | NDArray[Any]: ...
+@overload
+def min(a: ArrayLike, axis: Axis = None, keepdims: bool = False, device: DeviceLike = "auto", *, out: OutT) -> OutT: ...
+@overload
+def max(a: ArrayLike, axis: None = None, keepdims: Literal[False] = False, device: DeviceLike = "auto", out: None = None) -> np.generic: ...
+@overload
+def max(a: ArrayLike, axis: Axis = None, keepdims: bool = False, device: DeviceLike = "auto", out: None = None) -> np.generic | NDArray[Any]: ...
+@overload
+def max(a: ArrayLike, axis: Axis = None, keepdims: bool = False, device: DeviceLike = "auto", *, out: OutT) -> OutT: ...
+@overload
+def argmin(a: ArrayLike, axis: None = None, keepdims: Literal[False] = False, device: DeviceLike = "auto", out: None = None) -> int: ...
+@overload
+def argmin(a: ArrayLike, axis: Axis = None, keepdims: bool = False, device: DeviceLike = "auto", out: None = None) -> int | NDArray[np.int64]: ...
+@overload
+def argmin(a: ArrayLike, axis: Axis = None, keepdims: bool = False, device: DeviceLike = "auto", *, out: OutT) -> OutT: ...
+@overload
+def argmax(a: ArrayLike, axis: None = None, keepdims: Literal[False] = False, device: DeviceLike = "auto", out: None = None) -> int: ...
+@overload
+def argmax(a: ArrayLike, axis: Axis = None, keepdims: bool = False, device: DeviceLike = "auto", out: None = None) -> int | NDArray[np.int64]: ...
+@overload
+def argmax(a: ArrayLike, axis: Axis = None, keepdims: bool = False, device: DeviceLike = "auto", *, out: OutT) -> OutT: ...
+@overload
+def any(a: ArrayLike, axis: None = None, keepdims: Literal[False] = False, device: DeviceLike = "auto", out: None = None) -> bool: ...
+@overload
+def any(a: ArrayLike, axis: Axis = None, keepdims: bool = False, device: DeviceLike = "auto", out: None = None) -> bool | NDArray[np.bool_]: ...
+@overload
+def any(a: ArrayLike, axis: Axis = None, keepdims: bool = False, device: DeviceLike = "auto", *, out: OutT) -> OutT: ...
+@overload
+def all(a: ArrayLike, axis: None = None, keepdims: Literal[False] = False, device: DeviceLike = "auto", out: None = None) -> bool: ...
+@overload
+def all(a: ArrayLike, axis: Axis = None, keepdims: bool = False, device: DeviceLike = "auto", out: None = None) -> bool | NDArray[np.bool_]: ...
+@overload
+def all(a: ArrayLike, axis: Axis = None, keepdims: bool = False, device: DeviceLike = "auto", *, out: OutT) -> OutT: ...
+@overload
+def count_nonzero(a: ArrayLike, axis: None = None, keepdims: Literal[False] = False, device: DeviceLike = "auto", out: None = None) -> int: ...
+@overload
+def count_nonzero(a: ArrayLike, axis: Axis = None, keepdims: bool = False, device: DeviceLike = "auto", out: None = None) -> int | NDArray[np.int64]: ...
+@overload
+def count_nonzero(a: ArrayLike, axis: Axis = None, keepdims: bool = False, device: DeviceLike = "auto", *, out: OutT) -> OutT: ...
+
+@dataclass(frozen=True)
+class Pi:
+    hits: int
+    samples: int
+    estimate: float
+    standard_error: float
+    def __float__(self) -> float: ...
+    def merge(self, other: Pi) -> Pi: ...
+
+def pi(samples: int, seed: int = 0, device: DeviceLike = "auto", start: int = 0) -> Pi: ...
