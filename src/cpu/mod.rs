@@ -1,44 +1,172 @@
-//! The CPU engine.
+//! The CPU engine: rayon for the cores, SIMD within each.
+
 mod convolve;
 mod monte_carlo;
 mod reduce;
+pub(crate) mod simd;
 
-use crate::array::Storage;
-use crate::engine::*;
-use crate::plan::*;
-use crate::view::View;
-use crate::{Control, Result};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The CPU engine.
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+use crate::array::{HostVec, Storage};
+use crate::engine::{Counters, DeviceClass, DeviceInfo, Engine, Input, Target, sealed};
+use crate::fork::PerProcess;
+use crate::plan::{ConvolvePlan, MonteCarloPlan, Partials, ReducePlan};
+use crate::view::{View, ViewMut};
+use crate::{Control, Error, Result};
+use simd::Simd;
+
+/// The CPU. Its thread pool is its own, started at first use and anew in a forked child.
 #[derive(Debug)]
-pub(crate) struct CpuEngine {}
+pub(crate) struct CpuEngine {
+    threads: Option<usize>,
+    pool: PerProcess<Result<ThreadPool, String>>,
+    operations: AtomicU64,
+    work: AtomicU64,
+    copied: AtomicU64,
+}
+
 impl CpuEngine {
-    /// An engine of so many threads; `None` for all.
-    pub(crate) fn new(_threads: Option<usize>) -> Self {
-        Self {}
+    /// An engine of so many threads; `None` for one per core that this process may use.
+    pub(crate) fn new(threads: Option<usize>) -> Self {
+        let zero = || AtomicU64::new(0);
+        Self { threads, pool: PerProcess::new(), operations: zero(), work: zero(), copied: zero() }
+    }
+
+    fn threads(&self) -> usize {
+        self.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
+    }
+
+    fn id(&self) -> String {
+        self.threads.map_or_else(|| "cpu".into(), |n| format!("cpu:{n}"))
+    }
+
+    /// Runs `operation` on the pool, and counts it.
+    fn install<T: Send>(&self, work: u64, operation: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+        let threads = self.threads();
+        let pool = self.pool.get(|| {
+            let builder = ThreadPoolBuilder::new().num_threads(threads).thread_name(|i| format!("unisono-cpu-{i}"));
+            builder.build().map_err(|error| error.to_string())
+        });
+        let pool = pool.as_ref().map_err(|message| Error::Device {
+            device: self.id(),
+            stage: format!("starting {threads} threads"),
+            message: message.clone(),
+        })?;
+        let result = pool.install(operation)?;
+        self.operations.fetch_add(1, Ordering::Relaxed);
+        self.work.fetch_add(work, Ordering::Relaxed);
+        Ok(result)
     }
 }
+
 impl sealed::Sealed for CpuEngine {}
+
 impl Engine for CpuEngine {
     fn info(&self) -> DeviceInfo {
-        todo!()
+        DeviceInfo {
+            id: self.id(),
+            name: model_name(),
+            class: DeviceClass::Cpu,
+            backend: "rayon".into(),
+            driver: Simd::current().name().into(),
+            pci: None,
+            threads: self.threads(),
+            max_buffer: 0,
+            max_binding: 0,
+            workgroup_memory: 0,
+            workgroup_invocations: 0,
+            f64: true,
+            int64: true,
+            warnings: Vec::new(),
+        }
     }
+
     fn counters(&self) -> Counters {
-        todo!()
+        Counters {
+            operations: self.operations.load(Ordering::Relaxed),
+            work: self.work.load(Ordering::Relaxed),
+            dispatches: 0,
+            uploaded: self.copied.load(Ordering::Relaxed),
+            downloaded: 0,
+        }
     }
-    fn convolve(&self, _: &ConvolvePlan, _: &Input<'_>, _: &Input<'_>, _: Target<'_>, _: &Control) -> Result<Option<Storage>> {
-        todo!()
+
+    fn convolve(
+        &self,
+        plan: &ConvolvePlan,
+        image: &Input<'_>,
+        kernel: &Input<'_>,
+        target: Target<'_>,
+        control: &Control,
+    ) -> Result<Option<Storage>> {
+        let (mut image_memory, mut kernel_memory) = (None, None);
+        let (image, kernel) = (image.host(&mut image_memory)?, kernel.host(&mut kernel_memory)?);
+        self.install(plan.work(), || convolve::run(plan, image, kernel, target, Simd::current(), control))
     }
-    fn reduce(&self, _: &ReducePlan, _: &Input<'_>, _: Target<'_>, _: &Control) -> Result<Option<Storage>> {
-        todo!()
+
+    fn reduce(&self, plan: &ReducePlan, input: &Input<'_>, target: Target<'_>, control: &Control) -> Result<Option<Storage>> {
+        let mut memory = None;
+        let input = input.host(&mut memory)?;
+        self.install(plan.work(), || reduce::run(plan, input, target, Simd::current(), control))
     }
-    fn reduce_partials(&self, _: &ReducePlan, _: &Input<'_>, _: &Control) -> Result<Partials> {
-        todo!()
+
+    fn reduce_partials(&self, plan: &ReducePlan, input: &Input<'_>, control: &Control) -> Result<Partials> {
+        let mut memory = None;
+        let input = input.host(&mut memory)?;
+        self.install(plan.work(), || reduce::partials(plan, input, Simd::current(), control))
     }
-    fn count_hits(&self, _: &MonteCarloPlan, _: &Control) -> Result<u64> {
-        todo!()
+
+    fn count_hits(&self, plan: &MonteCarloPlan, control: &Control) -> Result<u64> {
+        self.install(plan.len(), || monte_carlo::count_hits(plan, Simd::current(), control))
     }
-    fn upload(&self, _: &View<'_>) -> Result<Storage> {
-        todo!()
+
+    fn upload(&self, view: &View<'_>) -> Result<Storage> {
+        let mut vec = HostVec::zeros(view.dtype(), view.len())?;
+        if let Some(bytes) = vec.view_mut(&[view.len()]).as_bytes() {
+            view.copy_to_bytes(bytes);
+        }
+        self.copied.fetch_add((view.len() * view.dtype().size()) as u64, Ordering::Relaxed);
+        Ok(Storage::Host(Arc::new(vec)))
+    }
+}
+
+/// The processor's name as the system tells it, or the architecture.
+fn model_name() -> String {
+    let told = std::fs::read_to_string("/proc/cpuinfo").ok().and_then(|text| {
+        let line = text.lines().find(|line| line.starts_with("model name"))?;
+        Some(line.split_once(':')?.1.trim().to_string())
+    });
+    told.filter(|name| !name.is_empty()).unwrap_or_else(|| std::env::consts::ARCH.into())
+}
+
+/// Host memory for a result of `plan`'s dtype and length: that of `reuse` if it fits and nobody else holds it.
+fn host_memory(dtype: crate::Dtype, len: usize, reuse: Option<Storage>) -> Result<HostVec> {
+    if let Some(Storage::Host(shared)) = reuse
+        && let Ok(vec) = Arc::try_unwrap(shared)
+        && vec.dtype() == dtype
+        && vec.len() == len
+    {
+        return Ok(vec);
+    }
+    HostVec::zeros(dtype, len)
+}
+
+/// Lets `fill` write a result of this dtype and shape to where `target` wants it.
+fn deliver(
+    dtype: crate::Dtype,
+    shape: &[usize],
+    target: Target<'_>,
+    fill: impl FnOnce(ViewMut<'_>) -> Result<()>,
+) -> Result<Option<Storage>> {
+    match target {
+        Target::Host(out) => fill(out).map(|()| None),
+        Target::Device(reuse) => {
+            let mut vec = host_memory(dtype, shape.iter().product(), reuse)?;
+            fill(vec.view_mut(shape))?;
+            Ok(Some(Storage::Host(Arc::new(vec))))
+        }
     }
 }

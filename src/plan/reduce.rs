@@ -423,6 +423,11 @@ pub trait Ordered: Copy {
             (true, false) => u64::MAX,
         }
     }
+
+    /// The key for `argmin` (`smaller`) or `argmax`: NaN wins, and −0 equals +0.
+    fn arg_key(self, smaller: bool) -> u64 {
+        self.extreme_key(smaller)
+    }
 }
 
 macro_rules! ordered {
@@ -445,6 +450,10 @@ macro_rules! ordered {
             let key = key as $bits;
             let value = $T::from_bits(if key >> $shift == 1 { key & !(1 << $shift) } else { !key });
             if value.is_nan() { $T::NAN } else { value }
+        }
+        fn arg_key(self, smaller: bool) -> u64 {
+            // −0 + 0 is +0.
+            (self + 0.0).extreme_key(smaller)
         }
         fn is_nan(self) -> bool { self.is_nan() }
     })*};

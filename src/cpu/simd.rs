@@ -1,0 +1,107 @@
+//! The SIMD level: detected once, lowered by `UNISONO_SIMD`.
+
+use std::sync::OnceLock;
+
+/// A set of vector instructions that the CPU has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Simd {
+    /// What every CPU of the target has (SSE2 on x86-64).
+    Portable,
+    /// AVX2 and FMA: 256 bits.
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    /// AVX-512 F, BW, DQ and VL, with all of AVX2: 512 bits.
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+    /// NEON: 128 bits. Part of the target, so that portable code uses it as well.
+    #[cfg(target_arch = "aarch64")]
+    Neon,
+}
+
+/// Work written once in portable Rust and compiled once per level by [`Simd::run`].
+pub(crate) trait Kernel {
+    /// The result.
+    type Output;
+
+    /// The work. Must be `#[inline(always)]`, and so must all it calls; `BYTES` is the size of a vector register.
+    fn run<const BYTES: usize>(self) -> Self::Output;
+}
+
+impl Simd {
+    /// The level in use: the best that the CPU has, unless the environment variable `UNISONO_SIMD` (`portable`, `avx2`,
+    /// `avx512`) asks for a lower one. Anything else in it is reported once and passed over.
+    pub(crate) fn current() -> Self {
+        static CURRENT: OnceLock<Simd> = OnceLock::new();
+        *CURRENT.get_or_init(|| {
+            let best = Self::best();
+            let Ok(wish) = std::env::var("UNISONO_SIMD") else { return best };
+            Self::available().into_iter().find(|level| level.name() == wish).unwrap_or_else(|| {
+                let names: Vec<_> = Self::available().into_iter().map(Self::name).collect();
+                eprintln!("unisono: UNISONO_SIMD={wish:?} is none of {}; using {}", names.join(", "), best.name());
+                best
+            })
+        })
+    }
+
+    /// The best level of this CPU.
+    fn best() -> Self {
+        Self::available().last().copied().unwrap_or(Self::Portable)
+    }
+
+    /// Every level that this CPU has, the lowest first.
+    pub(crate) fn available() -> Vec<Self> {
+        let mut levels = vec![Self::Portable];
+        #[cfg(target_arch = "x86_64")]
+        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            levels.push(Self::Avx2);
+            let avx512 = is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw");
+            if avx512 && is_x86_feature_detected!("avx512dq") && is_x86_feature_detected!("avx512vl") {
+                levels.push(Self::Avx512);
+            }
+        }
+        #[cfg(target_arch = "aarch64")]
+        levels.push(Self::Neon);
+        levels
+    }
+
+    /// The name that `UNISONO_SIMD` takes.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Portable => "portable",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => "avx2",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => "avx512",
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => "neon",
+        }
+    }
+
+    /// Runs `kernel`, compiled for this level.
+    #[inline]
+    pub(crate) fn run<K: Kernel>(self, kernel: K) -> K::Output {
+        match self {
+            Self::Portable => kernel.run::<16>(),
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: levels other than `Portable` come from `available`, which found their features on this CPU.
+            Self::Avx2 => unsafe { run_avx2(kernel) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above.
+            Self::Avx512 => unsafe { run_avx512(kernel) },
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => kernel.run::<16>(),
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn run_avx2<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run::<32>()
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
+fn run_avx512<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run::<64>()
+}
