@@ -1,24 +1,144 @@
-//! The GPU engine.
-use std::sync::Arc;
+//! The GPU engine: wgpu underneath, WGSL from `shaders/`. No wgpu type leaves this folder.
 
-use crate::Result;
-use crate::engine::*;
-use crate::view::ViewMut;
+mod adapters;
+mod context;
+mod convolve;
+mod dispatch;
+mod memory;
+mod monte_carlo;
+mod pipeline;
+mod reduce;
+mod selftest;
+mod shaders;
+#[cfg(test)]
+mod tests;
+mod transfer;
 
-/// Memory of a GPU.
-#[derive(Debug, Clone)]
-pub struct GpuBuffer {}
-impl GpuBuffer {
-    /// Copies the elements to the host.
-    pub(crate) fn download(&self, _out: ViewMut<'_>) -> Result<()> {
-        todo!()
+use std::fmt;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+
+use crate::array::Storage;
+use crate::engine::{Counters, DeviceInfo, Engine, Input, Target, sealed};
+use crate::fork::PerProcess;
+use crate::plan::{ConvolvePlan, MonteCarloPlan, Partials, ReducePlan};
+use crate::view::View;
+use crate::{Control, Error, Result};
+use context::{Context, Tally, lock};
+pub use memory::GpuBuffer;
+
+/// Devices lost one after the other, without a finished operation in between, after which an engine opens no new one.
+const PATIENCE: u32 = 4;
+
+/// Every adapter once, hardware first, software last. Warnings of the self-test appear once an adapter was opened.
+pub(crate) fn list() -> Vec<DeviceInfo> {
+    adapters::all().iter().map(adapters::Adapter::describe).collect()
+}
+
+/// Opens adapter `index` of [`list`]; a new logical device each time.
+pub(crate) fn open(index: usize) -> Result<Arc<dyn Engine>> {
+    Ok(Arc::new(GpuEngine::open(index)?))
+}
+
+/// A logical device on an adapter, opened anew when it was lost and in a forked child.
+pub(crate) struct GpuEngine {
+    index: usize,
+    context: PerProcess<Mutex<Option<Arc<Context>>>>,
+    tally: Arc<Tally>,
+    losses: AtomicU32,
+}
+
+impl GpuEngine {
+    pub(crate) fn open(index: usize) -> Result<Self> {
+        let engine = Self { index, context: PerProcess::new(), tally: Arc::default(), losses: AtomicU32::new(0) };
+        engine.context()?;
+        Ok(engine)
+    }
+
+    /// The device, opened if there is none in this process or if it was lost.
+    pub(crate) fn context(&self) -> Result<Arc<Context>> {
+        let mut slot = lock(self.context.get(|| Mutex::new(None)));
+        if let Some(context) = slot.as_ref() {
+            if !context.is_lost() {
+                return Ok(context.clone());
+            }
+            if self.losses.fetch_add(1, Ordering::Relaxed) >= PATIENCE {
+                self.losses.fetch_sub(1, Ordering::Relaxed);
+                context.check_alive()?;
+            }
+        }
+        let adapter = adapters::get(self.index)?;
+        let test = adapter.selftest.get_or_init(|| selftest::run(adapter)).as_ref().map_err(Error::clone)?;
+        let context = Context::open(adapter, test.caps, self.tally.clone())?;
+        Ok(slot.insert(context).clone())
+    }
+
+    /// Runs an operation of so much work.
+    fn run<T>(&self, work: u64, operation: impl FnOnce(&Arc<Context>) -> Result<T>) -> Result<T> {
+        let result = operation(&self.context()?)?;
+        self.losses.store(0, Ordering::Relaxed);
+        self.tally.operations.fetch_add(1, Ordering::Relaxed);
+        self.tally.work.fetch_add(work, Ordering::Relaxed);
+        Ok(result)
     }
 }
-/// Every adapter once, hardware first.
-pub(crate) fn list() -> Vec<DeviceInfo> {
-    vec![]
+
+impl fmt::Debug for GpuEngine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "GpuEngine(gpu:{})", self.index)
+    }
 }
-/// Opens adapter `index` of `list()`; a new logical device each time.
-pub(crate) fn open(_index: usize) -> Result<Arc<dyn Engine>> {
-    todo!()
+
+impl sealed::Sealed for GpuEngine {}
+
+impl Engine for GpuEngine {
+    fn info(&self) -> DeviceInfo {
+        adapters::get(self.index).map(adapters::Adapter::describe).unwrap_or_else(|error| DeviceInfo {
+            id: format!("gpu:{}", self.index),
+            name: String::new(),
+            class: crate::DeviceClass::OtherGpu,
+            backend: String::new(),
+            driver: String::new(),
+            pci: None,
+            threads: 0,
+            max_buffer: 0,
+            max_binding: 0,
+            workgroup_memory: 0,
+            workgroup_invocations: 0,
+            f64: false,
+            int64: false,
+            warnings: vec![error.to_string()],
+        })
+    }
+
+    fn counters(&self) -> Counters {
+        self.tally.read()
+    }
+
+    fn convolve(
+        &self,
+        plan: &ConvolvePlan,
+        image: &Input<'_>,
+        kernel: &Input<'_>,
+        target: Target<'_>,
+        control: &Control,
+    ) -> Result<Option<Storage>> {
+        self.run(plan.work(), |context| convolve::run(context, plan, image, kernel, target, control))
+    }
+
+    fn reduce(&self, plan: &ReducePlan, input: &Input<'_>, target: Target<'_>, control: &Control) -> Result<Option<Storage>> {
+        self.run(plan.work(), |context| reduce::run(context, plan, input, target, control))
+    }
+
+    fn reduce_partials(&self, plan: &ReducePlan, input: &Input<'_>, control: &Control) -> Result<Partials> {
+        self.run(plan.work(), |context| reduce::partials(context, plan, input, control))
+    }
+
+    fn count_hits(&self, plan: &MonteCarloPlan, control: &Control) -> Result<u64> {
+        self.run(plan.len(), |context| monte_carlo::count_hits(context, plan, control))
+    }
+
+    fn upload(&self, view: &View<'_>) -> Result<Storage> {
+        self.run(0, |context| Ok(Storage::Gpu(context.upload_view(view, &Control::new())?)))
+    }
 }

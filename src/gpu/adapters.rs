@@ -1,0 +1,222 @@
+//! Finding the adapters of this machine: each once, hardware first.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use super::context::{Caps, Tuning, wall};
+use super::selftest::SelfTest;
+use crate::engine::{DeviceClass, DeviceInfo};
+use crate::fork::PerProcess;
+use crate::{Error, Result};
+
+/// GL is left out: it shows adapters a second time, with fewer features.
+const BACKENDS: wgpu::Backends = wgpu::Backends::VULKAN.union(wgpu::Backends::METAL).union(wgpu::Backends::DX12);
+
+/// What shaders may use, where the adapter has it.
+const FEATURES: wgpu::Features = wgpu::Features::SHADER_F64.union(wgpu::Features::SHADER_INT64).union(wgpu::Features::SUBGROUP);
+
+static FOUND: PerProcess<Found> = PerProcess::new();
+
+/// What a search found.
+#[derive(Debug)]
+struct Found {
+    adapters: Vec<Adapter>,
+    /// What went wrong, if the search itself failed.
+    trouble: Option<String>,
+}
+
+/// An adapter and what is known about it.
+#[derive(Debug)]
+pub(super) struct Adapter {
+    pub(super) index: usize,
+    pub(super) adapter: wgpu::Adapter,
+    pub(super) info: wgpu::AdapterInfo,
+    pub(super) class: DeviceClass,
+    pub(super) budget: Arc<Budget>,
+    /// Run when the adapter is first opened.
+    pub(super) selftest: OnceLock<Result<SelfTest>>,
+}
+
+/// Bytes that may be allocated on an adapter, by all logical devices together. Software adapters never refuse memory:
+/// without a limit of ours the operating system would end the process.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    limit: u64,
+    used: AtomicU64,
+}
+
+impl Budget {
+    /// Takes so many bytes, or nothing if there are not so many left.
+    pub(super) fn take(&self, bytes: u64) -> bool {
+        let fits = |used: u64| used.checked_add(bytes).filter(|&sum| sum <= self.limit);
+        self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_ok()
+    }
+
+    pub(super) fn give(&self, bytes: u64) {
+        self.used.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+/// Bytes of memory that the operating system would give away now.
+fn available_memory() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? << 10)
+}
+
+fn budget(class: DeviceClass) -> Budget {
+    let asked = std::env::var("UNISONO_GPU_MEMORY").ok().and_then(|text| text.trim().parse().ok());
+    let usual = match class {
+        DeviceClass::SoftwareGpu => available_memory().map_or(4 << 30, |bytes| bytes / 2),
+        _ => u64::MAX,
+    };
+    Budget { limit: asked.unwrap_or(usual), used: AtomicU64::new(0) }
+}
+
+fn class(kind: wgpu::DeviceType) -> DeviceClass {
+    match kind {
+        wgpu::DeviceType::DiscreteGpu => DeviceClass::DiscreteGpu,
+        wgpu::DeviceType::IntegratedGpu => DeviceClass::IntegratedGpu,
+        wgpu::DeviceType::VirtualGpu => DeviceClass::VirtualGpu,
+        wgpu::DeviceType::Other => DeviceClass::OtherGpu,
+        wgpu::DeviceType::Cpu => DeviceClass::SoftwareGpu,
+    }
+}
+
+/// The order in which interfaces to the same GPU are preferred.
+fn preference(backend: wgpu::Backend) -> u8 {
+    match backend {
+        wgpu::Backend::Vulkan => 0,
+        wgpu::Backend::Metal => 1,
+        _ => 2,
+    }
+}
+
+fn search() -> Found {
+    let found = wall(|| {
+        let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
+        descriptor.backends = BACKENDS;
+        descriptor.flags = wgpu::InstanceFlags::empty();
+        pollster::block_on(wgpu::Instance::new(descriptor).enumerate_adapters(BACKENDS))
+    });
+    let (found, trouble) = found.map_or_else(|panic| (vec![], Some(panic)), |found| (found, None));
+    let mut adapters: Vec<_> = found.into_iter().map(|adapter| (adapter.get_info(), adapter)).collect();
+    // Stable: drivers keep their own order within a class.
+    adapters.sort_by_key(|(info, _)| (class(info.device_type), preference(info.backend), info.device_pci_bus_id.clone()));
+    let mut unique: Vec<Adapter> = vec![];
+    let mut software: Option<Arc<Budget>> = None;
+    for (info, adapter) in adapters {
+        let pci = &info.device_pci_bus_id;
+        if !pci.is_empty() && unique.iter().any(|other| &other.info.device_pci_bus_id == pci) {
+            continue;
+        }
+        let class = class(info.device_type);
+        let budget = match class {
+            // All of them live in the host's memory.
+            DeviceClass::SoftwareGpu => software.get_or_insert_with(|| Arc::new(budget(class))).clone(),
+            _ => Arc::new(budget(class)),
+        };
+        unique.push(Adapter { index: unique.len(), adapter, info, class, budget, selftest: OnceLock::new() });
+    }
+    Found { adapters: unique, trouble }
+}
+
+/// Every adapter of this machine.
+pub(super) fn all() -> &'static [Adapter] {
+    &FOUND.get(search).adapters
+}
+
+/// Adapter `index` of [`all`].
+pub(super) fn get(index: usize) -> Result<&'static Adapter> {
+    let adapters = all();
+    adapters.get(index).ok_or_else(|| {
+        let reason = match adapters.len() {
+            0 => format!("no GPU adapter was found{}. {HELP}", trouble()),
+            1 => format!("there is one GPU adapter, gpu:0 ({})", adapters[0].info.name),
+            n => format!("there are {n} GPU adapters, gpu:0 to gpu:{}", n - 1),
+        };
+        Error::NoDevice { device: format!("gpu:{index}"), reason }
+    })
+}
+
+fn trouble() -> String {
+    FOUND.get(search).trouble.as_ref().map(|text| format!(" ({text})")).unwrap_or_default()
+}
+
+/// What to do where there is no adapter.
+const HELP: &str = if cfg!(target_os = "linux") {
+    "On Linux this needs the Vulkan loader (package libvulkan1) and a driver: mesa-vulkan-drivers for AMD, Intel and the software \
+     adapter llvmpipe; NVIDIA's own driver with its Vulkan part (libnvidia-gl) for NVIDIA. In a container of an NVIDIA machine \
+     set NVIDIA_DRIVER_CAPABILITIES=all. If the driver is there but not found, point VK_DRIVER_FILES at its ICD file \
+     (/usr/share/vulkan/icd.d/*.json, /etc/vulkan/icd.d/*.json)"
+} else {
+    "Install the GPU maker's driver (Vulkan, Metal or DirectX 12)"
+};
+
+impl Adapter {
+    /// `gpu:0 (NAME)`.
+    pub(super) fn label(&self) -> String {
+        format!("gpu:{} ({})", self.index, self.info.name)
+    }
+
+    pub(super) fn features(&self) -> wgpu::Features {
+        self.adapter.features() & FEATURES
+    }
+
+    /// What the adapter claims; what the self-test finds is added later.
+    pub(super) fn caps(&self) -> Caps {
+        let features = self.features();
+        Caps {
+            f64: features.contains(wgpu::Features::SHADER_F64),
+            int64: features.contains(wgpu::Features::SHADER_INT64),
+            subgroups: features.contains(wgpu::Features::SUBGROUP),
+            software: self.class == DeviceClass::SoftwareGpu,
+            unified_memory: matches!(self.class, DeviceClass::SoftwareGpu | DeviceClass::IntegratedGpu),
+            ..Caps::default()
+        }
+    }
+
+    pub(super) fn tuning(&self) -> Tuning {
+        let software = self.class == DeviceClass::SoftwareGpu;
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Tuning {
+            staging: if software { 4 << 20 } else { 8 << 20 },
+            ring: 3,
+            small: 64 << 10,
+            threads: if software { 1 } else { cores.min(4) },
+            pool: if self.budget.limit == u64::MAX { 4 << 30 } else { self.budget.limit / 4 },
+            slice: 0.05,
+            patience: if software { 300.0 } else { 60.0 },
+        }
+    }
+
+    /// What is known about the device, with the self-test's warnings if it was run.
+    pub(super) fn describe(&self) -> DeviceInfo {
+        let limits = self.adapter.limits();
+        let caps = self.caps();
+        let info = &self.info;
+        DeviceInfo {
+            id: format!("gpu:{}", self.index),
+            name: info.name.clone(),
+            class: self.class,
+            backend: match info.backend {
+                wgpu::Backend::Dx12 => "DX12".into(),
+                other => format!("{other:?}"),
+            },
+            driver: [info.driver.trim(), info.driver_info.trim()].join(" ").trim().into(),
+            pci: Some(info.device_pci_bus_id.clone()).filter(|pci| !pci.is_empty()),
+            threads: 0,
+            max_buffer: limits.max_buffer_size,
+            max_binding: limits.max_storage_buffer_binding_size,
+            workgroup_memory: limits.max_compute_workgroup_storage_size,
+            workgroup_invocations: limits.max_compute_invocations_per_workgroup,
+            f64: caps.f64,
+            int64: caps.int64,
+            warnings: match self.selftest.get() {
+                Some(Ok(test)) => test.warnings.clone(),
+                Some(Err(error)) => vec![error.to_string()],
+                None => vec![],
+            },
+        }
+    }
+}

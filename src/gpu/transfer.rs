@@ -1,0 +1,254 @@
+//! Moving bytes: rings of reused staging buffers, filled and drained by the host while the device copies.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use super::context::{Context, lock};
+use super::memory::{Block, GpuBuffer};
+use crate::view::View;
+use crate::{Control, Result};
+
+const PENDING: u8 = 0;
+const MAPPED: u8 = 1;
+const FAILED: u8 = 2;
+
+/// A buffer that the host can map, and how far the mapping is.
+#[derive(Debug)]
+pub(super) struct Staging {
+    buffer: wgpu::Buffer,
+    state: Arc<AtomicU8>,
+}
+
+/// Staging buffers that a context keeps per direction.
+const KEPT: usize = 8;
+
+impl Staging {
+    /// Starts to map the first `bytes`, once the work submitted before is done.
+    fn map(&self, mode: wgpu::MapMode, bytes: u64) {
+        self.state.store(PENDING, Ordering::Release);
+        let state = self.state.clone();
+        self.buffer.map_async(mode, 0..bytes, move |result| {
+            state.store(if result.is_ok() { MAPPED } else { FAILED }, Ordering::Release);
+        });
+    }
+}
+
+impl Context {
+    /// A staging buffer for uploads: mapped, or about to be.
+    fn upload_staging(&self) -> Result<Staging> {
+        if let Some(staging) = lock(&self.pool.up).pop() {
+            return Ok(staging);
+        }
+        let size = self.tuning.staging;
+        let usage = wgpu::BufferUsages::MAP_WRITE | wgpu::BufferUsages::COPY_SRC;
+        let descriptor = wgpu::BufferDescriptor { label: None, size, usage, mapped_at_creation: true };
+        let buffer = self.guarded_bytes("allocating memory", size, |device, _| device.create_buffer(&descriptor))?;
+        Ok(Staging { buffer, state: Arc::new(AtomicU8::new(MAPPED)) })
+    }
+
+    /// A staging buffer for downloads, not mapped.
+    fn download_staging(&self) -> Result<Staging> {
+        if let Some(staging) = lock(&self.pool.down).pop() {
+            return Ok(staging);
+        }
+        let size = self.tuning.staging;
+        let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
+        let descriptor = wgpu::BufferDescriptor { label: None, size, usage, mapped_at_creation: false };
+        let buffer = self.guarded_bytes("allocating memory", size, |device, _| device.create_buffer(&descriptor))?;
+        Ok(Staging { buffer, state: Arc::new(AtomicU8::new(PENDING)) })
+    }
+
+    fn wait_mapped(&self, stage: &str, staging: &Staging, index: Option<wgpu::SubmissionIndex>) -> Result<()> {
+        if staging.state.load(Ordering::Acquire) == PENDING {
+            self.wait_until(stage, index, || staging.state.load(Ordering::Acquire) != PENDING)?;
+        }
+        match staging.state.load(Ordering::Acquire) {
+            MAPPED => Ok(()),
+            _ => Err(self.failure_or_loss(stage, "a staging buffer could not be mapped")),
+        }
+    }
+
+    /// Fills the first `bytes` of a block from the host. `fill` gets the pieces in ascending order, each with its range and
+    /// the memory to write; ranges start at multiples of 4. The last word is padded with zeros.
+    pub(crate) fn upload(
+        &self,
+        to: &Block,
+        bytes: u64,
+        control: &Control,
+        fill: &mut dyn FnMut(Range<u64>, &mut [u8]),
+    ) -> Result<()> {
+        self.upload_range(to, 0..bytes, control, fill)
+    }
+
+    /// [`upload`](Self::upload) to a range that starts at a multiple of 4.
+    pub(super) fn upload_range(
+        &self,
+        to: &Block,
+        range: Range<u64>,
+        control: &Control,
+        fill: &mut dyn FnMut(Range<u64>, &mut [u8]),
+    ) -> Result<()> {
+        const STAGE: &str = "moving data to the device";
+        if range.end.next_multiple_of(4) > to.size() || !range.start.is_multiple_of(4) {
+            return Err(self.failure(STAGE, format!("bytes {range:?} do not fit a block of {} bytes", to.size())));
+        }
+        if range.is_empty() {
+            return self.check_alive();
+        }
+        let bytes = range.end - range.start;
+        self.tally.uploaded.fetch_add(bytes, Ordering::Relaxed);
+        if bytes <= self.tuning.small {
+            let mut scratch = vec![0; bytes.next_multiple_of(4) as usize];
+            fill(range.clone(), &mut scratch[..bytes as usize]);
+            return self.guarded(STAGE, |_, queue| {
+                queue.write_buffer(to.buffer(), range.start, &scratch);
+                // What is written is sent with the next submission; an empty one sends it now.
+                queue.submit([]);
+            });
+        }
+        let mut ring: VecDeque<Staging> = VecDeque::new();
+        let mut at = range.start;
+        while at < range.end {
+            control.check()?;
+            let staging = match ring.len() < self.tuning.ring {
+                true => self.upload_staging()?,
+                false => match ring.pop_front() {
+                    Some(staging) => staging,
+                    None => self.upload_staging()?,
+                },
+            };
+            self.wait_mapped(STAGE, &staging, None)?;
+            let end = range.end.min(at + self.tuning.staging);
+            let words = (end - at).next_multiple_of(4);
+            let view = self.guarded(STAGE, |_, _| staging.buffer.get_mapped_range_mut(0..words))?;
+            let mut view = view.map_err(|error| self.failure_or_loss(STAGE, error.to_string()))?;
+            {
+                let mut target = view.slice(..);
+                // SAFETY: the mapped memory is `words` bytes long, ours alone until the view is dropped, and plain bytes.
+                let target = unsafe { std::slice::from_raw_parts_mut(target.as_raw_element_ptr().as_ptr(), words as usize) };
+                let (piece, pad) = target.split_at_mut((end - at) as usize);
+                fill(at..end, piece);
+                pad.fill(0);
+            }
+            self.guarded(STAGE, |device, queue| {
+                drop(view);
+                staging.buffer.unmap();
+                let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: None });
+                encoder.copy_buffer_to_buffer(&staging.buffer, 0, to.buffer(), at, words);
+                queue.submit([encoder.finish()]);
+                staging.map(wgpu::MapMode::Write, self.tuning.staging);
+            })?;
+            ring.push_back(staging);
+            at = end;
+        }
+        let mut kept = lock(&self.pool.up);
+        ring.truncate(KEPT.saturating_sub(kept.len()));
+        // The longest mapped is taken first.
+        kept.splice(0..0, ring.into_iter().rev());
+        Ok(())
+    }
+
+    /// An array on this device with the elements of `view`.
+    pub(super) fn upload_view(self: &Arc<Self>, view: &View<'_>, control: &Control) -> Result<GpuBuffer> {
+        let size = view.dtype().size() as u64;
+        let bytes = view.len() as u64 * size;
+        let (most, mut segments, mut start) = (self.max_block(), vec![], 0);
+        let view = view.collapsed();
+        while start < bytes {
+            let part = (bytes - start).min(most);
+            let block = self.block(part)?;
+            self.upload(&block, part, control, &mut |range, out| {
+                copy_elements(&view, (start + range.start) / size..(start + range.end) / size, out);
+            })?;
+            segments.push((block, part));
+            start += part;
+        }
+        Ok(GpuBuffer::new(self.clone(), segments))
+    }
+
+    /// Reads bytes of a block. `sink` gets the pieces in ascending order, each with its range; the next one is on its way
+    /// meanwhile.
+    pub(crate) fn read(
+        &self,
+        from: &Block,
+        range: Range<u64>,
+        control: &Control,
+        sink: &mut dyn FnMut(Range<u64>, &[u8]),
+    ) -> Result<()> {
+        const STAGE: &str = "moving data from the device";
+        if range.end > from.size() {
+            return Err(self.failure(STAGE, format!("bytes {range:?} of a block of {} bytes were asked for", from.size())));
+        }
+        let mut flight: VecDeque<(Staging, wgpu::SubmissionIndex, Range<u64>)> = VecDeque::new();
+        let mut next = range.start - range.start % 4;
+        while next < range.end || !flight.is_empty() {
+            if next < range.end && flight.len() < self.tuning.ring {
+                control.check()?;
+                let staging = self.download_staging()?;
+                let piece = next..range.end.next_multiple_of(4).min(next + self.tuning.staging);
+                let index = self.guarded(STAGE, |device, queue| {
+                    let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: None });
+                    encoder.copy_buffer_to_buffer(from.buffer(), piece.start, &staging.buffer, 0, piece.end - piece.start);
+                    let index = queue.submit([encoder.finish()]);
+                    staging.map(wgpu::MapMode::Read, piece.end - piece.start);
+                    index
+                })?;
+                next = piece.end;
+                flight.push_back((staging, index, piece));
+                continue;
+            }
+            let Some((staging, index, piece)) = flight.pop_front() else { break };
+            self.wait_mapped(STAGE, &staging, Some(index))?;
+            let view = self.guarded(STAGE, |_, _| staging.buffer.get_mapped_range(0..piece.end - piece.start))?;
+            let view = view.map_err(|error| self.failure_or_loss(STAGE, error.to_string()))?;
+            let wanted = piece.start.max(range.start)..piece.end.min(range.end);
+            let bytes = &view[(wanted.start - piece.start) as usize..(wanted.end - piece.start) as usize];
+            self.tally.downloaded.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+            sink(wanted, bytes);
+            self.guarded(STAGE, |_, _| {
+                drop(view);
+                staging.buffer.unmap();
+            })?;
+            let mut kept = lock(&self.pool.down);
+            if kept.len() < KEPT {
+                kept.push(staging);
+            }
+        }
+        self.check_alive()
+    }
+
+    /// The first `bytes` of a block: partials, flags, counters.
+    pub(crate) fn read_small(&self, from: &Block, bytes: u64) -> Result<Vec<u8>> {
+        let mut out = vec![0; bytes as usize];
+        self.read_bytes(from, 0, &mut out)?;
+        Ok(out)
+    }
+
+    /// Bytes of a block from `offset` on.
+    pub(super) fn read_bytes(&self, from: &Block, offset: u64, out: &mut [u8]) -> Result<()> {
+        self.read(from, offset..offset + out.len() as u64, &Control::new(), &mut |range, bytes| {
+            out[(range.start - offset) as usize..(range.end - offset) as usize].copy_from_slice(bytes);
+        })
+    }
+}
+
+/// Copies elements `range`, in C order, of a view of any strides.
+fn copy_elements(view: &View<'_>, range: Range<u64>, out: &mut [u8]) {
+    let size = view.dtype().size();
+    let (mut at, end) = (range.start as usize, range.end as usize);
+    if let Some(bytes) = view.as_bytes() {
+        return out.copy_from_slice(&bytes[at * size..end * size]);
+    }
+    let (lead, row) = (view.rank() - 1, view.shape()[view.rank() - 1]);
+    let mut out = out;
+    while at < end {
+        let (index, from) = (at / row, at % row);
+        let count = (row - from).min(end - at);
+        let (target, rest) = out.split_at_mut(count * size);
+        view.clone().item(lead, index).narrow(0, from..from + count).copy_to_bytes(target);
+        out = rest;
+        at += count;
+    }
+}
