@@ -1,0 +1,15 @@
+//! The laws: what must hold on every device, one file per law. See `docs/testing.md`.
+
+mod boundaries;
+mod convolve;
+mod devices;
+mod dtypes;
+mod errors;
+mod jobs;
+mod oracle;
+mod output;
+mod pi;
+mod properties;
+mod reduce;
+mod resident;
+mod sums;
