@@ -314,7 +314,6 @@ impl ConvolvePlan {
         }
         let boundary = match how.boundary[..] {
             [one] => [one; 3],
-            [width] if rank == 1 => [Boundary::ZERO, Boundary::ZERO, width],
             [height, width] if rank == 2 => [Boundary::ZERO, height, width],
             [depth, height, width] if rank == 3 => [depth, height, width],
             _ => {

@@ -110,7 +110,6 @@ fn scattered<T: Clone + Default>(array: &ArrayD<T>) -> ArrayD<T> {
     for axis in 0..array.ndim() {
         spread.slice_axis_inplace(Axis(axis), Slice::new(0, None, -2));
     }
-    assert_eq!(spread, array);
     spread
 }
 

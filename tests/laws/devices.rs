@@ -7,10 +7,16 @@ use unisono::{Backend, devices};
 /// Every device to test: `cpu`, `cpu:1`, two CPUs together, every GPU adapter (software included), the CPU with the first
 /// GPU, and the first two GPUs together.
 ///
+/// `UNISONO_TEST_DEVICES` (names joined by commas) replaces the list.
+///
 /// Without any adapter the GPU part is skipped, loudly; with `UNISONO_REQUIRE_GPU=1` that is a failure.
 pub fn all() -> &'static [Backend] {
     static ALL: OnceLock<Vec<Backend>> = OnceLock::new();
     ALL.get_or_init(|| {
+        let open = |name: &str| name.parse().unwrap_or_else(|e| panic!("{name}: {e}"));
+        if let Ok(names) = std::env::var("UNISONO_TEST_DEVICES") {
+            return names.split(',').map(open).collect();
+        }
         let gpus: Vec<String> = devices().into_iter().map(|d| d.info.id).filter(|id| id.starts_with("gpu")).collect();
         if gpus.is_empty() {
             let text = "NO GPU ADAPTER FOUND: every GPU test of this run is SKIPPED";
@@ -21,7 +27,7 @@ pub fn all() -> &'static [Backend] {
         names.extend(gpus.iter().cloned());
         names.extend(gpus.first().map(|gpu| format!("cpu+{gpu}")));
         names.extend(gpus.get(1).map(|second| format!("{}+{second}", gpus[0])));
-        names.iter().map(|name| name.parse().unwrap_or_else(|e| panic!("{name}: {e}"))).collect()
+        names.iter().map(|name| open(name)).collect()
     })
 }
 

@@ -36,7 +36,7 @@ pub fn to_f64(r: &BigRational) -> f64 {
     } else {
         let q = q.to_u64().expect("53 bits");
         // Both factors and the product are exact: q has 53 bits and the result is on the grid.
-        let (a, b) = (exponent.max(-1022), exponent.min(0).min(exponent + 1022).min(0));
+        let (a, b) = (exponent.max(-1022), (exponent + 1022).min(0));
         q as f64 * 2f64.powi(a as i32) * 2f64.powi(b as i32)
     };
     if negative { -magnitude } else { magnitude }

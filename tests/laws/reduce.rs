@@ -85,7 +85,7 @@ fn reduce_one<T: Value>(op: ReduceOp, values: &[T]) -> String {
         }
         best.to_string()
     };
-    let integers: Option<Vec<i128>> = values.iter().map(|v| v.integer()).collect();
+    let integers: Option<Vec<i128>> = values.iter().map(|v| v.integer()).collect::<Option<_>>().filter(|_| !T::DTYPE.is_float());
     match op {
         ReduceOp::Sum | ReduceOp::Mean if negative_zero => "-0.0".into(),
         ReduceOp::Sum if integers.is_some() => integers.unwrap().iter().sum::<i128>().to_string(),
