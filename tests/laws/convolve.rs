@@ -184,9 +184,14 @@ fn doubles_stay_within_the_derived_bound() {
 #[test]
 fn large_kernels_and_awkward_widths_are_exact() {
     let mut random = Random(4);
-    for (image, kernel) in
-        [([1, 1], [1, 1]), ([1, 257], [1, 255]), ([127, 1], [64, 1]), ([63, 65], [33, 31]), ([5, 6], [40, 41]), ([131, 129], [3, 3])]
-    {
+    for (image, kernel) in [
+        ([1, 1], [1, 1]),
+        ([1, 257], [1, 255]),
+        ([127, 1], [64, 1]),
+        ([63, 65], [33, 31]),
+        ([5, 6], [40, 41]),
+        ([131, 129], [3, 3]),
+    ] {
         for rule in ["constant", "wrap", "mirror"] {
             let rules = vec![rule; 2];
             let case = Case {

@@ -74,9 +74,16 @@ fn devices_that_do_not_exist() {
 #[test]
 fn integer_sums_that_do_not_fit() {
     for backend in devices::all() {
-        assert_eq!(text(backend.sum(&[i64::MAX, 1])), "sum: the exact result does not fit int64; choose a wider result with out_dtype");
+        assert_eq!(
+            text(backend.sum(&[i64::MAX, 1])),
+            "sum: the exact result does not fit int64; choose a wider result with out_dtype"
+        );
         assert!(matches!(backend.sum(&[u64::MAX, 1]), Err(Error::Overflow { out_dtype: Dtype::U64, .. })), "{backend:?}");
-        assert_eq!(backend.sum(&[i64::MAX, i64::MAX, i64::MIN, i64::MIN]).unwrap().item(), Ok(-2), "{backend:?}: exact on the way");
+        assert_eq!(
+            backend.sum(&[i64::MAX, i64::MAX, i64::MIN, i64::MIN]).unwrap().item(),
+            Ok(-2),
+            "{backend:?}: exact on the way"
+        );
         assert_eq!(backend.mean(&[u64::MAX, u64::MAX]).unwrap().item(), Ok(u64::MAX as f64), "{backend:?}");
         assert_eq!(backend.mean(&[i64::MIN, i64::MIN, i64::MIN]).unwrap().item(), Ok(i64::MIN as f64), "{backend:?}");
     }

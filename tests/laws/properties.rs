@@ -81,7 +81,8 @@ fn an_impulse_gives_the_kernel_back() {
 #[test]
 fn a_bank_is_its_kernels_one_by_one() {
     let images = ArrayD::from_shape_fn(IxDyn(&[2, 23, 37]), |i| ((i[0] * 77 + i[1] * 13 + i[2] * 5) % 201) as f32 - 100.0);
-    let bank = ArrayD::from_shape_fn(IxDyn(&[3, 2, 4, 5]), |i| ((i[0] * 7 + i[1] * 3 + i[2] * 11 + i[3]) % 17) as f32 * 0.1 - 0.8);
+    let bank =
+        ArrayD::from_shape_fn(IxDyn(&[3, 2, 4, 5]), |i| ((i[0] * 7 + i[1] * 3 + i[2] * 11 + i[3]) % 17) as f32 * 0.1 - 0.8);
     let how = Convolve::d2().same().boundary(Boundary::Reflect);
     for backend in devices::all() {
         let all = backend.convolve(&images, &bank, &how).unwrap().into_ndarray::<IxDyn>().unwrap();

@@ -71,7 +71,11 @@ fn reduce_one<T: Value>(op: ReduceOp, values: &[T]) -> String {
             let (a, b) = (best.number(), v.number());
             let better = match (best.integer(), v.integer()) {
                 (Some(a), Some(b)) => keep(&((b - a) as f64), &0.0),
-                _ => keep(&b, &a) || (a == b && keep(&f64::from(u8::from(!b.is_sign_negative())), &f64::from(u8::from(!a.is_sign_negative())))),
+                _ => {
+                    keep(&b, &a)
+                        || (a == b
+                            && keep(&f64::from(u8::from(!b.is_sign_negative())), &f64::from(u8::from(!a.is_sign_negative()))))
+                }
             };
             if better { v } else { best }
         })
@@ -92,7 +96,12 @@ fn reduce_one<T: Value>(op: ReduceOp, values: &[T]) -> String {
         ReduceOp::Sum => narrow(&oracle::sum(numbers())),
         ReduceOp::Mean if values.is_empty() => "NaN".into(),
         ReduceOp::Mean => match &integers {
-            Some(integers) => format!("{:?}", oracle::to_f64(&(oracle::whole(integers.iter().map(|&v| BigInt::from(v)).sum::<BigInt>()) / oracle::whole(values.len())))),
+            Some(integers) => format!(
+                "{:?}",
+                oracle::to_f64(
+                    &(oracle::whole(integers.iter().map(|&v| BigInt::from(v)).sum::<BigInt>()) / oracle::whole(values.len()))
+                )
+            ),
             None => narrow(&(oracle::sum(numbers()) / oracle::whole(values.len()))),
         },
         ReduceOp::Product => integers.unwrap().iter().product::<i128>().to_string(),
@@ -165,7 +174,8 @@ fn lengths_around_every_block_size() {
     let mut random = Random(77);
     for n in [0usize, 1, 2, 63, 64, 65, 255, 256, 257, 1023, 1024, 1025, 4095, 4097, 16_385, 65_537, 100_003] {
         let (ints, floats): (Vec<i32>, Vec<f32>) = (0..n).map(|_| (i32::draw(&mut random), f32::draw(&mut random))).unzip();
-        let (ints, floats) = (ArrayD::from_shape_vec(IxDyn(&[n]), ints).unwrap(), ArrayD::from_shape_vec(IxDyn(&[n]), floats).unwrap());
+        let (ints, floats) =
+            (ArrayD::from_shape_vec(IxDyn(&[n]), ints).unwrap(), ArrayD::from_shape_vec(IxDyn(&[n]), floats).unwrap());
         for backend in devices::all() {
             for op in ReduceOp::ALL {
                 if op != ReduceOp::Product && (n > 0 || op.has_identity()) {
@@ -192,7 +202,11 @@ fn products_are_exact_or_refused() {
         let error = oracle::exact(backend.product(&floats).unwrap().item().unwrap()) / &exact - oracle::whole(1);
         let error = oracle::to_f64(&error).abs();
         assert!(error <= 201.0 * 2f64.powi(-53), "{backend:?} {error}");
-        assert_eq!(backend.product(&[2f64.powi(1000), 2f64.powi(900), 2f64.powi(-1000), 2f64.powi(-900)]).unwrap().item().unwrap(), 1.0, "{backend:?}");
+        assert_eq!(
+            backend.product(&[2f64.powi(1000), 2f64.powi(900), 2f64.powi(-1000), 2f64.powi(-900)]).unwrap().item().unwrap(),
+            1.0,
+            "{backend:?}"
+        );
     }
 }
 

@@ -21,7 +21,8 @@ fn a_chain_of_operations_moves_only_its_ends() {
         assert!(moved.downloaded - before.downloaded < 65_536, "{backend:?}: nothing large comes back: {moved:?}");
         assert!(moved.dispatches > before.dispatches && moved.work - before.work >= 300 * 400 * 25, "{backend:?}: {moved:?}");
         let host = blurred.into_ndarray::<Ix2>().unwrap();
-        let sums: Vec<f32> = host.rows().into_iter().map(|row| unisono::Backend::cpu().sum(&row).unwrap().item().unwrap()).collect();
+        let sums: Vec<f32> =
+            host.rows().into_iter().map(|row| unisono::Backend::cpu().sum(&row).unwrap().item().unwrap()).collect();
         assert_eq!(rows.into_vec().unwrap(), sums, "{backend:?}");
         assert_eq!(total.item().unwrap(), unisono::Backend::cpu().sum(&sums).unwrap().item().unwrap(), "{backend:?}");
     }
@@ -46,7 +47,14 @@ fn every_device_takes_the_arrays_of_every_other() {
 fn reading_says_what_does_not_fit() {
     for backend in devices::all() {
         let array = backend.upload(&[1u16, 2, 3]).unwrap();
-        assert_eq!(array.item(), Err(Error::Invalid { what: "array for item()".into(), got: "shape [3]".into(), expected: "exactly one element".into() }));
+        assert_eq!(
+            array.item(),
+            Err(Error::Invalid {
+                what: "array for item()".into(),
+                got: "shape [3]".into(),
+                expected: "exactly one element".into()
+            })
+        );
         let text = array.clone().into_ndarray::<Ix2>().unwrap_err().to_string();
         assert_eq!(text, "rank of the ndarray: got 2, expected 1, that of shape [3]");
         let text = array.into_dyn().typed::<f32>().unwrap_err().to_string();
