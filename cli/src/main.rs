@@ -1,1 +1,45 @@
-fn main() {}
+//! The `unisono` command: convolution, exact reductions and Monte Carlo on every device.
+
+mod args;
+mod compare;
+mod convolve;
+mod devices;
+mod erased;
+mod failure;
+mod image_io;
+mod interrupt;
+mod kernels;
+mod npy;
+mod output;
+mod pi;
+mod pipeline;
+mod progress;
+mod reduce;
+mod sink;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+use failure::Outcome;
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Devices(args) => devices::run(&args),
+        Command::Convolve(args) => convolve::run(&args),
+        Command::Reduce(args) => reduce::run(&args),
+        Command::Pi(args) => pi::run(&args),
+        Command::Compare(args) => compare::run(&args),
+    };
+    match done {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::Incomplete) => ExitCode::from(1),
+        Err(failure) => failure.report(),
+    }
+}
+
+/// The device of `--device`: `auto` listens to UNISONO_DEVICE, strictly.
+fn open(device: &str) -> unisono::Result<unisono::Backend> {
+    if device == "auto" { unisono::Backend::from_env() } else { device.parse() }
+}

@@ -1,0 +1,233 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use unisono::{Boundary, Dtype, Mode, ReduceOp};
+
+/// Convolution, exact reductions and Monte Carlo on every CPU and GPU: one call, any device, one answer.
+#[derive(Debug, Parser)]
+#[command(name = "unisono", version, arg_required_else_help = true, after_help = DEVICES, max_term_width = 110)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const DEVICES: &str = "Devices (--device, and the environment variable UNISONO_DEVICE for `auto`):
+  auto         the fastest for each piece of work, by measurement
+  cpu, cpu:4   the processor, or so many of its threads
+  gpu, gpu:1   a GPU in the order of `unisono devices`; gpu:NVIDIA picks by name
+  cpu+gpu:0    several devices that share the work; `all` is the CPU and every hardware GPU
+
+Exit codes: 0 done, 1 something failed, 2 an argument cannot be used, 130 interrupted.";
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// List the devices, and which of them `auto` takes and why
+    Devices(DevicesArgs),
+    /// Filter images and arrays: PNG, JPEG, TIFF and .npy, single files or folders
+    Convolve(ConvolveArgs),
+    /// Reduce a .npy file of any size: exact sums and means, extremes, counts
+    Reduce(ReduceArgs),
+    /// Estimate π by Monte Carlo; the hits are the same on every device
+    Pi(PiArgs),
+    /// Race every device on the same work and compare the answers bit by bit
+    Compare(CompareArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct Common {
+    /// Where to compute: auto, cpu, cpu:4, gpu, gpu:1, gpu:NAME, cpu+gpu:0, all
+    #[arg(short, long, default_value = "auto", value_name = "DEVICE")]
+    pub device: String,
+    /// Print JSON instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct DevicesArgs {
+    /// Show this device only
+    #[arg(short, long, value_name = "DEVICE")]
+    pub device: Option<String>,
+    /// Print JSON instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  unisono convolve photo.jpg -o blurred.png --kernel gaussian:2
+  unisono convolve photos/ -o edges/ --kernel sobel-x --boundary nearest
+  unisono convolve stack.npy -o filtered.npy --kernel bank.npy --mode valid
+
+Images keep their depth (8 or 16 bits a channel) and their alpha; results are rounded to the nearest value, ties to even,
+and saturated. A .npy result has NumPy's promotion of the two dtypes unless --dtype says otherwise. sobel-x is positive
+where brightness grows to the right, sobel-y where it grows downwards; an 8-bit image keeps the positive side only.")]
+pub struct ConvolveArgs {
+    /// Images, .npy arrays, or folders of them
+    #[arg(required = true, value_name = "INPUT")]
+    pub inputs: Vec<PathBuf>,
+    /// A file, whose extension decides the format, or a folder (created if there are several inputs)
+    #[arg(short, long, value_name = "OUTPUT")]
+    pub output: PathBuf,
+    /// gaussian:SIGMA, box:WIDTH, sharpen, sobel-x, sobel-y, laplace, identity, or a .npy file
+    #[arg(short, long, value_name = "KERNEL")]
+    pub kernel: String,
+    /// full, same or valid
+    #[arg(long, default_value = "same", value_name = "MODE")]
+    pub mode: Mode,
+    /// Outside the image: constant, reflect, nearest, mirror or wrap (also symm, edge, replicate, reflect_101)
+    #[arg(long, default_value = "reflect", value_name = "BOUNDARY")]
+    pub boundary: Boundary,
+    /// The value outside the image; implies --boundary constant
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
+    pub value: Option<f64>,
+    /// Correlate: do not reverse the kernel
+    #[arg(long)]
+    pub correlate: bool,
+    /// The dtype of .npy results: uint8, int16, float32 …
+    #[arg(long, value_name = "DTYPE")]
+    pub dtype: Option<Dtype>,
+    /// Let a result replace one of the inputs
+    #[arg(long)]
+    pub overwrite: bool,
+    /// Quality of JPEG output, 1 to 100
+    #[arg(long, default_value_t = 92, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub quality: u8,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  unisono reduce huge.npy --op sum
+  unisono reduce stack.npy --op mean --axis 0 -o average.npy
+  unisono reduce x.npy --op argmax --axis 0,-1 --keepdims --json
+
+The file is mapped, not read: it may be larger than memory. Sums and means are exact and rounded once, so the
+answer does not depend on the device. Floats are printed with the digits that give the same bits back.")]
+pub struct ReduceArgs {
+    /// The .npy file
+    #[arg(value_name = "FILE.npy")]
+    pub file: PathBuf,
+    /// sum, prod, min, max, mean, argmin, argmax, any, all or count_nonzero
+    #[arg(long, value_name = "OP")]
+    pub op: ReduceOp,
+    /// The axes to reduce over (repeatable, or a list: 0,-1); all of them if not given
+    #[arg(long, value_name = "AXIS", value_delimiter = ',', allow_negative_numbers = true, allow_hyphen_values = true)]
+    pub axis: Vec<isize>,
+    /// Leave the reduced axes in the result with length 1
+    #[arg(long)]
+    pub keepdims: bool,
+    /// Write the result to this .npy file instead of printing it
+    #[arg(short, long, value_name = "FILE.npy")]
+    pub output: Option<PathBuf>,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Ctrl-C ends the run early: the estimate from the samples drawn so far is printed (exit code 0).")]
+pub struct PiArgs {
+    /// How many samples to draw: 1000000, 10_000_000, 1e9, 2.5e6
+    #[arg(short = 'n', long, default_value = "1e9", value_name = "N", value_parser = samples, allow_negative_numbers = true)]
+    pub samples: u64,
+    /// The seed of the random numbers
+    #[arg(long, default_value_t = 42, value_name = "SEED")]
+    pub seed: u64,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Each time is the median of a few runs from data in host memory to the answer in host memory; the first call, which
+also compiles shaders and wakes the device, is reported apart, and so is the time on data that already lies on a GPU.
+The exit code is 1 if an answer that is promised to be identical is not, or if a device fails."
+)]
+pub struct CompareArgs {
+    /// The devices to compare (repeatable, or a list: cpu,gpu:0,cpu+gpu:0); all of them if not given
+    #[arg(short, long, value_name = "DEVICE", value_delimiter = ',')]
+    pub device: Vec<String>,
+    /// Small sizes: a first impression within seconds
+    #[arg(long)]
+    pub quick: bool,
+    /// Include software GPUs even where there is a hardware GPU
+    #[arg(long)]
+    pub software: bool,
+    /// Write report.json, chart.svg and chart.png into this folder
+    #[arg(long, value_name = "DIR")]
+    pub report: Option<PathBuf>,
+    /// Print JSON instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A count written as an integer, with `_` between digits or with a decimal exponent, read exactly.
+fn samples(text: &str) -> Result<u64, String> {
+    let wrong = |why: &str| Err(format!("{why}; write a whole number of at least 1, as 1000000, 10_000_000 or 1e9"));
+    if text.starts_with('-') {
+        return wrong("negative");
+    }
+    let lower = text.trim_start_matches('+').to_ascii_lowercase();
+    let (number, exponent) = lower.split_once('e').unwrap_or((&lower, "0"));
+    let Ok(exponent) = exponent.trim_start_matches('+').parse::<i32>() else {
+        return wrong("not a number");
+    };
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let mut digits: String = [whole, fraction].concat().chars().filter(|&c| c != '_').collect();
+    if digits.is_empty() || !digits.bytes().all(|c| c.is_ascii_digit()) {
+        return wrong("not a number");
+    }
+    let mut shift = exponent - fraction.chars().filter(|&c| c != '_').count() as i32;
+    while shift < 0 && digits.len() > 1 && digits.ends_with('0') {
+        digits.pop();
+        shift += 1;
+    }
+    if digits.bytes().all(|c| c == b'0') {
+        return wrong("zero");
+    }
+    if shift < 0 {
+        return wrong("not a whole number");
+    }
+    let value = digits.parse::<u64>().ok().zip(10u64.checked_pow(shift as u32)).and_then(|(d, p)| d.checked_mul(p));
+    match value {
+        Some(value) => Ok(value),
+        None => wrong("more than 18446744073709551615"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn counts_are_read_exactly() {
+        let good = [
+            ("1", 1),
+            ("10_000_000", 10_000_000),
+            ("1e9", 1_000_000_000),
+            ("1E+3", 1000),
+            ("2.5e6", 2_500_000),
+            ("1.0", 1),
+            ("100e-2", 1),
+            ("18446744073709551615", u64::MAX),
+            ("1.8446744073709551615e19", u64::MAX),
+        ];
+        for (text, value) in good {
+            assert_eq!(samples(text), Ok(value), "{text}");
+        }
+        for text in
+            ["", "e", "e9", "1.5", "-1", "-1e9", "0", "0e9", "1e20", "18446744073709551616", "1e-1", "ten", "1e9.5", "1 000"]
+        {
+            assert!(samples(text).is_err(), "{text}");
+        }
+    }
+}
