@@ -124,13 +124,13 @@ fn no_gpu() -> String {
     let how = if cfg!(not(feature = "gpu")) {
         "This program was built without the feature `gpu`."
     } else if cfg!(target_os = "linux") {
-        "If this machine has one, install its Vulkan driver: nvidia-driver with libnvidia-gl (NVIDIA) or mesa-vulkan-drivers\n\
-         (AMD, Intel), and libvulkan1; `vulkaninfo --summary` shows what the system finds. In a container, the driver must be\n\
-         passed in (docker run --gpus all -e NVIDIA_DRIVER_CAPABILITIES=all …)."
+        "If this machine has one, install libvulkan1 and its Vulkan driver: libnvidia-gl of the NVIDIA driver, or\n\
+         mesa-vulkan-drivers (AMD, Intel); `vulkaninfo --summary` shows what the system finds. A container must be given\n\
+         the driver: docker run --gpus all -e NVIDIA_DRIVER_CAPABILITIES=all …"
     } else if cfg!(target_os = "windows") {
         "If this machine has one, install its current driver from the maker; Remote Desktop and some virtual machines hide it."
     } else {
         "If this machine has one, it must support Metal."
     };
-    format!("No hardware GPU was found: everything runs on the CPU. {how}\n")
+    format!("No hardware GPU was found: everything runs on the CPU.\n{how}\n")
 }
