@@ -30,6 +30,7 @@ struct State {
     cancelled: AtomicBool,
     done: AtomicU64,
     total: AtomicU64,
+    parent: Option<Control>,
 }
 
 impl Control {
@@ -45,11 +46,14 @@ impl Control {
 
     /// Whether the work was asked to stop.
     pub fn is_cancelled(&self) -> bool {
-        self.0.cancelled.load(Ordering::Relaxed)
+        self.0.cancelled.load(Ordering::Relaxed) || self.0.parent.as_ref().is_some_and(Self::is_cancelled)
     }
 
     /// How far the work is.
     pub fn progress(&self) -> Progress {
+        if let Some(parent) = &self.0.parent {
+            return parent.progress();
+        }
         Progress { done: self.0.done.load(Ordering::Relaxed), total: self.0.total.load(Ordering::Relaxed) }
     }
 
@@ -64,11 +68,41 @@ impl Control {
 
     /// Announces work to come.
     pub(crate) fn expect(&self, units: u64) {
-        self.0.total.fetch_add(units, Ordering::Relaxed);
+        self.root().total.fetch_add(units, Ordering::Relaxed);
     }
 
     /// Reports work done.
     pub(crate) fn advance(&self, units: u64) {
-        self.0.done.fetch_add(units, Ordering::Relaxed);
+        self.root().done.fetch_add(units, Ordering::Relaxed);
+    }
+
+    /// A line for a part of the work: it reports to this one and stops with it, and can be cancelled by itself.
+    pub(crate) fn child(&self) -> Self {
+        Self(Arc::new(State { parent: Some(self.clone()), ..State::default() }))
+    }
+
+    /// Where progress is kept.
+    fn root(&self) -> &State {
+        self.0.parent.as_ref().map_or(&self.0, Self::root)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_child_reports_to_its_parent_and_stops_with_it_but_not_the_other_way() {
+        let parent = Control::new();
+        parent.expect(10);
+        let (first, second) = (parent.child(), parent.child().child());
+        first.advance(3);
+        second.advance(4);
+        assert_eq!(parent.progress(), Progress { done: 7, total: 10 });
+        first.cancel();
+        assert!(first.is_cancelled() && !parent.is_cancelled() && !second.is_cancelled());
+        assert_eq!(first.check().unwrap_err(), Error::Cancelled { done: 7, total: 10 });
+        parent.cancel();
+        assert!(second.is_cancelled());
     }
 }

@@ -204,6 +204,12 @@ pub trait Engine: sealed::Sealed + Send + Sync + fmt::Debug {
     /// Copies host data to where this engine computes fastest (a no-op worth of bytes on the CPU: one copy).
     fn upload(&self, view: &View<'_>) -> Result<Storage>;
 
+    /// Whether `input` lies in this engine's own device memory, so that using it here moves nothing.
+    fn holds(&self, input: &Input<'_>) -> bool {
+        let _ = input;
+        false
+    }
+
     /// The members of an engine made of engines.
     fn members(&self) -> &[Arc<dyn Engine>] {
         &[]

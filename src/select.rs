@@ -176,7 +176,7 @@ fn shared_gpu(index: usize) -> Result<Arc<dyn Engine>> {
 }
 
 /// Says something to the user on standard error, once per `said`.
-fn tell_once(said: &AtomicBool, text: std::fmt::Arguments<'_>) {
+pub(crate) fn tell_once(said: &AtomicBool, text: std::fmt::Arguments<'_>) {
     if !said.swap(true, Ordering::Relaxed) {
         // A closed standard error is no reason to fail.
         let _ = writeln!(std::io::stderr(), "unisono: {text}");
@@ -305,7 +305,7 @@ fn join(mut members: Vec<Arc<dyn Engine>>) -> Result<Arc<dyn Engine>> {
     if members.len() == 1 {
         return Ok(members.remove(0));
     }
-    schedule::join(members)
+    Ok(schedule::join(members))
 }
 
 pub(crate) fn cpu() -> Arc<dyn Engine> {

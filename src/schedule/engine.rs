@@ -1,0 +1,280 @@
+//! The engine made of engines: one piece of work, cut in proportion to what each member does per second.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::calibrate::Member;
+use super::cost::{Kind, Load};
+use super::parts::{Memory, Part, run_all};
+use crate::array::{HostVec, Storage};
+use crate::engine::{Counters, DeviceInfo, Engine, Input, Target, Work, sealed};
+use crate::plan::{ConvolvePlan, MonteCarloPlan, Partials, ReduceOp, ReducePlan, cut};
+use crate::view::View;
+use crate::{Control, Dtype, Error, Result};
+
+/// Several devices that share each piece of work.
+#[derive(Debug)]
+pub(crate) struct SplitEngine {
+    members: Vec<Member>,
+    engines: Vec<Arc<dyn Engine>>,
+}
+
+/// Samples are cut at multiples of this, so that no member gets a ragged edge.
+const GRAIN: u64 = 1 << 12;
+/// An axis is long enough to be cut in proportion if it has so many elements per member.
+const LONG: usize = 8;
+
+impl SplitEngine {
+    /// The engine made of `members`, at least one.
+    pub(crate) fn new(members: Vec<Member>) -> Self {
+        let engines = members.iter().map(|member| member.engine.clone()).collect();
+        Self { members, engines }
+    }
+
+    /// Each member's share of work of this kind, in proportion to its speed; 0 for one that cannot do it. Work too small
+    /// to be worth measuring is cut evenly.
+    fn weights(&self, kind: Kind, work: u64) -> Result<Vec<f64>> {
+        let lacks = |member: &Member| matches!(kind, Kind::Convolve(Dtype::F64, _)) && !member.engine.info().f64;
+        let mut weights = Vec::with_capacity(self.members.len());
+        let known: Option<Vec<_>> = self.members.iter().map(|member| member.known(kind)).collect();
+        if known.is_none() && !kind.matters(work) {
+            weights.extend(self.members.iter().map(|member| if lacks(member) { 0.0 } else { 1.0 }));
+        } else {
+            for member in &self.members {
+                weights.push(match member.rates(kind) {
+                    Ok(rates) => rates.work,
+                    Err(Error::Unsupported { .. }) => 0.0,
+                    Err(error) => return Err(error),
+                });
+            }
+        }
+        if weights.iter().all(|&weight| weight <= 0.0) {
+            // Nobody can: the first says why.
+            weights[0] = 1.0;
+        }
+        Ok(weights)
+    }
+
+    /// The member with the largest share.
+    fn fastest(&self, weights: &[f64]) -> &dyn Engine {
+        let index = (0..weights.len()).max_by(|&a, &b| weights[a].total_cmp(&weights[b])).unwrap_or(0);
+        &*self.engines[index]
+    }
+
+    /// Cuts the reduction along an axis, or says that there is none to cut along.
+    fn cut(&self, plan: &ReducePlan) -> Option<Cut> {
+        let longest = |axes: &mut dyn Iterator<Item = usize>| {
+            axes.map(|axis| (plan.input[axis], axis)).max_by_key(|&(len, axis)| (len, std::cmp::Reverse(axis)))
+        };
+        let enough = LONG * self.members.len();
+        let kept = (plan.kept.iter().find(|&&axis| plan.input[axis] >= enough).map(|&axis| (plan.input[axis], axis)))
+            .or_else(|| longest(&mut plan.kept.iter().copied()));
+        // The index of an element grows by a constant along the first reduced axis only.
+        let reduced = match plan.op {
+            ReduceOp::ArgMin | ReduceOp::ArgMax => {
+                plan.reduced.iter().find(|&&axis| plan.input[axis] > 1).map(|&axis| (plan.input[axis], axis))
+            }
+            _ => longest(&mut plan.reduced.iter().copied()),
+        };
+        match (kept, reduced) {
+            (Some((len, axis)), _) if len >= enough => Some(Cut::Kept(axis)),
+            (Some((k, axis)), Some((r, _))) if k >= r && k > 1 => Some(Cut::Kept(axis)),
+            (_, Some((r, axis))) if r > 1 => Some(Cut::Reduced(axis)),
+            (Some((k, axis)), _) if k > 1 => Some(Cut::Kept(axis)),
+            _ => None,
+        }
+    }
+
+    /// The partials of the parts of `view` along the reduced axis `axis`, merged.
+    fn merged(&self, plan: &ReducePlan, view: &View<'_>, axis: usize, weights: &[f64], control: &Control) -> Result<Partials> {
+        let ranges = cut(&(0..plan.input[axis]), weights);
+        let after = plan.reduced.iter().filter(|&&other| other > axis).map(|&other| plan.input[other] as u64).product::<u64>();
+        let mut offsets = vec![];
+        let mut parts: Vec<Part<'_, Partials>> = vec![];
+        for (engine, range) in self.busy(ranges) {
+            offsets.push(range.start as u64 * after);
+            let (plan, view) = (plan.narrow(axis, range.clone()), view.clone().narrow(axis, range));
+            parts.push(Box::new(move |control| engine.reduce_partials(&plan, &Input::Host(view), control)));
+        }
+        let mut all = plan.empty_partials();
+        for (partials, offset) in run_all(parts, control)?.iter().zip(offsets) {
+            all.merge(partials, plan.op, offset)?;
+        }
+        Ok(all)
+    }
+
+    /// The members whose range is not empty.
+    fn busy(&self, ranges: Vec<Range<usize>>) -> impl Iterator<Item = (&dyn Engine, Range<usize>)> {
+        self.engines.iter().map(|engine| &**engine).zip(ranges).filter(|(_, range)| !range.is_empty())
+    }
+}
+
+/// The axis along which a reduction is cut.
+enum Cut {
+    /// An axis of the result: every part has results of its own.
+    Kept(usize),
+    /// A reduced axis: every part has partials of all results.
+    Reduced(usize),
+}
+
+/// A reduction of everything, over as few axes as the input's strides allow; any other reduction as it is.
+fn flattened<'a>(plan: &ReducePlan, view: View<'a>) -> (ReducePlan, View<'a>) {
+    if !plan.kept.is_empty() {
+        return (plan.clone(), view);
+    }
+    let view = view.collapsed().pad_rank(1);
+    let (input, reduced) = (view.shape().to_vec(), (0..view.rank()).collect());
+    (ReducePlan { input, reduced, ..plan.clone() }, view)
+}
+
+impl sealed::Sealed for SplitEngine {}
+
+impl Engine for SplitEngine {
+    fn info(&self) -> DeviceInfo {
+        super::info(None, &self.engines)
+    }
+
+    fn counters(&self) -> Counters {
+        super::counters(&self.engines)
+    }
+
+    fn convolve(
+        &self,
+        plan: &ConvolvePlan,
+        image: &Input<'_>,
+        kernel: &Input<'_>,
+        target: Target<'_>,
+        control: &Control,
+    ) -> Result<Option<Storage>> {
+        let weights = self.weights(Load::convolve(plan, 0, true).kind, plan.work())?;
+        let whole: usize = plan.shape.iter().product();
+        if plan.outputs() == 0 || (plan.outputs() != whole && matches!(target, Target::Device(_))) {
+            return self.fastest(&weights).convolve(plan, image, kernel, target, control);
+        }
+        // What lies on a device is brought to the host once, for all who do not hold it.
+        let (mut image_memory, mut kernel_memory) = (None, None);
+        let host_image = Input::Host(image.host(&mut image_memory)?);
+        let host_kernel = Input::Host(kernel.host(&mut kernel_memory)?);
+        let mut memory = Memory::of(target, plan.out_dtype, whole)?;
+        {
+            let out = memory.view(&plan.shape);
+            let mut parts: Vec<Part<'_, ()>> = vec![];
+            for (engine, part) in self.engines.iter().zip(plan.split(&weights)) {
+                if part.outputs() == 0 {
+                    continue;
+                }
+                // SAFETY: the parts of a plan have no output in common, and an engine writes its part only; `out` itself
+                // is not used until all parts have ended.
+                let out = unsafe { out.share() };
+                let image = if engine.holds(image) { image.clone() } else { host_image.clone() };
+                let kernel = if engine.holds(kernel) { kernel.clone() } else { host_kernel.clone() };
+                parts
+                    .push(Box::new(move |control| engine.convolve(&part, &image, &kernel, Target::Host(out), control).map(drop)));
+            }
+            run_all(parts, control)?;
+        }
+        Ok(memory.done())
+    }
+
+    fn reduce(&self, plan: &ReducePlan, input: &Input<'_>, target: Target<'_>, control: &Control) -> Result<Option<Storage>> {
+        let weights = self.weights(Kind::Reduce(plan.op, plan.dtype), plan.work())?;
+        if plan.work() == 0 {
+            return self.fastest(&weights).reduce(plan, input, target, control);
+        }
+        let mut scratch = None;
+        let (flat, view) = flattened(plan, input.host(&mut scratch)?);
+        let (plan, shape) = (&flat, &plan.shape);
+        match self.cut(plan) {
+            None => self.fastest(&weights).reduce(plan, &Input::Host(view), target, control),
+            Some(Cut::Reduced(axis)) => {
+                let result = plan.finish(&self.merged(plan, &view, axis, &weights, control)?)?;
+                deliver(result, shape, target)
+            }
+            Some(Cut::Kept(axis)) => {
+                let keepdims = plan.shape.len() == plan.input.len();
+                let at = if keepdims { axis } else { plan.kept.iter().filter(|&&kept| kept < axis).count() };
+                let mut memory = Memory::of(target, plan.out_dtype, plan.out_len())?;
+                {
+                    let out = memory.view(shape);
+                    let mut parts: Vec<Part<'_, ()>> = vec![];
+                    for (engine, range) in self.busy(cut(&(0..plan.input[axis]), &weights)) {
+                        let part = plan.narrow(axis, range.clone());
+                        let view = view.clone().narrow(axis, range.clone());
+                        // SAFETY: the ranges have no element in common; `out` itself is not used until all parts have ended.
+                        let out = unsafe { out.share() }.narrow(at, range);
+                        parts.push(Box::new(move |control| {
+                            engine.reduce(&part, &Input::Host(view), Target::Host(out), control).map(drop)
+                        }));
+                    }
+                    run_all(parts, control)?;
+                }
+                Ok(memory.done())
+            }
+        }
+    }
+
+    fn reduce_partials(&self, plan: &ReducePlan, input: &Input<'_>, control: &Control) -> Result<Partials> {
+        let weights = self.weights(Kind::Reduce(plan.op, plan.dtype), plan.work())?;
+        let mut scratch = None;
+        let (flat, view) = flattened(plan, input.host(&mut scratch)?);
+        // Only partials of all results merge.
+        let reduced = ReducePlan { kept: vec![], ..flat.clone() };
+        match self.cut(&reduced) {
+            Some(Cut::Reduced(axis)) if plan.work() > 0 => self.merged(&flat, &view, axis, &weights, control),
+            _ => self.fastest(&weights).reduce_partials(&flat, &Input::Host(view), control),
+        }
+    }
+
+    fn count_hits(&self, plan: &MonteCarloPlan, control: &Control) -> Result<u64> {
+        let weights = self.weights(Kind::CountHits, plan.len())?;
+        let parts = plan.split(&weights, GRAIN);
+        let busy = self.engines.iter().zip(parts).filter(|(_, part)| !part.is_empty());
+        let run = busy.map(|(engine, part)| -> Part<'_, u64> { Box::new(move |control| engine.count_hits(&part, control)) });
+        Ok(run_all(run.collect(), control)?.into_iter().sum())
+    }
+
+    fn upload(&self, view: &View<'_>) -> Result<Storage> {
+        // Every member needs a part of it, which comes from the host.
+        let mut vec = HostVec::zeros(view.dtype(), view.len())?;
+        if let Some(bytes) = vec.view_mut(&[view.len()]).as_bytes() {
+            view.copy_to_bytes(bytes);
+        }
+        Ok(Storage::Host(Arc::new(vec)))
+    }
+
+    fn members(&self) -> &[Arc<dyn Engine>] {
+        &self.engines
+    }
+
+    fn explain(&self, work: Work<'_>) -> String {
+        let load = Load::of(work);
+        let id = self.info().id;
+        match self.weights(load.kind, load.work) {
+            Err(error) => format!("{id}: a member fails: {error}"),
+            Ok(weights) => {
+                let total: f64 = weights.iter().sum();
+                let share = |(engine, weight): (&Arc<dyn Engine>, f64)| {
+                    format!("{} {:.1} % ({weight:.2e} {}/s)", engine.info().id, 100.0 * weight / total, load.kind.unit())
+                };
+                let measured = self.members.iter().all(|member| member.known(load.kind).is_some());
+                if measured {
+                    let shares: Vec<String> = self.engines.iter().zip(weights).map(share).collect();
+                    format!("{id}: split by measured speed: {}", shares.join(", "))
+                } else {
+                    format!("{id}: split evenly: {} {} are too little work to measure", load.work, load.kind.unit())
+                }
+            }
+        }
+    }
+}
+
+/// Hands a result in host memory to where it was wanted.
+fn deliver(result: HostVec, shape: &[usize], target: Target<'_>) -> Result<Option<Storage>> {
+    match target {
+        Target::Device(_) => Ok(Some(Storage::Host(Arc::new(result)))),
+        Target::Host(mut out) => {
+            out.copy_from_bytes(result.view(shape).as_bytes().unwrap_or(&[]));
+            Ok(None)
+        }
+    }
+}
