@@ -70,6 +70,11 @@ impl<'py> Source<'py> {
         unsafe { View::from_raw_parts(self.dtype, data(&self.array), self.array.shape(), &self.strides) }
     }
 
+    /// The element type.
+    pub(crate) fn dtype(&self) -> Dtype {
+        self.dtype
+    }
+
     /// The number of elements.
     pub(crate) fn len(&self) -> u64 {
         self.array.len() as u64
@@ -157,13 +162,13 @@ fn data(array: &Bound<'_, PyUntypedArray>) -> *mut u8 {
 fn strides(array: &Bound<'_, PyUntypedArray>, dtype: Dtype) -> Option<Vec<isize>> {
     let size = dtype.size() as isize;
     if array.is_empty() || array.ndim() == 0 {
-        return (array.is_empty() || data(array).addr() % dtype.size() == 0).then(|| vec![0; array.ndim()]);
+        return (array.is_empty() || data(array).addr().is_multiple_of(dtype.size())).then(|| vec![0; array.ndim()]);
     }
     let axes = array.shape().iter().zip(array.strides());
     // NumPy leaves the stride of an axis of length 1 undefined.
     let strides: Option<Vec<isize>> =
         axes.map(|(&n, &bytes)| if n == 1 { Some(0) } else { (bytes % size == 0).then_some(bytes / size) }).collect();
-    strides.filter(|_| data(array).addr() % dtype.size() == 0)
+    strides.filter(|_| data(array).addr().is_multiple_of(dtype.size()))
 }
 
 /// Whether no two elements share an address, by the sufficient condition that every axis steps over all smaller ones.

@@ -20,7 +20,7 @@ pub(crate) fn convolve<'py>(
     boundary: Vec<String>,
     fill_value: f64,
     ndim: usize,
-    device: &str,
+    device: &Bound<'py, PyAny>,
     out: Option<&Bound<'py, PyAny>>,
     out_dtype: Option<&Bound<'py, PyArrayDescr>>,
 ) -> PyResult<Bound<'py, PyAny>> {
@@ -40,7 +40,7 @@ pub(crate) fn convolve<'py>(
         }
         how = how.out_dtype(dtype);
     }
-    let backend = device::backend(py, device)?;
+    let backend = device::backend(device)?;
     let (a, b) = (images.view().into(), kernels.view().into());
     if let Some(out) = out {
         let target = out.view();

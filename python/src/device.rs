@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
+use pyo3::exceptions::PyTypeError;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use unisono::{Backend, DeviceInfo};
@@ -13,12 +15,28 @@ use crate::error::raise;
 /// because their threads do not exist in the child. Locked only while the GIL is held, so never across a fork.
 static OPENED: Mutex<BTreeMap<(u32, String), Backend>> = Mutex::new(BTreeMap::new());
 
-/// The backend that `text` names, opened at its first use in this process.
-pub(crate) fn backend(py: Python<'_>, text: &str) -> PyResult<Backend> {
+/// The text of a device, or of the Python class `Backend`.
+fn text(device: &Bound<'_, PyAny>) -> PyResult<String> {
+    if let Ok(text) = device.extract() {
+        return Ok(text);
+    }
+    let text = device.getattr_opt(intern!(device.py(), "device"))?.and_then(|text| text.extract().ok());
+    text.map_or_else(
+        || {
+            let kind = device.get_type().name()?;
+            Err(PyTypeError::new_err(format!("device: got {kind}, expected a device's text or a Backend")))
+        },
+        Ok,
+    )
+}
+
+/// The backend that `device` names, opened at its first use in this process.
+pub(crate) fn backend(device: &Bound<'_, PyAny>) -> PyResult<Backend> {
+    let (py, text) = (device.py(), text(device)?);
     let auto = text.trim().eq_ignore_ascii_case("auto");
     let name = match std::env::var("UNISONO_DEVICE") {
         Ok(variable) if auto => format!("auto, UNISONO_DEVICE={variable}"),
-        _ => text.to_string(),
+        _ => text.clone(),
     };
     let key = (std::process::id(), name);
     if let Some(backend) = OPENED.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
@@ -28,23 +46,24 @@ pub(crate) fn backend(py: Python<'_>, text: &str) -> PyResult<Backend> {
     Ok(OPENED.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_insert(opened).clone())
 }
 
-/// Opens a device, or raises why it cannot be opened.
+/// Opens a device, or raises why it cannot be opened. Returns its text.
 #[pyfunction]
-pub(crate) fn open(py: Python<'_>, device: &str) -> PyResult<()> {
-    backend(py, device).map(drop)
+pub(crate) fn open(device: &Bound<'_, PyAny>) -> PyResult<String> {
+    backend(device)?;
+    text(device)
 }
 
 /// What is known about a device.
 #[pyfunction]
-pub(crate) fn info<'py>(py: Python<'py>, device: &str) -> PyResult<Bound<'py, PyDict>> {
-    let backend = backend(py, device)?;
+pub(crate) fn info<'py>(py: Python<'py>, device: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>> {
+    let backend = backend(device)?;
     describe(py, &py.detach(|| backend.info()))
 }
 
 /// What a device has done since this process opened it.
 #[pyfunction]
-pub(crate) fn counters<'py>(py: Python<'py>, device: &str) -> PyResult<Bound<'py, PyDict>> {
-    let counters = backend(py, device)?.counters();
+pub(crate) fn counters<'py>(py: Python<'py>, device: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>> {
+    let counters = backend(device)?.counters();
     let dict = PyDict::new(py);
     dict.set_item("operations", counters.operations)?;
     dict.set_item("work", counters.work)?;

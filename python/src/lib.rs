@@ -7,6 +7,7 @@ mod array;
 mod convolve;
 mod device;
 mod error;
+mod exact_sum;
 mod pi;
 mod reduce;
 mod run;
@@ -20,6 +21,8 @@ mod _unisono {
     use super::convolve::convolve;
     #[pymodule_export]
     use super::device::{counters, devices, info, open};
+    #[pymodule_export]
+    use super::exact_sum::ExactSum;
     #[pymodule_export]
     use super::pi::{pi, pi_from_counts};
     #[pymodule_export]

@@ -7,10 +7,16 @@ use crate::{device, run};
 
 /// Hits, samples, estimate and standard error of the samples `start..start + samples` of `seed`.
 #[pyfunction]
-pub(crate) fn pi(py: Python<'_>, samples: u64, seed: u64, start: u64, device: &str) -> PyResult<(u64, u64, f64, f64)> {
+pub(crate) fn pi(
+    py: Python<'_>,
+    samples: u64,
+    seed: u64,
+    start: u64,
+    device: &Bound<'_, PyAny>,
+) -> PyResult<(u64, u64, f64, f64)> {
     let end = start.checked_add(samples).filter(|_| samples > 0);
     let end = end.ok_or_else(|| invalid("samples", samples, "at least 1, ending at most at sample 2^64 - 1"))?;
-    let backend = device::backend(py, device)?;
+    let backend = device::backend(device)?;
     // A sample costs about a sixteenth of a multiply-add's time in memory-bound work.
     let pi = run::run(py, &backend, samples / 16, |on| on.pi_range(start..end, seed))?;
     Ok((pi.hits, pi.samples, pi.estimate, pi.standard_error))

@@ -19,7 +19,7 @@ pub(crate) fn reduce<'py>(
     array: &Bound<'py, PyAny>,
     axes: Option<Vec<isize>>,
     keepdims: bool,
-    device: &str,
+    device: &Bound<'py, PyAny>,
     out: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let op: ReduceOp = op.parse().map_err(raise)?;
@@ -34,7 +34,7 @@ pub(crate) fn reduce<'py>(
     let truth = matches!(op, ReduceOp::Any | ReduceOp::All | ReduceOp::CountNonzero);
     let source = Source::new("array", array, truth)?;
     let out = out.map(|out| Sink::new(out, &[&source])).transpose()?;
-    let backend = device::backend(py, device)?;
+    let backend = device::backend(device)?;
     let operand = source.view().into();
     if let Some(out) = out {
         let out = if counts { out.of_indices() } else { out };

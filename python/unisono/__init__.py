@@ -42,12 +42,13 @@ from ._functions import (
     prod,
     sum,
 )
-from ._unisono import __version__
+from ._unisono import ExactSum, __version__
 
 __all__ = [
     "Backend",
     "Counters",
     "Device",
+    "ExactSum",
     "Pi",
     "__version__",
     "all",

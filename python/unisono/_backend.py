@@ -106,8 +106,7 @@ class Backend:
     __slots__ = ("device",)
 
     def __init__(self, device="auto"):
-        object.__setattr__(self, "device", _functions._text(device))
-        _unisono.open(self.device)
+        object.__setattr__(self, "device", _unisono.open(device))
 
     def __setattr__(self, name, value):
         raise AttributeError(f"Backend is immutable: {name} cannot be set")

@@ -1,0 +1,96 @@
+"""The handle, the list of devices, and pi."""
+
+import inspect
+import pickle
+
+import numpy as np
+import pytest
+
+import unisono
+
+
+def test_devices():
+    devices = unisono.devices()
+    assert devices[0].id == "cpu"
+    assert devices[0].kind == "CPU"
+    assert devices[0].threads >= 1
+    assert [device.id for device in devices[1:]] == [f"gpu:{i}" for i in range(len(devices) - 1)]
+    assert all(device.reason for device in devices)
+    assert all(not device.auto for device in devices if device.kind == "software GPU")
+
+
+def test_backend(device):
+    backend = unisono.Backend(device)
+    assert backend.info.id == device
+    assert repr(backend) == f"unisono.Backend({device!r})"
+    copy = pickle.loads(pickle.dumps(backend))
+    assert copy == backend and hash(copy) == hash(backend)
+    assert unisono.Backend(backend) == backend
+    with pytest.raises(AttributeError):
+        backend.device = "cpu"
+    before = backend.counters.operations
+    assert backend.sum([1, 2, 3]) == unisono.sum([1, 2, 3], device=backend) == 6
+    assert backend.counters.operations >= before + 2
+
+
+def test_methods_are_the_functions(device):
+    backend = unisono.Backend(device)
+    x, k = np.arange(20).reshape(4, 5), np.arange(6).reshape(2, 3)
+    for name in ("sum", "prod", "mean", "min", "max", "argmin", "argmax", "any", "all", "count_nonzero"):
+        function = getattr(unisono, name)
+        np.testing.assert_array_equal(getattr(backend, name)(x, 1, True), function(x, 1, True, "cpu"))
+    for name in ("convolve", "correlate"):
+        got = getattr(backend, name)(x, k, "same", "reflect")
+        np.testing.assert_array_equal(got, getattr(unisono, name)(x, k, "same", "reflect", device="cpu"))
+    assert backend.pi(1000, seed=3) == unisono.pi(1000, seed=3, device="cpu")
+
+
+def test_methods_have_the_functions_parameters():
+    for name, method in inspect.getmembers(unisono.Backend, inspect.isfunction):
+        if name.startswith("_"):
+            continue
+        ours = [p for p in inspect.signature(method).parameters.values() if p.name != "self"]
+        theirs = [p for p in inspect.signature(getattr(unisono, name)).parameters.values() if p.name != "device"]
+        assert ours == theirs, name
+
+
+def test_pi_is_the_same_everywhere(device):
+    for samples, seed, start in [(1, 0, 0), (1_000_003, 42, 0), (100_000, 2**64 - 1, 2**33 + 3)]:
+        got = unisono.pi(samples, seed, device, start)
+        assert got == unisono.pi(samples, seed, "cpu", start)
+        assert got.samples == samples
+        assert got.estimate == 4 * got.hits / samples
+    assert abs(got.estimate - np.pi) < 6 * got.standard_error
+
+
+def test_pi_merges_exactly(device):
+    whole = unisono.pi(500_000, seed=7, device=device)
+    parts = [unisono.pi(100_000, 7, device, start) for start in range(0, 500_000, 100_000)]
+    merged = parts[3]
+    for part in (parts[0], parts[4], parts[1], parts[2]):
+        merged = merged.merge(part)
+    assert merged == whole
+
+
+def test_pi_by_its_definition():
+    """Philox4x32-10 in Python integers."""
+
+    def philox(counter, key):
+        c, k = list(counter), list(key)
+        for _ in range(10):
+            a, b = 0xD2511F53 * c[0], 0xCD9E8D57 * c[2]
+            c = [b >> 32 ^ c[1] ^ k[0], b & 0xFFFFFFFF, a >> 32 ^ c[3] ^ k[1], a & 0xFFFFFFFF]
+            k = [(k[0] + 0x9E3779B9) & 0xFFFFFFFF, (k[1] + 0xBB67AE85) & 0xFFFFFFFF]
+        return c
+
+    def signed(half):
+        return half - 0x10000 if half & 0x8000 else half
+
+    seed, start, samples = 0x0123456789ABCDEF, 5 * 2**34 + 2, 4001
+    hits = 0
+    for s in range(start, start + samples):
+        block = s // 4
+        word = philox([block & 0xFFFFFFFF, block >> 32, 0, 0], [seed & 0xFFFFFFFF, seed >> 32])[s % 4]
+        x, y = signed(word & 0xFFFF), signed(word >> 16)
+        hits += x * (x + 1) + y * (y + 1) < 2**30
+    assert unisono.pi(samples, seed, "cpu", start).hits == hits
