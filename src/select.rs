@@ -131,15 +131,11 @@ fn listed(gpus: &[DeviceInfo]) -> String {
 
 /// The error for a GPU that is not there.
 fn no_gpu(device: &str, gpus: &[DeviceInfo]) -> Error {
-    let reason = if cfg!(not(feature = "gpu")) {
-        "this unisono was built without its feature `gpu`; cpu always works".to_string()
-    } else if gpus.is_empty() {
-        "no GPU was found: no Vulkan, Metal or DX12 driver offers an adapter (on Linux install the GPU maker's driver or \
-         mesa-vulkan-drivers); cpu always works"
-            .to_string()
-    } else {
-        format!("there is {}, and cpu", listed(gpus))
-    };
+    #[cfg(feature = "gpu")]
+    let nothing = crate::gpu::none_found;
+    #[cfg(not(feature = "gpu"))]
+    let nothing = || "this unisono was built without its feature `gpu`; cpu always works".to_string();
+    let reason = if gpus.is_empty() { nothing() } else { format!("there is {}, and cpu", listed(gpus)) };
     Error::NoDevice { device: device.to_string(), reason }
 }
 

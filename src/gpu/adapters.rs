@@ -1,6 +1,6 @@
 //! Finding the adapters of this machine: each once, hardware first.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use super::context::{Caps, Tuning, wall};
@@ -16,6 +16,12 @@ const BACKENDS: wgpu::Backends = wgpu::Backends::VULKAN.union(wgpu::Backends::ME
 const FEATURES: wgpu::Features = wgpu::Features::SHADER_F64.union(wgpu::Features::SHADER_INT64).union(wgpu::Features::SUBGROUP);
 
 static FOUND: PerProcess<Found> = PerProcess::new();
+
+/// The process that last opened a device whose driver does not survive a fork: this one or an ancestor.
+static OPENED: AtomicU32 = AtomicU32::new(0);
+
+const ORPHANED: &str = "this process was forked from one that had used a GPU, and GPU drivers do not survive that; start worker \
+     processes by spawning them (in Python multiprocessing.get_context(\"spawn\")), or use the GPU in the workers only";
 
 /// What a search found.
 #[derive(Debug)]
@@ -92,7 +98,17 @@ fn preference(backend: wgpu::Backend) -> u8 {
     }
 }
 
+/// Whether the process that forked this one had opened a device whose driver does not survive that: threads that it
+/// waits for do not exist here.
+fn orphaned() -> bool {
+    let process = OPENED.load(Ordering::Relaxed);
+    process != 0 && process != std::process::id()
+}
+
 fn search() -> Found {
+    if orphaned() {
+        return Found { adapters: vec![], trouble: Some(ORPHANED.into()) };
+    }
     let found = wall(|| {
         let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
         descriptor.backends = BACKENDS;
@@ -131,7 +147,7 @@ pub(super) fn get(index: usize) -> Result<&'static Adapter> {
     let adapters = all();
     adapters.get(index).ok_or_else(|| {
         let reason = match adapters.len() {
-            0 => format!("no GPU adapter was found{}. {HELP}", trouble()),
+            0 => none_found(),
             1 => format!("there is one GPU adapter, gpu:0 ({})", adapters[0].info.name),
             n => format!("there are {n} GPU adapters, gpu:0 to gpu:{}", n - 1),
         };
@@ -139,8 +155,21 @@ pub(super) fn get(index: usize) -> Result<&'static Adapter> {
     })
 }
 
-fn trouble() -> String {
-    FOUND.get(search).trouble.as_ref().map(|text| format!(" ({text})")).unwrap_or_default()
+/// Why there is no adapter, and what to do about it.
+pub(super) fn none_found() -> String {
+    match FOUND.get(search).trouble.as_deref() {
+        Some(ORPHANED) => ORPHANED.into(),
+        Some(text) => format!("no GPU adapter was found ({text}). {HELP}; cpu always works"),
+        None => format!("no GPU adapter was found. {HELP}; cpu always works"),
+    }
+}
+
+/// Fails in a forked child whose parent's driver did not survive.
+pub(super) fn check_orphaned(index: usize) -> Result<()> {
+    match FOUND.get(search).trouble.as_deref() {
+        Some(ORPHANED) => Err(Error::DeviceLost { device: format!("gpu:{index}"), reason: ORPHANED.into() }),
+        _ => Ok(()),
+    }
 }
 
 /// What to do where there is no adapter.
@@ -154,6 +183,13 @@ const HELP: &str = if cfg!(target_os = "linux") {
 };
 
 impl Adapter {
+    /// Notes that a device is about to be opened. Mesa's software adapter alone is known to survive a fork.
+    pub(super) fn note_opening(&self) {
+        if self.info.driver != "llvmpipe" {
+            OPENED.store(std::process::id(), Ordering::Relaxed);
+        }
+    }
+
     /// `gpu:0 (NAME)`.
     pub(super) fn label(&self) -> String {
         format!("gpu:{} ({})", self.index, self.info.name)
@@ -184,7 +220,10 @@ impl Adapter {
             ring: 3,
             small: 64 << 10,
             threads: if software { 1 } else { cores.min(4) },
-            pool: if self.budget.limit == u64::MAX { 4 << 30 } else { self.budget.limit / 4 },
+            pool: match self.class {
+                DeviceClass::DiscreteGpu => (self.budget.limit / 4).min(4 << 30),
+                _ => (self.budget.limit / 4).min(1 << 30),
+            },
             slice: 0.05,
             patience: if software { 300.0 } else { 60.0 },
         }

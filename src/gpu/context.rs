@@ -192,6 +192,7 @@ impl Context {
             ..Default::default()
         };
         let failed = |message: String| Error::Device { device: id.clone(), stage: "opening the device".into(), message };
+        adapter.note_opening();
         let (device, queue) = wall(|| pollster::block_on(adapter.adapter.request_device(&request)))
             .map_err(failed)?
             .map_err(|error| failed(chain(&error)))?;

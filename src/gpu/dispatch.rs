@@ -86,7 +86,7 @@ impl Context {
             true => None,
             false => Some(self.uniform_buffer((uniforms.len() as u64).max(UNIFORMS))?),
         };
-        let index = self.guarded("running a shader", |device, queue| {
+        let submission = self.guarded("running a shader", |device, queue| {
             if let Some(buffer) = &buffer {
                 // Ordered with the submissions before and after, as every use of the queue is.
                 queue.write_buffer(buffer, 0, &uniforms);
@@ -95,13 +95,9 @@ impl Context {
             let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
             let mut at = 0;
             for dispatch in dispatches {
-                let entries: Vec<_> = (0..)
-                    .zip(dispatch.binds)
-                    .map(|(binding, bind)| wgpu::BindGroupEntry {
-                        binding,
-                        resource: resource(bind, buffer.as_ref(), &mut at, align),
-                    })
-                    .collect();
+                let resources = dispatch.binds.iter().filter_map(|bind| resource(bind, buffer.as_ref(), &mut at, align));
+                let entries: Vec<_> =
+                    (0..).zip(resources).map(|(binding, resource)| wgpu::BindGroupEntry { binding, resource }).collect();
                 if dispatch.groups.contains(&0) {
                     continue;
                 }
@@ -114,12 +110,13 @@ impl Context {
             }
             drop(pass);
             Submission::new(queue.submit([encoder.finish()]))
-        });
-        if let (Some(buffer), true) = (buffer, index.is_ok()) {
+        })?;
+        if let Some(buffer) = buffer {
             self.pool.keep_uniforms(buffer);
         }
-        self.tally.dispatches.fetch_add(dispatches.len() as u64, Ordering::Relaxed);
-        index
+        let run = dispatches.iter().filter(|dispatch| !dispatch.groups.contains(&0)).count();
+        self.tally.dispatches.fetch_add(run as u64, Ordering::Relaxed);
+        Ok(submission)
     }
 
     fn check_dispatch(&self, dispatch: &Dispatch<'_>) -> Result<()> {
@@ -236,19 +233,23 @@ impl Context {
     }
 }
 
-fn resource<'a>(bind: &'a Bind<'_>, uniforms: Option<&'a wgpu::Buffer>, at: &mut u64, align: u64) -> wgpu::BindingResource<'a> {
-    let part = |buffer, offset, size| {
+/// What is bound; `at` walks through the submission's uniforms. `None` only for a uniform without a buffer.
+fn resource<'a>(
+    bind: &'a Bind<'_>,
+    uniforms: Option<&'a wgpu::Buffer>,
+    at: &mut u64,
+    align: u64,
+) -> Option<wgpu::BindingResource<'a>> {
+    let part = |buffer, offset, size: u64| {
         wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer, offset, size: wgpu::BufferSize::new(size) })
     };
-    match (bind, uniforms) {
-        (Bind::Block(block), _) => block.buffer().as_entire_binding(),
-        (Bind::Part(block, range), _) => part(block.buffer(), range.start, range.end - range.start),
-        (Bind::Uniform(bytes), Some(buffer)) => {
+    Some(match bind {
+        Bind::Block(block) => block.buffer().as_entire_binding(),
+        Bind::Part(block, range) => part(block.buffer(), range.start, range.end - range.start),
+        Bind::Uniform(bytes) => {
             let offset = at.next_multiple_of(align);
             *at = offset + bytes.len() as u64;
-            part(buffer, offset, (bytes.len() as u64).next_multiple_of(16))
+            part(uniforms?, offset, (bytes.len() as u64).next_multiple_of(16))
         }
-        // Uniforms imply a buffer for them.
-        (Bind::Uniform(_), None) => unreachable!(),
-    }
+    })
 }

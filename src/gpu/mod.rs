@@ -35,6 +35,11 @@ pub(crate) fn list() -> Vec<DeviceInfo> {
     adapters::all().iter().map(adapters::Adapter::describe).collect()
 }
 
+/// Why [`list`] is empty, and what to do about it.
+pub(crate) fn none_found() -> String {
+    adapters::none_found()
+}
+
 /// Opens adapter `index` of [`list`]; a new logical device each time.
 pub(crate) fn open(index: usize) -> Result<Arc<dyn Engine>> {
     Ok(Arc::new(GpuEngine::open(index)?))
@@ -67,6 +72,7 @@ impl GpuEngine {
                 context.check_alive()?;
             }
         }
+        adapters::check_orphaned(self.index)?;
         let adapter = adapters::get(self.index)?;
         let test = adapter.selftest.get_or_init(|| selftest::run(adapter)).as_ref().map_err(Error::clone)?;
         let context = Context::open(adapter, test.caps, self.tally.clone())?;
