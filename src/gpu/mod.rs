@@ -147,4 +147,8 @@ impl Engine for GpuEngine {
     fn upload(&self, view: &View<'_>) -> Result<Storage> {
         self.run(0, |context| Ok(Storage::Gpu(context.upload_view(view, &Control::new())?)))
     }
+
+    fn holds(&self, input: &Input<'_>) -> bool {
+        matches!(input, Input::Gpu { buffer, .. } if self.context().is_ok_and(|context| buffer.belongs_to(&context)))
+    }
 }
