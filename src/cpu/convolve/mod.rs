@@ -1,20 +1,295 @@
-//! Convolution on the CPU.
+//! Direct convolution on the CPU: blocks of outputs held in vector registers, over bands packed to fit the caches.
+//!
+//! Linear in outputs × taps; reads the operands in place, whatever their strides. Float results have one fused
+//! multiply-add per tap, in row-major order, from an accumulator that starts at +0: the same bits for every thread count,
+//! tile, part and instruction set. Integer results are exact ([`ConvolvePlan::accumulator`]) and rounded or checked once.
 
+mod block;
+mod lanes;
+mod number;
+mod pack;
+mod store;
+#[cfg(test)]
+mod tests;
+mod tile;
+
+use std::sync::Arc;
+
+use self::block::Blocked;
+use self::number::Wide;
+use self::pack::Castable;
+use self::store::{Finish, Finishable};
+use self::tile::{Job, Layout};
 use super::simd::Simd;
-use crate::array::Storage;
+use crate::array::{HostVec, Storage};
 use crate::engine::Target;
-use crate::plan::ConvolvePlan;
-use crate::view::View;
+use crate::plan::{Accumulator, Boundary, ConvolvePlan};
+use crate::view::{View, ViewMut, contiguous_strides};
 use crate::{Control, Error, Result};
 
-/// Runs `plan` on the current thread pool.
+/// Outputs of more bytes than this are stored past the caches.
+const STREAM_BYTES: usize = 16 << 20;
+
+/// Runs `plan`, or the part that it is, on the current thread pool.
+///
+/// # Errors
+/// [`Error::Overflow`] if an exact integer result does not fit the result's dtype, [`Error::Cancelled`],
+/// [`Error::OutOfMemory`], and [`Error::Invalid`] or [`Error::Dtype`] if an operand or the target is not the plan's.
 pub(super) fn run(
-    _plan: &ConvolvePlan,
-    _image: View<'_>,
-    _kernel: View<'_>,
-    _target: Target<'_>,
-    _simd: Simd,
-    _control: &Control,
+    plan: &ConvolvePlan,
+    image: View<'_>,
+    kernel: View<'_>,
+    target: Target<'_>,
+    simd: Simd,
+    control: &Control,
 ) -> Result<Option<Storage>> {
-    Err(Error::Unsupported { device: "cpu".into(), operation: "convolve".into(), feature: "convolution".into() })
+    expect("image", &image, plan.image_dtype, [&plan.image_lead, &plan.image[3 - plan.rank..]].concat())?;
+    expect("kernel", &kernel, plan.kernel_dtype, [&plan.kernel_lead, &plan.kernel[3 - plan.rank..]].concat())?;
+    match target {
+        Target::Host(out) => {
+            out.expect(plan.out_dtype, &plan.shape)?;
+            compute(plan, &image, &kernel, whole(plan, out), simd, control)?;
+            Ok(None)
+        }
+        Target::Device(storage) => {
+            let (dtype, len) = (plan.out_dtype, plan.outputs());
+            let mut vec = match storage {
+                Some(Storage::Host(vec)) if vec.dtype() == dtype && vec.len() == len && Arc::strong_count(&vec) == 1 => vec,
+                _ => Arc::new(HostVec::zeros(dtype, len)?),
+            };
+            // The only owner: a copy is never made here.
+            compute(plan, &image, &kernel, packed(plan, Arc::make_mut(&mut vec)), simd, control)?;
+            Ok(Some(Storage::Host(vec)))
+        }
+    }
+}
+
+fn expect(what: &str, view: &View<'_>, dtype: crate::Dtype, shape: Vec<usize>) -> Result<()> {
+    if view.dtype() != dtype {
+        return Err(Error::Dtype { what: what.into(), got: view.dtype(), expected: dtype.to_string() });
+    }
+    if view.shape() != shape {
+        return Err(Error::invalid(format!("{what} shape"), format!("{:?}", view.shape()), format!("{shape:?}")));
+    }
+    Ok(())
+}
+
+/// The offsets of some items along leading axes.
+fn offsets(items: std::ops::Range<usize>, lengths: &[usize], strides: &[isize]) -> Vec<isize> {
+    let offset = |mut index: usize| {
+        let mut offset = 0;
+        for (&n, &stride) in lengths.iter().zip(strides).rev() {
+            offset += (index % n) as isize * stride;
+            index /= n;
+        }
+        offset
+    };
+    items.map(offset).collect()
+}
+
+/// The strides of the last axes, padded to three.
+fn spatial(strides: &[isize], rank: usize) -> [isize; 3] {
+    let mut padded = [0; 3];
+    padded[3 - rank..].copy_from_slice(&strides[strides.len() - rank..]);
+    padded
+}
+
+/// The part's place in a window on the whole result.
+fn whole(plan: &ConvolvePlan, mut out: ViewMut<'_>) -> Layout {
+    let (images, kernels) = (plan.image_lead.len(), plan.kernel_lead.len());
+    let strides = out.strides().to_vec();
+    let spatial = spatial(&strides, plan.rank);
+    let size = plan.out_dtype.size();
+    let start = plan.rows.start as isize * spatial[plan.row_axis()];
+    Layout {
+        start: out.as_mut_ptr().wrapping_offset(start * size as isize),
+        size,
+        images: offsets(plan.images.clone(), &plan.image_lead, &strides[..images]),
+        kernels: offsets(plan.kernels.clone(), &plan.kernel_lead, &strides[images..images + kernels]),
+        strides: spatial,
+    }
+}
+
+/// The part alone, C-contiguous.
+fn packed(plan: &ConvolvePlan, vec: &mut HostVec) -> Layout {
+    let output = plan.part_output();
+    let (images, kernels) = (plan.images.len(), plan.kernels.len());
+    let shape = [images, kernels, output[0], output[1], output[2]];
+    let strides = contiguous_strides(&shape);
+    Layout {
+        start: vec.view_mut(&[shape.iter().product()]).as_mut_ptr(),
+        size: plan.out_dtype.size(),
+        images: offsets(0..images, &[images], &strides[..1]),
+        kernels: offsets(0..kernels, &[kernels], &strides[1..2]),
+        strides: spatial(&strides, 3),
+    }
+}
+
+fn compute(
+    plan: &ConvolvePlan,
+    image: &View<'_>,
+    kernel: &View<'_>,
+    output: Layout,
+    simd: Simd,
+    control: &Control,
+) -> Result<()> {
+    if plan.outputs() == 0 {
+        return Ok(());
+    }
+    control.check()?;
+    let reach = if plan.is_integer() { reach(plan, image, kernel, simd) } else { 0 };
+    let work = Work { plan, image, kernel, output, reach, simd, control };
+    match plan.accumulator(reach) {
+        Accumulator::F32 => work.run::<f32>(),
+        Accumulator::I32 => work.run::<i32>(),
+        Accumulator::F64 => work.run::<f64>(),
+        Accumulator::I64 => work.run::<i64>(),
+        Accumulator::Wide if reach <= i128::MAX as u128 => work.run::<i128>(),
+        Accumulator::Wide => work.run::<Wide>(),
+    }
+}
+
+/// The part's kernels as a layout of their own.
+fn kernel_layout(plan: &ConvolvePlan, kernel: &View<'_>) -> Layout {
+    Layout {
+        start: kernel.as_ptr().cast_mut(),
+        size: plan.kernel_dtype.size(),
+        images: offsets(plan.kernels.clone(), &plan.kernel_lead, &kernel.strides()[..plan.kernel_lead.len()]),
+        kernels: vec![],
+        strides: spatial(kernel.strides(), plan.rank),
+    }
+}
+
+/// The part's images.
+fn image_layout(plan: &ConvolvePlan, image: &View<'_>) -> Layout {
+    Layout {
+        start: image.as_ptr().cast_mut(),
+        size: plan.image_dtype.size(),
+        images: offsets(plan.images.clone(), &plan.image_lead, &image.strides()[..plan.image_lead.len()]),
+        kernels: vec![],
+        strides: spatial(image.strides(), plan.rank),
+    }
+}
+
+/// An upper bound of the magnitude of every integer result: that of the image's values (boundary included) times the
+/// largest sum of a kernel's magnitudes. The image is read only if its dtype alone would ask for dearer arithmetic.
+fn reach(plan: &ConvolvePlan, image: &View<'_>, kernel: &View<'_>, simd: Simd) -> u128 {
+    use rayon::prelude::*;
+    let rows = |layout: &Layout, lengths: [usize; 3]| {
+        let strides = layout.strides;
+        let (items, per_item) = (layout.images.clone(), lengths[0] * lengths[1]);
+        let (start, size) = (layout.start as usize, layout.size);
+        move |row: usize| {
+            let (z, y) = (row % per_item / lengths[1], row % lengths[1]);
+            let offset = items[row / per_item] + z as isize * strides[0] + y as isize * strides[1];
+            ((start as *const u8).wrapping_offset(offset * size as isize), strides[2], lengths[2])
+        }
+    };
+    let layout = kernel_layout(plan, kernel);
+    let [kd, kh, _] = plan.kernel;
+    let row = rows(&layout, plan.kernel);
+    let weight = (0..layout.images.len())
+        .map(|k| {
+            (0..kd * kh).fold(0u128, |sum, j| {
+                let (start, stride, n) = row(k * kd * kh + j);
+                // SAFETY: a row of a kernel of the view.
+                sum.saturating_add(unsafe { pack::sum_of_magnitudes(plan.kernel_dtype, start, stride, n) })
+            })
+        })
+        .max()
+        .unwrap_or(0);
+
+    let bound = number::bound(plan.image_dtype).unwrap_or(0);
+    let reach = weight.saturating_mul(bound);
+    if plan.accumulator(reach) == Accumulator::F32 && plan.always_fits(reach) {
+        return reach;
+    }
+    let layout = image_layout(plan, image);
+    let row = rows(&layout, plan.image);
+    // SAFETY: a row of an image of the view.
+    let largest = |i: usize| unsafe {
+        let (start, stride, n) = row(i);
+        pack::largest_magnitude(simd, plan.image_dtype, start, stride, n)
+    };
+    let count = layout.images.len() * plan.image[0] * plan.image[1];
+    let together = ((1 << 16) / plan.image[2]).max(1);
+    let image = if count > together && rayon::current_num_threads() > 1 {
+        (0..count).into_par_iter().with_min_len(together).map(largest).max()
+    } else {
+        (0..count).map(largest).max()
+    };
+    let fill = plan.boundary.iter().map(|b| (b.fill() as i128).unsigned_abs()).max();
+    weight.saturating_mul(image.unwrap_or(0).max(fill.unwrap_or(0)))
+}
+
+/// A part with everything known but the type to compute in.
+struct Work<'a> {
+    plan: &'a ConvolvePlan,
+    image: &'a View<'a>,
+    kernel: &'a View<'a>,
+    output: Layout,
+    reach: u128,
+    simd: Simd,
+    control: &'a Control,
+}
+
+impl Work<'_> {
+    fn run<C: Blocked + Castable + Finishable>(self) -> Result<()> {
+        let Self { plan, image, kernel, output, reach, simd, control } = self;
+        let taps = plan.kernel.iter().product();
+        let groups = tile::groups(plan.kernels.len(), taps);
+        let weights = weights(plan, kernel, &groups, simd)?;
+        let bytes = plan.outputs() * plan.out_dtype.size();
+        let job = Job::<C> {
+            plan,
+            control,
+            simd,
+            image: image_layout(plan, image),
+            cast: C::cast_row(plan.image_dtype),
+            fill: plan.boundary.map(|b: Boundary| C::from_fill(b.fill())),
+            groups,
+            weights,
+            finish: Finish {
+                integer: plan.is_integer(),
+                check: plan.is_integer() && !plan.always_fits(reach),
+                stream: output.strides[2] == 1 && bytes > STREAM_BYTES,
+            },
+            finish_row: C::finish_row(plan.out_dtype),
+            output,
+        };
+        job.run()
+    }
+}
+
+/// The part's weights in the type computed in, group by group, tap by tap, kernel by kernel.
+fn weights<C: Castable>(plan: &ConvolvePlan, kernel: &View<'_>, groups: &[tile::Group], simd: Simd) -> Result<Vec<C>> {
+    let layout = kernel_layout(plan, kernel);
+    let [kd, kh, kw] = plan.kernel;
+    let (taps, cast) = (kd * kh * kw, C::cast_row(plan.kernel_dtype));
+    let mut weights = Vec::new();
+    let bytes = (plan.kernels.len() * taps).saturating_mul(size_of::<C>()) as u64;
+    let failed = |_| Error::OutOfMemory { device: "the host".into(), bytes };
+    weights.try_reserve_exact(plan.kernels.len() * taps).map_err(failed)?;
+    weights.resize(plan.kernels.len() * taps, C::ZERO);
+    let mut line = vec![C::ZERO; kw];
+    for group in groups {
+        for k in 0..group.count {
+            for (row, target) in weights[group.weights..][..taps * group.count].chunks_exact_mut(kw * group.count).enumerate() {
+                let mut place = [row / kh, row % kh, 0];
+                let mut stride = layout.strides[2];
+                if plan.reversed {
+                    place = [kd - 1 - place[0], kh - 1 - place[1], kw - 1];
+                    stride = -stride;
+                }
+                let offset: isize = place.iter().zip(layout.strides).map(|(&i, s)| i as isize * s).sum();
+                let start = layout.start.wrapping_offset((layout.images[group.first + k] + offset) * layout.size as isize);
+                // SAFETY: a row of a kernel of the view, forwards or backwards.
+                unsafe { cast(simd, start.cast_const(), stride, line.as_mut_ptr(), kw) };
+                for (x, &w) in line.iter().enumerate() {
+                    target[x * group.count + k] = w;
+                }
+            }
+        }
+    }
+    Ok(weights)
 }

@@ -1,0 +1,346 @@
+//! Tiles: how a convolution is cut into tasks for threads, and how one task runs through the caches.
+//!
+//! A task is a band of output rows (or a segment of them) of one image, for all kernels or a share of them. It packs the
+//! image rows that the band reads, halo included, into scratch that stays in the second-level cache, and then takes one
+//! group of kernels after the other over the band. Blocks write rows of results into scratch in the first-level cache,
+//! from where they are converted to the output's dtype and stored, once.
+
+use std::cell::RefCell;
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::block::{Blocked, Blocks, KERNELS, Shape, Taps};
+use super::pack::{CastRow, Line, pack_row};
+use super::store::{self, Finish, FinishRow};
+use crate::cpu::simd::Simd;
+use crate::plan::ConvolvePlan;
+use crate::{Control, Error, Result};
+
+/// Bytes of packed image that a task aims at: they share the second-level cache with the results of a row.
+const BAND_BYTES: usize = 384 << 10;
+/// Bytes of one row of results in scratch.
+const ROW_BYTES: usize = 8 << 10;
+/// Multiply-adds after which progress is reported.
+const REPORT: u64 = 1 << 24;
+/// Nanoseconds below which work is not shared among threads, and those that a task should take.
+const SERIAL_NANOS: f64 = 50e3;
+const TASK_NANOS: f64 = 150e3;
+/// Scratch of this size is kept from one task to the next.
+const KEPT_BYTES: usize = 16 << 20;
+
+/// Host memory by element offsets: those of every item along the leading axes, and the strides of the spatial ones.
+pub(super) struct Layout {
+    /// The first element.
+    pub start: *mut u8,
+    /// Bytes per element.
+    pub size: usize,
+    /// Offsets of the images of the part.
+    pub images: Vec<isize>,
+    /// Offsets of the kernels of the part (outputs only).
+    pub kernels: Vec<isize>,
+    /// Strides along depth, height, width.
+    pub strides: [isize; 3],
+}
+
+impl Layout {
+    fn at(&self, offset: isize) -> *mut u8 {
+        self.start.wrapping_offset(offset * self.size as isize)
+    }
+}
+
+/// Kernels that share a block.
+pub(super) struct Group {
+    /// The first, counted from the part's first.
+    pub first: usize,
+    /// How many: 1 to [`KERNELS`].
+    pub count: usize,
+    /// Where their weights start.
+    pub weights: usize,
+}
+
+/// The part's kernels in groups of up to [`KERNELS`], as even as they come.
+pub(super) fn groups(kernels: usize, taps: usize) -> Vec<Group> {
+    let count = kernels.div_ceil(KERNELS);
+    let cuts = (0..=count).map(|i| i * kernels / count.max(1)).collect::<Vec<_>>();
+    cuts.windows(2).map(|w| Group { first: w[0], count: w[1] - w[0], weights: w[0] * taps }).collect()
+}
+
+/// A convolution with everything decided.
+pub(super) struct Job<'a, C: 'static> {
+    pub plan: &'a ConvolvePlan,
+    pub control: &'a Control,
+    pub simd: Simd,
+    pub image: Layout,
+    pub cast: CastRow<C>,
+    pub fill: [C; 3],
+    pub groups: Vec<Group>,
+    pub weights: Vec<C>,
+    pub output: Layout,
+    pub finish: Finish,
+    pub finish_row: FinishRow<C>,
+}
+
+// SAFETY: the image is only read, and every task writes outputs of its own.
+unsafe impl<C: Sync> Sync for Job<'_, C> {}
+
+/// How the part is cut: lengths of a tile, and how many there are along each axis.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Tiling {
+    /// Output rows of a band.
+    band: usize,
+    /// Output columns of a segment.
+    segment: usize,
+    /// Bands, segments, shares of the kernel groups.
+    counts: [usize; 3],
+    /// Tasks that are run one after the other by the same thread at least.
+    together: usize,
+    /// Whether threads share the work.
+    parallel: bool,
+}
+
+/// One tile.
+struct Tile {
+    image: usize,
+    depth: usize,
+    rows: Range<usize>,
+    columns: Range<usize>,
+    groups: Range<usize>,
+}
+
+/// Scratch, aligned to cache lines.
+#[derive(Clone, Copy)]
+#[repr(align(64))]
+struct CacheLine(#[allow(dead_code)] [u8; 64]);
+
+thread_local! {
+    static SCRATCH: RefCell<Vec<CacheLine>> = const { RefCell::new(Vec::new()) };
+}
+
+impl<C: Blocked> Job<'_, C> {
+    /// Runs all tasks on the current thread pool.
+    pub(super) fn run(&self) -> Result<()> {
+        let tiling = self.tiling(rayon::current_num_threads());
+        let tasks = self.plan.images.len() * self.plan.part_output()[0] * tiling.counts.iter().product::<usize>();
+        let blocks = C::blocks(self.simd);
+        if tiling.parallel {
+            (0..tasks).into_par_iter().with_min_len(tiling.together).try_for_each(|task| self.task(blocks, &tiling, task))
+        } else {
+            (0..tasks).try_for_each(|task| self.task(blocks, &tiling, task))
+        }
+    }
+
+    fn tiling(&self, threads: usize) -> Tiling {
+        let blocks = C::blocks(self.simd);
+        let [depth, height, width] = self.plan.part_output();
+        let [kd, kh, kw] = self.plan.kernel;
+        let size = size_of::<C>();
+        let tall = blocks.shape(self.groups.first().map_or(1, |g| g.count)).rows;
+        // A coarse model of one thread: multiply-adds of a vector unit, bytes of memory.
+        let rate = (blocks.narrow * 4) as f64;
+        let nanos = self.plan.work() as f64 / rate + (self.plan.outputs() * self.plan.out_dtype.size()) as f64 / 8.0;
+        let parallel = threads > 1 && nanos > SERIAL_NANOS;
+        let wanted = if parallel { ((nanos / TASK_NANOS) as usize).clamp(threads, 16 * threads) } else { 1 };
+
+        let items = self.plan.images.len() * depth;
+        let for_cache = width.div_ceil(ROW_BYTES / size);
+        let for_threads = wanted.div_ceil(items * height).min(width.div_ceil(2 * blocks.wide));
+        let mut segments = for_cache.max(for_threads);
+        let segment = width.div_ceil(segments).next_multiple_of(blocks.wide);
+        segments = width.div_ceil(segment);
+
+        let row = (segment + kw - 1) * size * kd;
+        let fits = (BAND_BYTES / row).saturating_sub(kh - 1).max(kh).max(tall);
+        let bands = height.div_ceil(fits).max(wanted.div_ceil(items * segments)).min(height.div_ceil(tall));
+        let band = height.div_ceil(bands).next_multiple_of(tall);
+        let bands = height.div_ceil(band);
+
+        let tasks = items * segments * bands;
+        let shares = if 2 * tasks > wanted { 1 } else { wanted.div_ceil(tasks).min(self.groups.len()) };
+        Tiling { band, segment, counts: [bands, segments, shares], together: (tasks * shares).div_ceil(wanted), parallel }
+    }
+
+    fn tile(&self, tiling: &Tiling, task: usize) -> Tile {
+        let [depth, height, width] = self.plan.part_output();
+        let [bands, segments, shares] = tiling.counts;
+        let (task, share) = (task / shares, task % shares);
+        let (task, x) = (task / segments, task % segments * tiling.segment);
+        let (task, y) = (task / bands, task % bands * tiling.band);
+        let groups = self.groups.len();
+        Tile {
+            image: task / depth,
+            depth: task % depth,
+            rows: y..(y + tiling.band).min(height),
+            columns: x..(x + tiling.segment).min(width),
+            groups: share * groups / shares..(share + 1) * groups / shares,
+        }
+    }
+
+    fn task(&self, blocks: &Blocks<C>, tiling: &Tiling, task: usize) -> Result<()> {
+        self.control.check()?;
+        let tile = self.tile(tiling, task);
+        let [kd, kh, kw] = self.plan.kernel;
+        let out_row = tile.columns.len().next_multiple_of(blocks.wide);
+        let mut row = (out_row + kw - 1).next_multiple_of(64 / size_of::<C>().min(64));
+        if (row * size_of::<C>()).is_multiple_of(4096) {
+            // Rows a page apart would compete for the same few places of the first-level cache.
+            row += 64 / size_of::<C>().min(64);
+        }
+        let slab = (tile.rows.len() + kh - 1).checked_mul(row);
+        let elements = slab.and_then(|slab| slab.checked_mul(kd)?.checked_add(KERNELS * out_row));
+        let bytes = elements.and_then(|n| n.checked_mul(size_of::<C>())).unwrap_or(usize::MAX);
+        let mut scratch = SCRATCH.take();
+        let lines = bytes.div_ceil(64);
+        if scratch.len() < lines {
+            let failed = |_| Error::OutOfMemory { device: "the host".into(), bytes: bytes as u64 };
+            scratch.try_reserve_exact(lines - scratch.len()).map_err(failed)?;
+            scratch.resize(lines, CacheLine([0; 64]));
+        }
+        let results = scratch.as_mut_ptr().cast::<C>();
+        // SAFETY: scratch holds KERNELS rows of results, then the band; both are zeros or older numbers, aligned to 64
+        // bytes, and this thread's own.
+        let done = unsafe {
+            let band = Band { start: results.add(KERNELS * out_row), row, slab: slab.unwrap_or(0) };
+            self.pack(&tile, &band);
+            self.convolve(blocks, &tile, &band, results, out_row)
+        };
+        if self.finish.stream {
+            store::fence();
+        }
+        if scratch.len() * 64 <= KEPT_BYTES {
+            SCRATCH.set(scratch);
+        }
+        done
+    }
+
+    /// Packs what the tile reads.
+    ///
+    /// # Safety
+    /// The band must have room for it.
+    unsafe fn pack(&self, tile: &Tile, band: &Band<C>) {
+        let plan = self.plan;
+        let axis = plan.row_axis();
+        let part = |at: usize| if axis == at { plan.rows.start as isize } else { 0 };
+        let line = |at: usize| Line { boundary: plan.boundary[at], length: plan.image[at] };
+        let [from_z, from_y, from_x] = [
+            part(0) + tile.depth as isize + plan.start[0],
+            part(1) + tile.rows.start as isize + plan.start[1],
+            part(2) + tile.columns.start as isize + plan.start[2],
+        ];
+        let n = tile.columns.len() + plan.kernel[2] - 1;
+        for dz in 0..plan.kernel[0] {
+            let z = line(0).source(from_z + dz as isize);
+            for j in 0..tile.rows.len() + plan.kernel[1] - 1 {
+                // SAFETY: rows of `row` elements, of which n are written, for every j and dz of the band.
+                let target = unsafe { band.start.add(dz * band.slab + j * band.row) };
+                let constant = match (z, line(1).source(from_y + j as isize)) {
+                    (Some(z), Some(y)) => {
+                        let [stride_z, stride_y, stride_x] = self.image.strides;
+                        let offset = self.image.images[tile.image] + z as isize * stride_z + y as isize * stride_y;
+                        let source = (self.image.at(offset).cast_const(), stride_x);
+                        let how = (self.simd, self.cast, self.image.size);
+                        // SAFETY: the row lies inside the image; the target has room for n.
+                        unsafe { pack_row(how, source, line(2), from_x, self.fill[2], (target, n)) };
+                        continue;
+                    }
+                    (None, _) => self.fill[0],
+                    (_, None) => self.fill[1],
+                };
+                // SAFETY: the target has room for n.
+                unsafe { std::slice::from_raw_parts_mut(target, n) }.fill(constant);
+            }
+        }
+    }
+
+    /// Runs the blocks of a packed tile.
+    ///
+    /// # Safety
+    /// The band must be packed, and `results` have room for [`KERNELS`] rows.
+    unsafe fn convolve(&self, blocks: &Blocks<C>, tile: &Tile, band: &Band<C>, results: *mut C, out_row: usize) -> Result<()> {
+        let (rows, columns) = (tile.rows.len(), tile.columns.len());
+        let taps: usize = self.plan.kernel.iter().product();
+        let mut work = 0;
+        for group in &self.groups[tile.groups.clone()] {
+            let shape = blocks.shape(group.count);
+            let mut y = 0;
+            while y < rows {
+                self.control.check()?;
+                let (at, height) = step(shape, y, rows);
+                let pair = if height > 1 { &shape.tall } else { &shape.flat };
+                let mut x = 0;
+                while x < columns {
+                    let wide = columns - x > blocks.wide / 2;
+                    // SAFETY: the band holds the rows at..at + height + kh - 1, whole blocks of columns wide; the
+                    // instruction set is the one that the blocks were chosen for.
+                    unsafe {
+                        pair[!wide as usize](&Taps {
+                            image: band.start.add(at * band.row + x),
+                            row: band.row,
+                            slab: band.slab,
+                            weights: self.weights.as_ptr().add(group.weights),
+                            kernel: self.plan.kernel,
+                            out: results.add(x),
+                            out_row,
+                        });
+                    }
+                    x += if wide { blocks.wide } else { blocks.narrow };
+                }
+                // SAFETY: the blocks have filled height rows for each kernel of the group.
+                unsafe { self.store(tile, group, at, height, results, out_row)? };
+                work += ((at + height - y) * columns * taps * group.count) as u64;
+                y = at + height;
+                if work >= REPORT {
+                    self.control.advance(std::mem::take(&mut work));
+                }
+            }
+        }
+        self.control.advance(work);
+        Ok(())
+    }
+
+    /// Stores `height` rows of results for each kernel of `group`, from row `at` of the tile on.
+    ///
+    /// # Safety
+    /// The rows must be in `results`.
+    unsafe fn store(&self, tile: &Tile, group: &Group, at: usize, height: usize, results: *mut C, out_row: usize) -> Result<()> {
+        let [stride_z, stride_y, stride_x] = self.output.strides;
+        for k in 0..group.count {
+            for r in 0..height {
+                let offset = self.output.images[tile.image]
+                    + self.output.kernels[group.first + k]
+                    + tile.depth as isize * stride_z
+                    + (tile.rows.start + at + r) as isize * stride_y
+                    + tile.columns.start as isize * stride_x;
+                // SAFETY: the row of results is filled, and the outputs are this tile's own.
+                let fits = unsafe {
+                    let source = results.add((k * height + r) * out_row);
+                    (self.finish_row)(self.simd, self.finish, source, tile.columns.len(), self.output.at(offset), stride_x)
+                };
+                if !fits {
+                    return Err(Error::Overflow { op: self.plan.name(), out_dtype: self.plan.out_dtype });
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The next rows to compute, from row `y` on: where they start and how many they are. A tall block may start again on rows
+/// that are done if that saves several flat ones.
+fn step<C>(shape: &Shape<C>, y: usize, rows: usize) -> (usize, usize) {
+    let left = rows - y;
+    if left >= shape.rows {
+        (y, shape.rows)
+    } else if 2 * left >= shape.rows && rows >= shape.rows {
+        (rows - shape.rows, shape.rows)
+    } else {
+        (y, 1)
+    }
+}
+
+/// The packed image rows of a tile.
+struct Band<C> {
+    start: *mut C,
+    row: usize,
+    slab: usize,
+}
