@@ -22,6 +22,12 @@ pub fn print_json(value: &impl Serialize) -> Result<()> {
     print(&(json(value)? + "\n"))
 }
 
+/// Writes the value as JSON on one line: for long lists of numbers.
+pub fn print_json_line(value: &impl Serialize) -> Result<()> {
+    let text = serde_json::to_string(value).map_err(|error| Failure::work(format!("JSON: {error}")))?;
+    print(&(text + "\n"))
+}
+
 /// The value as indented JSON.
 pub fn json(value: &impl Serialize) -> Result<String> {
     serde_json::to_string_pretty(value).map_err(|error| Failure::work(format!("JSON: {error}")))
@@ -50,6 +56,15 @@ pub fn digits(value: f64) -> String {
         _ => 2,
     };
     format!("{value:.decimals$}")
+}
+
+/// How many times as fast: `12.3×`, `0.071×`, `0.0071×`.
+pub fn times(ratio: f64) -> String {
+    match ratio {
+        r if r >= 0.095 || r <= 0.0 => digits(r) + "×",
+        r if r >= 0.0095 => format!("{r:.3}×"),
+        r => format!("{r:.4}×"),
+    }
 }
 
 /// A duration: `1.23 s`, `45.6 ms`, `789 µs`.
@@ -93,6 +108,7 @@ mod tests {
         assert_eq!(metric(0.0456), "45.6 m");
         assert_eq!(metric(999.96e6), "1000 M");
         assert_eq!(duration(Duration::from_micros(789)), "789 µs");
+        assert_eq!([123.4, 1.0, 0.071, 0.0071].map(times), ["123×", "1.00×", "0.071×", "0.0071×"]);
         assert_eq!(bytes(128 << 20), "128 MiB");
         assert_eq!(bytes(1_500_000), "1.43 MiB");
         assert_eq!([0, 999, 1000, 1234567].map(grouped), ["0", "999", "1,000", "1,234,567"]);

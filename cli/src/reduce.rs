@@ -13,7 +13,7 @@ use crate::args::ReduceArgs;
 use crate::erased::{nested_json, nested_text, with_dtype, with_pair};
 use crate::failure::{Failure, Outcome, Result};
 use crate::npy::{self, Npy};
-use crate::output::{print, print_json};
+use crate::output::{print, print_json_line};
 use crate::sink::Sink;
 use crate::{interrupt, progress};
 
@@ -56,7 +56,7 @@ pub fn run(args: &ReduceArgs) -> Result<Outcome> {
     }
     if args.common.json {
         let written = args.output.is_some();
-        print_json(&Report {
+        print_json_line(&Report {
             file: &args.file,
             op: args.op.name(),
             device: backend.info().id,

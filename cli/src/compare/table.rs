@@ -1,7 +1,7 @@
 //! The comparison as text.
 
 use super::{Comparison, Row, WorkloadRow};
-use crate::output::{digits, metric};
+use crate::output::{metric, times};
 
 /// The title and the devices.
 pub fn head(comparison: &Comparison) -> String {
@@ -61,7 +61,7 @@ fn cells(row: &Row, workload: &WorkloadRow) -> [String; 8] {
         seconds(row.first_seconds),
         row.resident_seconds.map_or("–".into(), seconds),
         metric(row.throughput) + workload.unit,
-        digits(row.speedup) + "×",
+        times(row.speedup),
         row.checksum.clone(),
         last,
     ]
