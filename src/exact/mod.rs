@@ -2,10 +2,12 @@
 //!
 //! Source: Kulisch's long accumulator; Neal, "Fast exact summation using small and large superaccumulators", 2015.
 
+pub(crate) mod fast;
 pub(crate) mod round;
 
 use round::{BINARY32, BINARY64, Format};
 
+use crate::cpu::simd::Simd;
 use crate::{Error, Result};
 
 /// 64-bit limbs: bits of weight `2^-1074 ..= 2^1101`, the top one the sign.
@@ -90,12 +92,18 @@ impl ExactSum {
 
     /// Adds all numbers of a slice.
     pub fn extend_f64(&mut self, values: &[f64]) {
-        values.iter().for_each(|&value| self.push(value));
+        self.extend_slice(values);
     }
 
     /// Adds all numbers of a slice.
     pub fn extend_f32(&mut self, values: &[f32]) {
-        values.iter().for_each(|&value| self.push_f32(value));
+        self.extend_slice(values);
+    }
+
+    fn extend_slice<T: fast::Float>(&mut self, values: &[T]) {
+        let mut sum = fast::Accumulator::new();
+        sum.extend(values, Simd::current());
+        self.merge(&sum.to_sum());
     }
 
     /// Adds another sum.

@@ -199,3 +199,43 @@ fn broken_bytes_are_refused_in_words() {
     assert!(broken(&|b| b[1] = 0).contains("contradict"));
     assert!(broken(&|b| b[2] = 1).contains("contradict"));
 }
+
+#[test]
+fn every_level_takes_every_kind_of_data() {
+    let mut state = 5;
+    for n in [15, 16, 17, 31, 255, 2047, 2048, 2049, 8191, 8192, 8193, 30_011] {
+        let mut sets: Vec<Vec<f64>> = vec![
+            (0..n).map(|i| i as f64).collect(),
+            (0..n).map(|_| f64::from_bits(bits(&mut state) & !(1 << 62))).collect(),
+            (0..n).map(|_| (bits(&mut state) >> 11) as f64 * 2f64.powi((bits(&mut state) % 60) as i32 - 90)).collect(),
+            (0..n).map(|_| f64::from_bits(bits(&mut state) & !(0x7fe << 52))).collect(),
+            (0..n).map(|i| if i % 2 == 0 { f64::MAX } else { -f64::MAX * 0.75 }).collect(),
+            (0..n).map(|i| if i == n - 1 { 1e-300 } else { (bits(&mut state) as i64) as f64 }).collect(),
+            (0..n).map(|i| if i % 1000 == 999 { 2f64.powi(i / 20) } else { f64::from(i) * 0.125 }).collect(),
+            (0..n).map(|i| if i == n / 2 { 0.0 } else { -0.0 }).collect(),
+            vec![-0.0; n as usize],
+            (0..n).map(|i| if i == n - 2 { f64::NAN } else { 1e300 }).collect(),
+            (0..n)
+                .map(|i| if i % 5000 == 3 { f64::NEG_INFINITY } else { f64::from_bits(bits(&mut state) & !(1 << 62)) })
+                .collect(),
+        ];
+        sets.push(sets[1].iter().chain(&sets[0]).chain(&sets[3]).copied().collect());
+        for (set, values) in sets.iter().enumerate() {
+            let narrow: Vec<f32> = values.iter().map(|&x| x as f32).collect();
+            let slow: ExactSum = values.iter().copied().collect();
+            let slow32: ExactSum = narrow.iter().map(|&x| f64::from(x)).collect();
+            for simd in Simd::available() {
+                let (mut fast, mut fast32) = (fast::Accumulator::new(), fast::Accumulator::new());
+                fast.extend(values, simd);
+                fast32.extend(&narrow, simd);
+                assert_eq!(fast.to_sum(), slow, "{n} {set} {simd:?}");
+                assert_eq!(fast32.to_sum(), slow32, "{n} {set} {simd:?}");
+                use fast::Float;
+                assert_eq!(f64::read(&fast, None).to_bits(), slow.to_f64().to_bits());
+                assert_eq!(f64::read(&fast, Some(n as u64)).to_bits(), slow.mean_f64(n as u64).to_bits());
+                assert_eq!(f32::read(&fast32, None).to_bits(), slow32.to_f32().to_bits());
+                assert_eq!(f32::read(&fast32, Some(n as u64)).to_bits(), slow32.mean_f32(n as u64).to_bits());
+            }
+        }
+    }
+}

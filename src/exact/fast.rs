@@ -1,0 +1,358 @@
+//! The fast way into an exact sum: error-free extraction on SIMD lanes, verified; what fails goes through buckets.
+//!
+//! A lane starts at `C = 1.5 · 2^k`. Adding `x` rounds it to the grid `2^(k - 52)`; subtracting again gives exactly the part
+//! that was added, and `x` minus that exactly the part that was not, which goes to the next, finer level. As long as a lane
+//! stays within its binade, its distance from `C` in bits is the exact sum of the parts as an integer on the grid. Both
+//! conditions are checked per block: the largest magnitude bounds the lane's walk, and nothing may be left after the last
+//! level. A block that fails is summed again, with more levels or in buckets, one per exponent.
+//!
+//! Sources: Rump, Ogita, Oishi, "Accurate floating-point summation", 2008 (extraction); Demmel, Nguyen, "Parallel
+//! reproducible summation", 2015 (running levels); Neal, 2015 (buckets).
+
+use super::round::{BINARY32, BINARY64, fixed, quotient};
+use super::{ExactSum, LEAST, NEGATIVE_ZEROS, NOTHING, OTHERS};
+use crate::cpu::simd::{Kernel, Simd};
+
+/// Additions per lane and block, as a power of two.
+const STEPS: u32 = 8;
+/// Bits between the constants of two levels.
+const LEVEL: i32 = 53 - 2 - STEPS as i32;
+/// The largest exponent of an element that extraction can take.
+const MAX_TOP: i32 = 1023 - 3 - STEPS as i32;
+/// Blocks between two attempts to get by with fewer levels.
+const PATIENCE: u32 = 16;
+
+/// binary32 or binary64.
+pub(crate) trait Float: crate::Element {
+    /// The same number as f64.
+    fn widen(self) -> f64;
+    /// The nearest number of this format to the sum, over `count` if given.
+    fn read(sum: &Accumulator, count: Option<u64>) -> Self;
+}
+
+impl Float for f32 {
+    #[inline(always)]
+    fn widen(self) -> f64 {
+        f64::from(self)
+    }
+    fn read(sum: &Accumulator, count: Option<u64>) -> Self {
+        match (sum.window(), count) {
+            (Some((value, exponent)), None) => fixed(BINARY32, value, exponent) as f32,
+            (Some((value, exponent)), Some(count)) => quotient(BINARY32, value, exponent, count) as f32,
+            (None, _) => {
+                let sum = sum.to_sum();
+                count.map_or_else(|| sum.to_f32(), |count| sum.mean_f32(count))
+            }
+        }
+    }
+}
+
+impl Float for f64 {
+    #[inline(always)]
+    fn widen(self) -> f64 {
+        self
+    }
+    fn read(sum: &Accumulator, count: Option<u64>) -> Self {
+        match (sum.window(), count) {
+            (Some((value, exponent)), None) => fixed(BINARY64, value, exponent),
+            (Some((value, exponent)), Some(count)) => quotient(BINARY64, value, exponent, count),
+            (None, _) => {
+                let sum = sum.to_sum();
+                count.map_or_else(|| sum.to_f64(), |count| sum.mean_f64(count))
+            }
+        }
+    }
+}
+
+/// The exponent of a finite number (that of the subnormals for zero and below; 1024 for infinity).
+pub(crate) fn exponent(magnitude: f64) -> i32 {
+    ((magnitude.to_bits() >> 52) as i32 & 0x7ff).max(1) - 1023
+}
+
+/// The exponents of the constants of `L` levels for elements below `2^(top + 1)`.
+pub(crate) fn exponents<const L: usize>(top: i32) -> [i32; L] {
+    std::array::from_fn(|level| (top + 3 + STEPS as i32 - LEVEL * level as i32).max(-1022))
+}
+
+/// `1.5 · 2^k`.
+#[inline(always)]
+pub(crate) fn constant(k: i32) -> f64 {
+    f64::from_bits((((k + 1023) as u64) << 52) | (1 << 51))
+}
+
+/// One step of a lane: `x` loses to each level what the level's grid can hold.
+#[inline(always)]
+pub(crate) fn step<const L: usize, const N: usize>(levels: &mut [[f64; N]; L], lane: usize, mut x: f64) -> f64 {
+    for level in levels {
+        let moved = level[lane] + x;
+        x -= moved - level[lane];
+        level[lane] = moved;
+    }
+    x
+}
+
+/// The extraction of one block.
+struct Extract<'a, T, const L: usize> {
+    values: &'a [T],
+    exponents: [i32; L],
+}
+
+struct Extracted<const L: usize> {
+    /// The sum on each level's grid.
+    sums: [i64; L],
+    /// The largest magnitude (NaN aside).
+    largest: f64,
+    /// Whether nothing was left (nor a NaN or an infinity there).
+    complete: bool,
+}
+
+impl<T: Float, const L: usize> Extract<'_, T, L> {
+    #[inline(always)]
+    fn lanes<const N: usize>(self) -> Extracted<L> {
+        let constants = self.exponents.map(constant);
+        let mut levels = constants.map(|c| [c; N]);
+        let (mut largest, mut left) = ([0f64; N], [0u64; N]);
+        let (chunks, rest) = self.values.as_chunks::<N>();
+        let mut last = [T::ZERO; N];
+        last[..rest.len()].copy_from_slice(rest);
+        for chunk in chunks.iter().chain((!rest.is_empty()).then_some(&last)) {
+            for lane in 0..N {
+                let x = chunk[lane].widen();
+                let magnitude = x.abs();
+                largest[lane] = if magnitude > largest[lane] { magnitude } else { largest[lane] };
+                left[lane] |= step(&mut levels, lane, x).to_bits();
+            }
+        }
+        let mut sums = [0i64; L];
+        for (level, sum) in sums.iter_mut().enumerate() {
+            for lane in 0..N {
+                // Of no meaning, and possibly large, if the block fails.
+                let moved = levels[level][lane].to_bits().wrapping_sub(constants[level].to_bits());
+                *sum = sum.wrapping_add(moved as i64);
+            }
+        }
+        let any = left.iter().fold(0, |a, b| a | b);
+        // What is left of −0 is −0.
+        Extracted { sums, largest: largest.iter().fold(0.0, |a, &b| if b > a { b } else { a }), complete: any << 1 == 0 }
+    }
+}
+
+impl<T: Float, const L: usize> Kernel for Extract<'_, T, L> {
+    type Output = Extracted<L>;
+
+    #[inline(always)]
+    fn run<const BYTES: usize>(self) -> Extracted<L> {
+        match BYTES {
+            64.. => self.lanes::<32>(),
+            32.. => self.lanes::<16>(),
+            _ => self.lanes::<8>(),
+        }
+    }
+}
+
+/// Elements per block: `2^STEPS` per lane.
+fn block(simd: Simd) -> usize {
+    struct Lanes;
+    impl Kernel for Lanes {
+        type Output = usize;
+        #[inline(always)]
+        fn run<const BYTES: usize>(self) -> usize {
+            match BYTES {
+                64.. => 32,
+                32.. => 16,
+                _ => 8,
+            }
+        }
+    }
+    simd.run(Lanes) << STEPS
+}
+
+/// Sums by exponent field: of the lower 32 bits and of the upper 21 bits of the signed significands.
+type Buckets = [[i64; 2]; 2048];
+
+/// An exact sum in the making: what fits a 128-bit window costs nothing more; the rest spills.
+#[derive(Debug, Clone)]
+pub(crate) struct Accumulator {
+    value: i128,
+    exponent: i32,
+    kind: u8,
+    /// The levels tried first: 1 to 3, or 4 for the buckets.
+    levels: u8,
+    /// Blocks until fewer levels are tried.
+    patience: u32,
+    /// The exponent of the largest element expected.
+    top: i32,
+    spill: Option<Box<ExactSum>>,
+    buckets: Option<Box<Buckets>>,
+}
+
+impl Accumulator {
+    pub(crate) fn new() -> Self {
+        let (levels, patience) = (1, 0);
+        Self { value: 0, exponent: 0, kind: NOTHING, levels, patience, top: i32::MIN, spill: None, buckets: None }
+    }
+
+    /// The sum of nothing, with what was learnt about the elements so far.
+    pub(crate) fn next(&self) -> Self {
+        Self { levels: self.levels, patience: self.patience, top: self.top, ..Self::new() }
+    }
+
+    /// Adds the numbers of a slice.
+    pub(crate) fn extend<T: Float>(&mut self, values: &[T], simd: Simd) {
+        if values.len() < 16 {
+            values.iter().for_each(|value| self.push(value.widen()));
+            return;
+        }
+        for block in values.chunks(block(simd)) {
+            if self.spill.as_ref().is_some_and(|sum| sum.is_nan()) {
+                return;
+            }
+            if self.patience == 0 {
+                self.levels = if T::DTYPE.size() == 4 { 1 } else { 2 };
+            }
+            self.patience = self.patience.saturating_sub(1);
+            if self.top == i32::MIN {
+                self.top = exponent(block[0].widen()).min(MAX_TOP);
+            }
+            let done = (self.levels <= 1 && self.extract::<T, 1>(block, simd))
+                || (self.levels <= 2 && self.extract::<T, 2>(block, simd))
+                || (self.levels <= 3 && self.extract::<T, 3>(block, simd));
+            if !done {
+                self.scatter(block);
+            }
+        }
+        self.empty_buckets();
+    }
+
+    /// Adds a block with `L` levels, if they suffice.
+    fn extract<T: Float, const L: usize>(&mut self, block: &[T], simd: Simd) -> bool {
+        for _ in 0..2 {
+            let exponents = exponents::<L>(self.top);
+            let found = simd.run(Extract { values: block, exponents });
+            let top = exponent(found.largest);
+            if found.complete && top <= self.top {
+                if found.largest > 0.0 {
+                    self.kind = OTHERS;
+                } else if self.kind != OTHERS {
+                    let negative = block.iter().all(|x| x.widen().is_sign_negative());
+                    self.kind = self.kind.max(if negative { NEGATIVE_ZEROS } else { OTHERS });
+                }
+                for (&sum, k) in found.sums.iter().zip(exponents) {
+                    self.add(i128::from(sum), k - 52);
+                }
+                return true;
+            }
+            if top > MAX_TOP {
+                (self.levels, self.patience) = (4, PATIENCE);
+                return false;
+            }
+            if top == self.top {
+                break;
+            }
+            self.top = top;
+        }
+        // More levels from here on, for a while.
+        (self.levels, self.patience) = (L as u8 + 1, PATIENCE);
+        false
+    }
+
+    /// Adds a block element by element; one of them is not −0.
+    fn scatter<T: Float>(&mut self, block: &[T]) {
+        self.kind = OTHERS;
+        if block.len() < 512 && self.buckets.is_none() {
+            return block.iter().for_each(|value| self.push(value.widen()));
+        }
+        let buckets = self.buckets.get_or_insert_with(|| Box::new([[0; 2]; 2048]));
+        let mut special = false;
+        for value in block {
+            let bits = value.widen().to_bits();
+            let field = (bits >> 52) as usize & 0x7ff;
+            special |= field == 0x7ff;
+            let (significand, sign) = (bits & ((1 << 52) - 1) | u64::from(field != 0) << 52, bits as i64 >> 63);
+            let [low, high] = &mut buckets[field];
+            *low += ((significand & 0xffff_ffff) as i64 ^ sign) - sign;
+            *high += ((significand >> 32) as i64 ^ sign) - sign;
+        }
+        if special {
+            let spill = self.spill.get_or_insert_default();
+            block.iter().map(|value| value.widen()).filter(|value| !value.is_finite()).for_each(|value| spill.push(value));
+        }
+    }
+
+    /// Moves the buckets' contents into the sum. Called at the end of each slice, long before they overflow (2^31 elements).
+    fn empty_buckets(&mut self) {
+        if let Some(mut buckets) = self.buckets.take() {
+            let spill = self.spill.get_or_insert_default();
+            for (field, [low, high]) in buckets[..2047].iter_mut().enumerate().filter(|(_, sums)| **sums != [0; 2]) {
+                spill.add_scaled((i128::from(*high) << 32) + i128::from(*low), LEAST + field.max(1) as i32 - 1);
+            }
+        }
+    }
+
+    /// Adds one number.
+    pub(crate) fn push(&mut self, value: f64) {
+        let bits = value.to_bits();
+        let (field, fraction) = ((bits >> 52) as i32 & 0x7ff, bits & ((1 << 52) - 1));
+        if field == 0x7ff {
+            self.kind = OTHERS;
+            return self.spill.get_or_insert_default().push(value);
+        }
+        self.kind = if bits == 1 << 63 { self.kind.max(NEGATIVE_ZEROS) } else { OTHERS };
+        let significand = (fraction | u64::from(field != 0) << 52) as i64;
+        self.add(i128::from(if value < 0.0 { -significand } else { significand }), LEAST + field.max(1) - 1);
+    }
+
+    /// Adds `value · 2^exponent`, whose elements were accounted for in `kind`.
+    pub(crate) fn add(&mut self, value: i128, exponent: i32) {
+        if value == 0 {
+            return;
+        }
+        if self.value == 0 {
+            (self.value, self.exponent) = (value, exponent);
+            return;
+        }
+        let fits = |value: i128, shift: i32| shift < 126 && value.unsigned_abs().leading_zeros() as i32 > shift + 2;
+        let shift = exponent - self.exponent;
+        if shift >= 0 && fits(value, shift) && fits(self.value, 0) {
+            self.value += value << shift;
+        } else if shift < 0 && fits(self.value, -shift) && fits(value, 0) {
+            self.value = (self.value << -shift) + value;
+            self.exponent = exponent;
+        } else {
+            let spill = self.spill.get_or_insert_default();
+            spill.add_scaled(self.value, self.exponent);
+            (self.value, self.exponent) = (value, exponent);
+        }
+    }
+
+    /// Notes what elements were added by [`add`](Self::add): some, and whether all of them were −0.
+    pub(crate) fn note(&mut self, negative_zeros: bool) {
+        self.kind = self.kind.max(if negative_zeros { NEGATIVE_ZEROS } else { OTHERS });
+    }
+
+    /// Adds another sum.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.kind = self.kind.max(other.kind);
+        self.add(other.value, other.exponent);
+        if let Some(theirs) = &other.spill {
+            self.spill.get_or_insert_default().merge(theirs);
+        }
+    }
+
+    /// The sum as `value · 2^exponent`, if it is that simple (and no zero, which may be signed).
+    fn window(&self) -> Option<(i128, i32)> {
+        (self.spill.is_none() && self.value != 0).then_some((self.value, self.exponent))
+    }
+
+    /// The sum as a mergeable value.
+    pub(crate) fn to_sum(&self) -> ExactSum {
+        let mut sum = self.spill.as_deref().cloned().unwrap_or_default();
+        if self.kind != NOTHING {
+            sum.add_zero(self.kind == NEGATIVE_ZEROS);
+        }
+        if self.value != 0 {
+            sum.add_scaled(self.value, self.exponent);
+        }
+        sum
+    }
+}
