@@ -18,7 +18,7 @@ const STEPS: u32 = 8;
 /// Bits between the constants of two levels.
 const LEVEL: i32 = 53 - 2 - STEPS as i32;
 /// The largest exponent of an element that extraction can take.
-const MAX_TOP: i32 = 1023 - 3 - STEPS as i32;
+pub(crate) const MAX_TOP: i32 = 1023 - 3 - STEPS as i32;
 /// Blocks between two attempts to get by with fewer levels.
 const PATIENCE: u32 = 16;
 

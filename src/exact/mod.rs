@@ -292,4 +292,4 @@ pub(crate) fn ratio_f64(numerator: i128, denominator: u64) -> f64 {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,0 +1,364 @@
+//! Exact sums of floats and of integers.
+
+use super::drive::{Fold, rows_by_row};
+use crate::Element;
+use crate::cpu::simd::{Kernel, Simd};
+use crate::exact::fast::{Accumulator, Float, constant, exponent, exponents, step};
+
+/// Sums of floats.
+pub(super) struct FloatSum(pub(super) Simd);
+
+/// Columns of exact sums that share the constants of the extraction.
+pub(super) struct FloatColumns {
+    sums: Vec<Accumulator>,
+    /// Per level and column, then the largest magnitudes.
+    lanes: Vec<f64>,
+    left: Vec<u64>,
+    top: i32,
+}
+
+impl<T: Float> Fold<T> for FloatSum {
+    type Partial = Accumulator;
+    type Columns = FloatColumns;
+
+    fn start(&self, last: Option<&Accumulator>) -> Accumulator {
+        last.map_or_else(Accumulator::new, Accumulator::next)
+    }
+
+    fn row(&self, sum: &mut Accumulator, values: &[T], _: u64) {
+        sum.extend(values, self.0);
+    }
+
+    fn merge(&self, sum: &mut Accumulator, later: Accumulator) {
+        sum.merge(&later);
+    }
+
+    fn start_columns(&self, width: usize) -> FloatColumns {
+        FloatColumns { sums: vec![Accumulator::new(); width], lanes: vec![0.0; 4 * width], left: vec![0; width], top: i32::MIN }
+    }
+
+    fn rows(&self, columns: &mut FloatColumns, rows: &[&[T]], index: u64) {
+        if columns.top == i32::MIN {
+            let largest = rows[0].iter().map(|x| x.widen().abs()).filter(|x| x.is_finite()).fold(0.0, f64::max);
+            columns.top = exponent(largest).min(crate::exact::fast::MAX_TOP);
+        }
+        let narrow = T::DTYPE.size() == 4;
+        let done = (narrow && columns.extract::<T, 1>(rows, self.0))
+            || columns.extract::<T, 2>(rows, self.0)
+            || columns.extract::<T, 3>(rows, self.0);
+        if !done {
+            rows_by_row(self, &mut columns.sums, rows, index);
+        }
+    }
+
+    fn end_columns(&self, columns: FloatColumns) -> Vec<Accumulator> {
+        columns.sums
+    }
+}
+
+impl FloatColumns {
+    /// Adds rows with `L` levels, if they suffice for all columns.
+    fn extract<T: Float, const L: usize>(&mut self, rows: &[&[T]], simd: Simd) -> bool {
+        let width = self.sums.len();
+        for _ in 0..2 {
+            let exponents = exponents::<L>(self.top);
+            for (level, k) in exponents.iter().enumerate() {
+                self.lanes[level * width..][..width].fill(constant(*k));
+            }
+            let (levels, largest) = self.lanes.split_at_mut(3 * width);
+            largest.fill(0.0);
+            self.left.fill(0);
+            let (largest_of_all, left) = simd.run(Strips::<T, L> { rows, levels, largest, left: &mut self.left });
+            let top = exponent(largest_of_all);
+            if left << 1 == 0 && top <= self.top {
+                for (column, sum) in self.sums.iter_mut().enumerate() {
+                    let zeros = largest[column] == 0.0;
+                    sum.note(zeros && rows.iter().all(|row| row[column].widen().is_sign_negative()));
+                    for (level, k) in exponents.into_iter().enumerate() {
+                        let moved = levels[level * width + column].to_bits().wrapping_sub(constant(k).to_bits());
+                        sum.add(i128::from(moved as i64), k - 52);
+                    }
+                }
+                return true;
+            }
+            if top > crate::exact::fast::MAX_TOP || top == self.top {
+                return false;
+            }
+            self.top = top;
+        }
+        false
+    }
+}
+
+/// The extraction of columns, side by side in the lanes.
+struct Strips<'a, T, const L: usize> {
+    rows: &'a [&'a [T]],
+    levels: &'a mut [f64],
+    largest: &'a mut [f64],
+    left: &'a mut [u64],
+}
+
+impl<T: Float, const L: usize> Strips<'_, T, L> {
+    /// Eight rows at a time, so that the lanes are loaded and stored once per eight rows, and memory is read in long runs.
+    #[inline(always)]
+    fn strips<const N: usize>(mut self) -> (f64, u64) {
+        let width = self.largest.len();
+        for rows in self.rows.chunks(8) {
+            let mut at = 0;
+            while at + N <= width {
+                self.levels_of::<N>(rows, at, width);
+                at += N;
+            }
+            while at < width {
+                self.levels_of::<1>(rows, at, width);
+                at += 1;
+            }
+        }
+        (self.largest.iter().fold(0.0, |a, &b| if b > a { b } else { a }), self.left.iter().fold(0, |a, b| a | b))
+    }
+
+    #[inline(always)]
+    fn levels_of<const N: usize>(&mut self, rows: &[&[T]], at: usize, width: usize) {
+        let mut levels = [[0f64; N]; L];
+        for (level, lanes) in levels.iter_mut().enumerate() {
+            lanes.copy_from_slice(&self.levels[level * width + at..][..N]);
+        }
+        let (mut largest, mut left) = ([0f64; N], [0u64; N]);
+        largest.copy_from_slice(&self.largest[at..at + N]);
+        left.copy_from_slice(&self.left[at..at + N]);
+        for row in rows {
+            let row = &row[at..at + N];
+            for lane in 0..N {
+                let x = row[lane].widen();
+                let magnitude = x.abs();
+                largest[lane] = if magnitude > largest[lane] { magnitude } else { largest[lane] };
+                left[lane] |= step(&mut levels, lane, x).to_bits();
+            }
+        }
+        for (level, lanes) in levels.iter().enumerate() {
+            self.levels[level * width + at..][..N].copy_from_slice(lanes);
+        }
+        self.largest[at..at + N].copy_from_slice(&largest);
+        self.left[at..at + N].copy_from_slice(&left);
+    }
+}
+
+impl<T: Float, const L: usize> Kernel for Strips<'_, T, L> {
+    type Output = (f64, u64);
+
+    #[inline(always)]
+    fn run<const BYTES: usize>(self) -> (f64, u64) {
+        match BYTES {
+            64.. => Self::strips::<16>(self),
+            32.. => Self::strips::<8>(self),
+            _ => Self::strips::<4>(self),
+        }
+    }
+}
+
+/// An integer as `high · 2^32 + low`.
+pub(super) trait Integer: Element {
+    /// The type in which a few thousand elements are added: wider than the element by 16 bits or more, or 0 for wide ones.
+    fn low(self) -> i64;
+    fn high(self) -> i64;
+    fn value(self) -> i128;
+    fn nonzero(self) -> bool;
+}
+
+macro_rules! integers {
+    ($($T:ty),*) => {$(impl Integer for $T {
+        #[inline(always)]
+        fn low(self) -> i64 { i64::from(self) }
+        #[inline(always)]
+        fn high(self) -> i64 { 0 }
+        #[inline(always)]
+        fn value(self) -> i128 { i128::from(self) }
+        #[inline(always)]
+        fn nonzero(self) -> bool { self != <$T as crate::dtype::private::Host>::ZERO }
+    })*};
+}
+integers!(bool, u8, i8, u16, i16, u32, i32);
+macro_rules! wide_integers {
+    ($($T:ty),*) => {$(impl Integer for $T {
+        #[inline(always)]
+        fn low(self) -> i64 { (self & 0xffff_ffff) as i64 }
+        #[inline(always)]
+        fn high(self) -> i64 { (self >> 32) as i64 }
+        #[inline(always)]
+        fn value(self) -> i128 { i128::from(self) }
+        #[inline(always)]
+        fn nonzero(self) -> bool { self != 0 }
+    })*};
+}
+wide_integers!(u64, i64);
+
+/// Sums of integers: exact in 128 bits.
+pub(super) struct IntegerSum(pub(super) Simd);
+
+/// The sum of a block; each half has room for 2^31 elements.
+struct Halves<'a, T>(&'a [T]);
+
+impl<T: Integer> Kernel for Halves<'_, T> {
+    type Output = i128;
+
+    #[inline(always)]
+    fn run<const BYTES: usize>(self) -> i128 {
+        let (mut low, mut high) = (0i64, 0i64);
+        if T::DTYPE.size() <= 2 {
+            for block in self.0.chunks(1 << 14) {
+                let mut sum = 0i32;
+                for value in block {
+                    sum = sum.wrapping_add(value.low() as i32);
+                }
+                low += i64::from(sum);
+            }
+        } else {
+            for value in self.0 {
+                low = low.wrapping_add(value.low());
+                high = high.wrapping_add(value.high());
+            }
+        }
+        (i128::from(high) << 32) + i128::from(low)
+    }
+}
+
+/// Adds rows to columns of halves.
+struct HalvesOfColumns<'a, T> {
+    rows: &'a [&'a [T]],
+    low: &'a mut [i64],
+    high: &'a mut [i64],
+}
+
+impl<T: Integer> Kernel for HalvesOfColumns<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const BYTES: usize>(self) {
+        let width = self.low.len();
+        let (low, high) = (&mut self.low[..width], &mut self.high[..width]);
+        for row in self.rows {
+            let row = &row[..width];
+            for i in 0..width {
+                low[i] = low[i].wrapping_add(row[i].low());
+            }
+            if T::DTYPE.size() == 8 {
+                for i in 0..width {
+                    high[i] = high[i].wrapping_add(row[i].high());
+                }
+            }
+        }
+    }
+}
+
+pub(super) struct IntegerColumns {
+    sums: Vec<i128>,
+    low: Vec<i64>,
+    high: Vec<i64>,
+}
+
+impl<T: Integer> Fold<T> for IntegerSum {
+    type Partial = i128;
+    type Columns = IntegerColumns;
+
+    fn start(&self, _: Option<&i128>) -> i128 {
+        0
+    }
+
+    fn row(&self, sum: &mut i128, values: &[T], _: u64) {
+        for block in values.chunks(1 << 30) {
+            *sum += self.0.run(Halves(block));
+        }
+    }
+
+    fn merge(&self, sum: &mut i128, later: i128) {
+        *sum += later;
+    }
+
+    fn start_columns(&self, width: usize) -> IntegerColumns {
+        IntegerColumns { sums: vec![0; width], low: vec![0; width], high: vec![0; width] }
+    }
+
+    fn rows(&self, columns: &mut IntegerColumns, rows: &[&[T]], _: u64) {
+        columns.low.fill(0);
+        columns.high.fill(0);
+        self.0.run(HalvesOfColumns { rows, low: &mut columns.low, high: &mut columns.high });
+        for ((sum, low), high) in columns.sums.iter_mut().zip(&columns.low).zip(&columns.high) {
+            *sum += (i128::from(*high) << 32) + i128::from(*low);
+        }
+    }
+
+    fn end_columns(&self, columns: IntegerColumns) -> Vec<i128> {
+        columns.sums
+    }
+}
+
+/// Counts of nonzero elements.
+pub(super) struct Count(pub(super) Simd);
+
+struct Nonzero<'a, T>(&'a [T]);
+
+impl<T: Element> Kernel for Nonzero<'_, T> {
+    type Output = u64;
+
+    #[inline(always)]
+    fn run<const BYTES: usize>(self) -> u64 {
+        let mut count = 0;
+        for block in self.0.chunks(1 << 14) {
+            let mut some = 0u32;
+            for value in block {
+                some += u32::from(*value != T::ZERO);
+            }
+            count += u64::from(some);
+        }
+        count
+    }
+}
+
+struct NonzeroOfColumns<'a, T> {
+    rows: &'a [&'a [T]],
+    counts: &'a mut [u64],
+}
+
+impl<T: Element> Kernel for NonzeroOfColumns<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const BYTES: usize>(self) {
+        let width = self.counts.len();
+        for row in self.rows {
+            let row = &row[..width];
+            for i in 0..width {
+                self.counts[i] += u64::from(row[i] != T::ZERO);
+            }
+        }
+    }
+}
+
+impl<T: Element> Fold<T> for Count {
+    type Partial = u64;
+    type Columns = Vec<u64>;
+
+    fn start(&self, _: Option<&u64>) -> u64 {
+        0
+    }
+
+    fn row(&self, count: &mut u64, values: &[T], _: u64) {
+        *count += self.0.run(Nonzero(values));
+    }
+
+    fn merge(&self, count: &mut u64, later: u64) {
+        *count += later;
+    }
+
+    fn start_columns(&self, width: usize) -> Vec<u64> {
+        vec![0; width]
+    }
+
+    fn rows(&self, counts: &mut Vec<u64>, rows: &[&[T]], _: u64) {
+        self.0.run(NonzeroOfColumns { rows, counts });
+    }
+
+    fn end_columns(&self, counts: Vec<u64>) -> Vec<u64> {
+        counts
+    }
+}
