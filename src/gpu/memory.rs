@@ -93,7 +93,7 @@ impl Context {
         let class = size_class(bytes).min(self.max_block());
         let kept = {
             let mut blocks = lock(&self.pool.blocks);
-            blocks.iter().rposition(|&(size, _)| size == class).map(|at| blocks.swap_remove(at).1)
+            blocks.iter().rposition(|&(size, _)| size == class).map(|at| blocks.remove(at).1)
         };
         let buffer = match kept {
             Some(buffer) => {
@@ -139,35 +139,33 @@ impl Context {
         let _ = self.wait_until("freeing memory", None, || true);
     }
 
-    /// Keeps a buffer for the next block of its size, or frees it.
+    /// Keeps a buffer for the next block of its size; frees the oldest ones beyond what the pool may keep.
     fn recycle(&self, buffer: wgpu::Buffer, bytes: u64) {
-        let mut blocks = lock(&self.pool.blocks);
-        if self.is_lost() {
-            blocks.clear();
-        } else {
+        let most = if self.is_lost() { 0 } else { self.tuning.pool };
+        let surplus: Vec<_> = {
+            let mut blocks = lock(&self.pool.blocks);
             blocks.push((bytes, buffer));
             let mut kept: u64 = blocks.iter().map(|&(bytes, _)| bytes).sum();
-            let mut freed = 0;
-            // The oldest go first.
             let surplus = blocks.iter().take_while(|&&(bytes, _)| {
-                let surplus = kept > self.tuning.pool;
-                if surplus {
-                    kept -= bytes;
-                    freed += bytes;
-                }
-                surplus
+                let over = kept > most;
+                kept -= if over { bytes } else { 0 };
+                over
             });
             let surplus = surplus.count();
-            blocks.drain(..surplus);
-            drop(blocks);
-            if surplus > 0 {
-                self.budget.give(freed);
-                let _ = wall(|| self.device.poll(wgpu::PollType::Poll));
-            }
-            return;
+            blocks.drain(..surplus).collect()
+        };
+        if !surplus.is_empty() {
+            self.budget.give(surplus.iter().map(|&(bytes, _)| bytes).sum());
+            drop(surplus);
+            // Memory is given back in a poll only.
+            let _ = wall(|| self.device.poll(wgpu::PollType::Poll));
         }
-        drop(blocks);
-        self.budget.give(bytes);
+    }
+
+    /// The number of unused buffers.
+    #[cfg(test)]
+    pub(super) fn pooled(&self) -> usize {
+        lock(&self.pool.blocks).len()
     }
 
     pub(super) fn uniform_buffer(&self, bytes: u64) -> Result<wgpu::Buffer> {
@@ -288,7 +286,7 @@ impl GpuBuffer {
         let mut rest = &mut *out;
         for Segment { block, bytes } in self.segments() {
             let (target, after) = rest.split_at_mut(*bytes as usize);
-            self.0.context.read_bytes(block, 0, target)?;
+            self.0.context.read_large(block, target)?;
             rest = after;
         }
         if flags {

@@ -85,7 +85,10 @@ fn judge(context: &Context, found: &[u32]) -> Result<SelfTest> {
     }
     let mut warnings = vec![];
     if found[0] != LONG_LOOP {
-        warnings.push(format!("loops stop at {} iterations; unisono's shaders stay far below", found[0]));
+        warnings.push(format!(
+            "a loop of {LONG_LOOP} iterations stops after {} (a fault of old drivers); unisono's shaders stay far below",
+            found[0]
+        ));
     }
     let denormals = found[1] == DENORMALS[0] + DENORMALS[1];
     if !denormals {

@@ -2,6 +2,7 @@
 
 /// A shader text as it is compiled on some device.
 #[derive(Debug)]
+#[allow(dead_code, reason = "read by tests")]
 pub(crate) struct Variant {
     /// The shader's name: the stem of its file.
     pub(crate) label: &'static str,

@@ -88,6 +88,47 @@ fn an_array_beyond_a_binding_is_cut_into_segments() {
 }
 
 #[test]
+fn several_threads_move_one_large_array() {
+    for engine in engines() {
+        let adapter = &adapters::all()[engine.index];
+        let mut context = Context::open(adapter, engine.context().unwrap().caps, Arc::default()).unwrap();
+        Arc::get_mut(&mut context).unwrap().tuning.threads = 3;
+        let len = 25 * (1 << 20) + 3;
+        let values: Vec<u32> = (0..len as u32).map(|i| i.wrapping_mul(0x9E37_79B9)).collect();
+        let buffer = context.upload_view(&View::from_slice(&values), &Control::new()).unwrap();
+        assert!(back::<u32>(&Storage::Gpu(buffer), len) == HostVec::U32(values));
+        assert_eq!(context.tally.read().uploaded, 4 * len as u64);
+        let control = Control::new();
+        control.cancel();
+        let view = HostVec::zeros(crate::Dtype::U32, len).unwrap();
+        assert!(matches!(context.upload_view(&view.view(&[len]), &control), Err(Error::Cancelled { .. })));
+    }
+}
+
+#[test]
+fn buffers_are_pooled_and_the_pool_is_bounded() {
+    for engine in engines() {
+        let adapter = &adapters::all()[engine.index];
+        let mut context = Context::open(adapter, engine.context().unwrap().caps, Arc::default()).unwrap();
+        Arc::get_mut(&mut context).unwrap().tuning.pool = 3 << 20;
+        let first = context.block(1_000_000).unwrap();
+        let (buffer, size) = (first.buffer().clone(), first.size());
+        assert!((1_000_000..1_130_000).contains(&size));
+        drop(first);
+        let again = context.block(size).unwrap();
+        assert!(again.buffer() == &buffer);
+        let others: Vec<_> = (0..6).map(|_| context.block(1 << 20).unwrap()).collect();
+        drop(others);
+        assert_eq!(context.pooled(), 3);
+        drop(again);
+        assert_eq!(context.pooled(), 3);
+        let storage = Storage::Gpu(context.upload_view(&View::from_slice(&noise(1 << 20)), &Control::new()).unwrap());
+        assert_eq!(GpuBuffer::reuse(Some(storage.clone()), &context).len(), 0);
+        assert_eq!(GpuBuffer::reuse(Some(storage), &context).len(), 1);
+    }
+}
+
+#[test]
 fn strided_views_arrive_in_c_order() {
     let a = Array::from_shape_fn((70, 50, 60), |(i, j, k)| (10_000 * i + 100 * j + k) as i64);
     for engine in engines() {
@@ -271,6 +312,50 @@ fn several_threads_share_a_device() {
                 });
             }
         });
+    }
+}
+
+#[test]
+fn adapters_are_listed_once_hardware_first_and_described() {
+    let list = super::list();
+    assert!(list.windows(2).all(|pair| pair[0].class <= pair[1].class));
+    for (index, info) in list.iter().enumerate() {
+        assert_eq!(info.id, format!("gpu:{index}"));
+        assert!(["Vulkan", "Metal", "DX12"].contains(&&*info.backend), "{}", info.backend);
+        assert!(!info.name.is_empty() && info.max_binding > 0 && info.max_binding <= info.max_buffer);
+        assert!(info.pci.is_none() || list.iter().filter(|other| other.pci == info.pci).count() == 1);
+    }
+    for engine in engines() {
+        let info = engine.info();
+        // What the two software adapters are known for.
+        if info.driver.contains("Mesa 22") {
+            assert!(info.warnings.iter().any(|text| text.contains("stops after 655")), "{:?}", info.warnings);
+        }
+        if info.name.contains("SwiftShader") {
+            assert!(info.warnings.iter().any(|text| text.contains("denormals")), "{:?}", info.warnings);
+            assert!(!info.f64 && !info.int64);
+        }
+    }
+    let error = GpuEngine::open(list.len()).unwrap_err();
+    assert!(matches!(&error, Error::NoDevice { device, .. } if *device == format!("gpu:{}", list.len())), "{error:?}");
+    let words = if list.is_empty() { "libvulkan1" } else { "gpu:0" };
+    assert!(error.to_string().contains(words), "{error}");
+}
+
+#[test]
+fn two_logical_devices_on_one_adapter_do_not_share_memory() {
+    for engine in engines() {
+        let twin = GpuEngine::open(engine.index).unwrap();
+        let storage = engine.upload(&View::from_slice(&[1u8, 2, 3])).unwrap();
+        assert!(gpu_buffer(&storage).belongs_to(&engine.context().unwrap()));
+        assert!(!gpu_buffer(&storage).belongs_to(&twin.context().unwrap()));
+        let plan = MonteCarloPlan::new(3, 0..200_000).unwrap();
+        let (a, b) = std::thread::scope(|scope| {
+            let a = scope.spawn(|| engine.count_hits(&plan, &Control::new()).unwrap());
+            (a.join().unwrap(), twin.count_hits(&plan, &Control::new()).unwrap())
+        });
+        assert_eq!(a, b);
+        assert!(twin.counters().dispatches >= 1 && twin.counters().work == 200_000);
     }
 }
 

@@ -19,14 +19,17 @@ const FAILED: u8 = 2;
 pub(super) struct Staging {
     buffer: wgpu::Buffer,
     state: Arc<AtomicU8>,
+    /// The submission that has to be done before the mapping.
+    after: Option<wgpu::SubmissionIndex>,
 }
 
-/// Staging buffers that a context keeps per direction.
-const KEPT: usize = 8;
+/// Bytes that are worth a thread more.
+const PER_THREAD: u64 = 32 << 20;
 
 impl Staging {
     /// Starts to map the first `bytes`, once the work submitted before is done.
-    fn map(&self, mode: wgpu::MapMode, bytes: u64) {
+    fn map(&mut self, mode: wgpu::MapMode, bytes: u64, after: wgpu::SubmissionIndex) {
+        self.after = Some(after);
         self.state.store(PENDING, Ordering::Release);
         let state = self.state.clone();
         self.buffer.map_async(mode, 0..bytes, move |result| {
@@ -45,7 +48,7 @@ impl Context {
         let usage = wgpu::BufferUsages::MAP_WRITE | wgpu::BufferUsages::COPY_SRC;
         let descriptor = wgpu::BufferDescriptor { label: None, size, usage, mapped_at_creation: true };
         let buffer = self.guarded_bytes("allocating memory", size, |device, _| device.create_buffer(&descriptor))?;
-        Ok(Staging { buffer, state: Arc::new(AtomicU8::new(MAPPED)) })
+        Ok(Staging { buffer, state: Arc::new(AtomicU8::new(MAPPED)), after: None })
     }
 
     /// A staging buffer for downloads, not mapped.
@@ -57,12 +60,12 @@ impl Context {
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
         let descriptor = wgpu::BufferDescriptor { label: None, size, usage, mapped_at_creation: false };
         let buffer = self.guarded_bytes("allocating memory", size, |device, _| device.create_buffer(&descriptor))?;
-        Ok(Staging { buffer, state: Arc::new(AtomicU8::new(PENDING)) })
+        Ok(Staging { buffer, state: Arc::new(AtomicU8::new(PENDING)), after: None })
     }
 
-    fn wait_mapped(&self, stage: &str, staging: &Staging, index: Option<wgpu::SubmissionIndex>) -> Result<()> {
+    fn wait_mapped(&self, stage: &str, staging: &Staging) -> Result<()> {
         if staging.state.load(Ordering::Acquire) == PENDING {
-            self.wait_until(stage, index, || staging.state.load(Ordering::Acquire) != PENDING)?;
+            self.wait_until(stage, staging.after.clone(), || staging.state.load(Ordering::Acquire) != PENDING)?;
         }
         match staging.state.load(Ordering::Acquire) {
             MAPPED => Ok(()),
@@ -112,14 +115,14 @@ impl Context {
         let mut at = range.start;
         while at < range.end {
             control.check()?;
-            let staging = match ring.len() < self.tuning.ring {
+            let mut staging = match ring.len() < self.tuning.ring {
                 true => self.upload_staging()?,
                 false => match ring.pop_front() {
                     Some(staging) => staging,
                     None => self.upload_staging()?,
                 },
             };
-            self.wait_mapped(STAGE, &staging, None)?;
+            self.wait_mapped(STAGE, &staging)?;
             let end = range.end.min(at + self.tuning.staging);
             let words = (end - at).next_multiple_of(4);
             let view = self.guarded(STAGE, |_, _| staging.buffer.get_mapped_range_mut(0..words))?;
@@ -137,17 +140,69 @@ impl Context {
                 staging.buffer.unmap();
                 let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: None });
                 encoder.copy_buffer_to_buffer(&staging.buffer, 0, to.buffer(), at, words);
-                queue.submit([encoder.finish()]);
-                staging.map(wgpu::MapMode::Write, self.tuning.staging);
+                let index = queue.submit([encoder.finish()]);
+                staging.map(wgpu::MapMode::Write, self.tuning.staging, index);
             })?;
             ring.push_back(staging);
             at = end;
         }
         let mut kept = lock(&self.pool.up);
-        ring.truncate(KEPT.saturating_sub(kept.len()));
+        ring.truncate(self.kept_staging().saturating_sub(kept.len()));
         // The longest mapped is taken first.
         kept.splice(0..0, ring.into_iter().rev());
         Ok(())
+    }
+
+    /// Staging buffers that the context keeps per direction.
+    fn kept_staging(&self) -> usize {
+        self.tuning.ring * self.tuning.threads.max(2)
+    }
+
+    /// [`upload`](Self::upload) by several threads where the bytes are worth it: one core alone fills a staging buffer more
+    /// slowly than a GPU fetches it. The pieces come in no particular order.
+    pub(crate) fn upload_large(
+        &self,
+        to: &Block,
+        bytes: u64,
+        control: &Control,
+        fill: &(dyn Fn(Range<u64>, &mut [u8]) + Sync),
+    ) -> Result<()> {
+        let mut cuts = self.cut(bytes).into_iter();
+        let first = cuts.next().unwrap_or(0..0);
+        let part = |range| self.upload_range(to, range, control, &mut |range, out| fill(range, out));
+        std::thread::scope(|scope| {
+            let helpers: Vec<_> = cuts.map(|range| scope.spawn(move || part(range))).collect();
+            let own = part(first);
+            helpers.into_iter().fold(own, |result, helper| result.and(self.joined(helper)))
+        })
+    }
+
+    /// Reads a block from its start into `out`, by several threads where the bytes are worth it.
+    pub(super) fn read_large(&self, from: &Block, out: &mut [u8]) -> Result<()> {
+        let mut cuts = self.cut(out.len() as u64).into_iter();
+        let first = cuts.next().unwrap_or(0..0);
+        let (own, mut rest) = out.split_at_mut(first.end as usize);
+        std::thread::scope(|scope| {
+            let mut helpers = vec![];
+            for range in cuts {
+                let (target, after) = rest.split_at_mut((range.end - range.start) as usize);
+                rest = after;
+                helpers.push(scope.spawn(move || self.read_bytes(from, range.start, target)));
+            }
+            let own = self.read_bytes(from, 0, own);
+            helpers.into_iter().fold(own, |result, helper| result.and(self.joined(helper)))
+        })
+    }
+
+    /// `0..bytes` in nearly equal parts, one per thread, at multiples of a staging buffer.
+    fn cut(&self, bytes: u64) -> Vec<Range<u64>> {
+        let threads = (bytes / PER_THREAD).clamp(1, self.tuning.threads.max(1) as u64);
+        let step = bytes.div_ceil(threads).next_multiple_of(self.tuning.staging);
+        (0..threads).map(|i| (i * step).min(bytes)..((i + 1) * step).min(bytes)).filter(|range| !range.is_empty()).collect()
+    }
+
+    fn joined(&self, helper: std::thread::ScopedJoinHandle<'_, Result<()>>) -> Result<()> {
+        helper.join().unwrap_or_else(|_| Err(self.failure("moving data", "a thread panicked")))
     }
 
     /// An array on this device with the elements of `view`.
@@ -159,7 +214,7 @@ impl Context {
         while start < bytes {
             let part = (bytes - start).min(most);
             let block = self.block(part)?;
-            self.upload(&block, part, control, &mut |range, out| {
+            self.upload_large(&block, part, control, &|range, out| {
                 copy_elements(&view, (start + range.start) / size..(start + range.end) / size, out);
             })?;
             segments.push((block, part));
@@ -181,26 +236,25 @@ impl Context {
         if range.end > from.size() {
             return Err(self.failure(STAGE, format!("bytes {range:?} of a block of {} bytes were asked for", from.size())));
         }
-        let mut flight: VecDeque<(Staging, wgpu::SubmissionIndex, Range<u64>)> = VecDeque::new();
+        let mut flight: VecDeque<(Staging, Range<u64>)> = VecDeque::new();
         let mut next = range.start - range.start % 4;
         while next < range.end || !flight.is_empty() {
             if next < range.end && flight.len() < self.tuning.ring {
                 control.check()?;
-                let staging = self.download_staging()?;
+                let mut staging = self.download_staging()?;
                 let piece = next..range.end.next_multiple_of(4).min(next + self.tuning.staging);
-                let index = self.guarded(STAGE, |device, queue| {
+                self.guarded(STAGE, |device, queue| {
                     let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: None });
                     encoder.copy_buffer_to_buffer(from.buffer(), piece.start, &staging.buffer, 0, piece.end - piece.start);
                     let index = queue.submit([encoder.finish()]);
-                    staging.map(wgpu::MapMode::Read, piece.end - piece.start);
-                    index
+                    staging.map(wgpu::MapMode::Read, piece.end - piece.start, index);
                 })?;
                 next = piece.end;
-                flight.push_back((staging, index, piece));
+                flight.push_back((staging, piece));
                 continue;
             }
-            let Some((staging, index, piece)) = flight.pop_front() else { break };
-            self.wait_mapped(STAGE, &staging, Some(index))?;
+            let Some((staging, piece)) = flight.pop_front() else { break };
+            self.wait_mapped(STAGE, &staging)?;
             let view = self.guarded(STAGE, |_, _| staging.buffer.get_mapped_range(0..piece.end - piece.start))?;
             let view = view.map_err(|error| self.failure_or_loss(STAGE, error.to_string()))?;
             let wanted = piece.start.max(range.start)..piece.end.min(range.end);
@@ -212,7 +266,7 @@ impl Context {
                 staging.buffer.unmap();
             })?;
             let mut kept = lock(&self.pool.down);
-            if kept.len() < KEPT {
+            if kept.len() < self.kept_staging() {
                 kept.push(staging);
             }
         }
