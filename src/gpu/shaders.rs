@@ -52,7 +52,7 @@ pub(crate) fn join(parts: &[&str]) -> String {
 /// Every variant of every shader.
 #[allow(dead_code, reason = "read by tests")]
 pub(crate) fn variants() -> Vec<Variant> {
-    [super::monte_carlo::variants(), super::selftest::variants()].into_iter().flatten().collect()
+    [super::monte_carlo::variants(), super::reduce::variants(), super::selftest::variants()].into_iter().flatten().collect()
 }
 
 #[cfg(test)]

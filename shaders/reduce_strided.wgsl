@@ -1,0 +1,59 @@
+// Reduction over any axes. A lane takes every `lanes`-th element of a result, so that neighbouring lanes read
+// neighbouring memory. TOGETHER: all invocations of a workgroup work on one result (the innermost axis is reduced); else
+// each invocation has a result of its own (the innermost axis is kept, or the reduction is short).
+@group(0) @binding(2) var<storage, read> x: array<u32>;
+
+fn word(i: u32) -> u32 {
+    return x[i];
+}
+
+@compute @workgroup_size(WG)
+fn main(
+    @builtin(workgroup_id) w: vec3<u32>,
+    @builtin(num_workgroups) grid: vec3<u32>,
+    @builtin(local_invocation_index) t: u32,
+) {
+    let g = group_number(w, grid);
+    var job = g;
+    var lanes = p.splits;
+    if (TOGETHER) {
+        lanes = p.splits * WG;
+    } else {
+        job = g * WG + t;
+    }
+    let split = job / p.results;
+    let result = job - split * p.results;
+    let alive = g < p.group_end && split < p.splits;
+    acc_begin(t);
+    if (alive) {
+        let origin = p.start + locate(p.first + result, p.kept_len, p.kept_step);
+        var r = split;
+        if (TOGETHER) {
+            r = split * WG + t;
+        }
+        let row = p.reduced_len.x;
+        var pushed = 0u;
+        while (r < p.len) {
+            // Along the innermost reduced axis the address advances by a constant.
+            var at = origin + locate(r, p.reduced_len, p.reduced_step);
+            let stop = min(p.len, (r / row + 1u) * row);
+            while (r < stop) {
+                acc_push(element(at), r);
+                at += lanes * p.reduced_step.x;
+                r += lanes;
+                pushed += 1u;
+                if (pushed >= RUN) {
+                    acc_settle();
+                    pushed = 0u;
+                }
+            }
+        }
+    }
+    acc_settle();
+    if (TOGETHER) {
+        acc_group(t);
+    }
+    if (alive && (!TOGETHER || t == 0u)) {
+        acc_flush(split * WORDS * p.n + p.at + result);
+    }
+}

@@ -1,0 +1,298 @@
+//! Which shader reduces a piece, with how many workgroups; uploads, dispatches, folds.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::geometry::Layout;
+use super::params::Params;
+use super::pieces::{Piece, Place, Source, window};
+use super::source::{Stage, Variant};
+use crate::gpu::context::Context;
+use crate::gpu::dispatch::{Bind, Dispatch, Submission, fold};
+use crate::gpu::memory::Block;
+use crate::gpu::pipeline::{Pipeline, Shader, Slot};
+use crate::plan::ReducePlan;
+use crate::view::View;
+use crate::{Control, ReduceOp, Result};
+
+/// Sizes chosen for a device.
+#[derive(Debug, Clone)]
+struct Tuning {
+    /// Workgroups that keep the device busy.
+    groups: u64,
+    /// Elements that an invocation takes at least, if another could take some of them, and at most.
+    lane: Range<u64>,
+    /// Elements of a contiguous run from which on a workgroup shares it.
+    shared: u64,
+    /// Bytes of the states of a tile.
+    state: u64,
+    /// Bytes of an upload.
+    upload: u64,
+    /// Elements of a slice, where slices are needed.
+    slice: u64,
+}
+
+impl Tuning {
+    fn of(context: &Context, variant: Variant) -> Self {
+        // Every invocation stays far below 32,768 rounds of all its loops, the carries of float sums included.
+        let lane = 16..8192;
+        let (state, shared) = (context.max_block().min(32 << 20), 4 * u64::from(variant.workgroup));
+        match context.caps.software {
+            true => Self { groups: 16, lane, shared, state, upload: (16 << 20).min(context.max_block()), slice: 1 << 16 },
+            false => Self { groups: 1024, lane, shared, state, upload: (32 << 20).min(context.max_block()), slice: 1 << 26 },
+        }
+    }
+}
+
+/// Elements of one piece at most: the shaders count in 32 bits.
+const MOST: u64 = 1 << 30;
+
+/// The pipelines and the memory of one reduction.
+pub(super) struct Runner<'a> {
+    context: &'a Arc<Context>,
+    plan: &'a ReducePlan,
+    control: &'a Control,
+    variant: Variant,
+    tuning: Tuning,
+    /// Blocks for uploads, used in turn.
+    uploads: VecDeque<Block>,
+    /// What was submitted and not waited for.
+    flight: VecDeque<Submission>,
+}
+
+impl<'a> Runner<'a> {
+    pub(super) fn new(context: &'a Arc<Context>, plan: &'a ReducePlan, control: &'a Control) -> Result<Self> {
+        let mut variant = Variant { op: plan.op, dtype: plan.dtype, workgroup: 1, batched: !context.caps.software };
+        let most = match (context.caps.software, variant.is_float_sum() && plan.dtype.size() == 8) {
+            (true, _) | (_, true) => 64,
+            (false, false) => 256,
+        };
+        let fits = |variant: Variant| {
+            variant.workgroup <= context.limits.invocations.min(context.limits.workgroup[0])
+                && variant.workgroup_bytes(Stage::Fold) <= context.limits.workgroup_memory
+        };
+        while variant.workgroup < most && fits(Variant { workgroup: 2 * variant.workgroup, ..variant }) {
+            variant.workgroup *= 2;
+        }
+        let tuning = Tuning::of(context, variant);
+        Ok(Self { context, plan, control, variant, tuning, uploads: VecDeque::new(), flight: VecDeque::new() })
+    }
+
+    pub(super) fn variant(&self) -> Variant {
+        self.variant
+    }
+
+    /// Bytes of the state of one result in one slot.
+    pub(super) fn slot_bytes(&self) -> u64 {
+        u64::from(self.variant.words()) * 4
+    }
+
+    /// Results of a tile at most: a multiple of 4.
+    pub(super) fn tile(&self) -> u64 {
+        (self.tuning.state / self.slot_bytes() / 4 * 4).max(4)
+    }
+
+    /// Whether some result may not fit its dtype.
+    pub(super) fn may_fail(&self) -> bool {
+        let Some((least, most)) = self.plan.dtype.integer_range() else { return false };
+        let (n, largest) = (self.plan.reduce_len() as u64, most.max(-least) as u128);
+        let most = if self.plan.dtype.is_signed_integer() { i64::MAX as u128 } else { u128::from(u64::MAX) };
+        match self.plan.op {
+            ReduceOp::Sum => largest.saturating_mul(u128::from(n)) > most,
+            ReduceOp::Product => largest > 1 && (u64::from(largest.ilog2()) + 1).saturating_mul(n) > 62,
+            _ => false,
+        }
+    }
+
+    fn pipeline(&self, stage: Stage) -> Result<Arc<Pipeline>> {
+        let slots: &[Slot] = match stage {
+            Stage::Fold => &[Slot::ReadWrite, Slot::Uniform],
+            Stage::Finish if self.variant.has_flag() => &[Slot::ReadWrite, Slot::Uniform, Slot::ReadWrite, Slot::ReadWrite],
+            Stage::Finish => &[Slot::ReadWrite, Slot::Uniform, Slot::ReadWrite],
+            _ => &[Slot::ReadWrite, Slot::Uniform, Slot::Read],
+        };
+        self.context.pipeline(&Shader {
+            label: stage.label(),
+            source: &|| self.variant.source(stage),
+            variant: &self.variant.key(),
+            constants: &[],
+            workgroup: [self.variant.workgroup, 1, 1],
+            workgroup_bytes: self.variant.workgroup_bytes(stage),
+            slots,
+        })
+    }
+
+    fn stage(&self, layout: &Layout) -> Stage {
+        match &layout.reduced[..] {
+            _ if !layout.inner_reduced || layout.len() < self.tuning.shared => Stage::Alone,
+            [_] => Stage::Flat,
+            _ => Stage::Together,
+        }
+    }
+
+    /// Invocations that share a result within one slot.
+    fn lanes(&self, layout: &Layout) -> u64 {
+        if self.stage(layout) == Stage::Alone { 1 } else { u64::from(self.variant.workgroup) }
+    }
+
+    /// Slots for `results` results of a piece.
+    fn splits(&self, layout: &Layout, results: u64, slots: u64) -> u64 {
+        let (lanes, workgroup) = (self.lanes(layout), u64::from(self.variant.workgroup));
+        let busy = (self.tuning.groups * workgroup).div_ceil(results * lanes);
+        let most = layout.len().div_ceil(lanes * self.tuning.lane.start).max(1);
+        let least = layout.len().div_ceil(lanes * self.tuning.lane.end);
+        busy.clamp(1, most).max(least).min(slots)
+    }
+
+    /// Reduces the results in `tile`: the state, with everything in slot 0.
+    pub(super) fn reduce(&mut self, source: &Source<'_>, tile: Range<u64>) -> Result<Block> {
+        let n = tile.end - tile.start;
+        let slots = (self.tuning.state / (self.slot_bytes() * n)).max(1);
+        let most = match source {
+            Source::Host(_) => self.tuning.upload / self.plan.dtype.size() as u64,
+            Source::Resident(_) => MOST,
+        };
+        let longest = slots.saturating_mul(self.tuning.lane.end);
+        let fits = |layout: &Layout| layout.len() <= longest.saturating_mul(self.lanes(layout));
+        let pieces = source.pieces(self.plan, tile, most, &fits);
+        let splits = |piece: &Piece| self.splits(&piece.layout, piece.results.end - piece.results.start, slots);
+        let used = pieces.iter().map(splits).max().unwrap_or(1);
+        let state = self.context.block(used * n * self.slot_bytes())?;
+        self.context.clear(&state, used * n * self.slot_bytes())?;
+        for piece in &pieces {
+            self.control.check()?;
+            let splits = self.splits(&piece.layout, piece.results.end - piece.results.start, slots);
+            match (&piece.place, source) {
+                (Place::Segment(block, start), _) => self.launch(piece, block, *start, splits, &state, n)?,
+                (Place::Host(region), Source::Host(view)) => {
+                    let block = self.upload(&window(view, region))?;
+                    self.launch(piece, &block, 0, splits, &state, n)?;
+                    self.uploads.push_back(block);
+                }
+                (Place::Host(_), Source::Resident(_)) => {}
+            }
+        }
+        if used > 1 {
+            let pipeline = self.pipeline(Stage::Fold)?;
+            let mut params = self.params(n);
+            (params.splits, params.group_end) = (used as u32, n as u32);
+            self.submit(&pipeline, &[Bind::Block(&state), Bind::Uniform(bytemuck::bytes_of(&params))], n)?;
+        }
+        Ok(state)
+    }
+
+    /// Rounds the states of `n` results to values `first..` of `out`.
+    pub(super) fn finish(&mut self, state: &Block, n: u64, out: &Block, first: u64, flag: Option<&Block>) -> Result<()> {
+        let pipeline = self.pipeline(Stage::Finish)?;
+        let mut params = self.params(n);
+        params.out_first = first as u32;
+        let each = (4 / self.plan.out_dtype.size() as u64).max(1);
+        let groups = n.div_ceil(each * u64::from(self.variant.workgroup));
+        let spare;
+        let mut binds = vec![Bind::Block(state), Bind::Uniform(bytemuck::bytes_of(&params)), Bind::Block(out)];
+        if self.variant.has_flag() {
+            binds.push(Bind::Block(match flag {
+                Some(flag) => flag,
+                None => {
+                    spare = self.context.block(4)?;
+                    &spare
+                }
+            }));
+        }
+        self.submit(&pipeline, &binds, groups)
+    }
+
+    /// Waits for everything submitted.
+    pub(super) fn drain(&mut self) -> Result<()> {
+        while let Some(submission) = self.flight.pop_front() {
+            self.context.wait(submission, self.control)?;
+        }
+        Ok(())
+    }
+
+    fn params(&self, n: u64) -> Params {
+        Params::new(n, self.plan.reduce_len() as u64)
+    }
+
+    /// Submits one dispatch; two may be in flight.
+    fn submit(&mut self, pipeline: &Pipeline, binds: &[Bind<'_>], groups: u64) -> Result<()> {
+        if self.flight.len() >= 2
+            && let Some(oldest) = self.flight.pop_front()
+        {
+            self.context.wait(oldest, self.control)?;
+        }
+        let groups = fold(groups, &self.context.limits);
+        self.flight.push_back(self.context.submit(&[Dispatch { pipeline, binds, groups }])?);
+        Ok(())
+    }
+
+    /// The elements of `view`, C-contiguous in a block.
+    fn upload(&mut self, view: &View<'_>) -> Result<Block> {
+        let bytes = (view.len() * view.dtype().size()) as u64;
+        // Of two blocks, one is filled while the other is read.
+        let reused = match self.uploads.len() {
+            0 | 1 => None,
+            _ => self.uploads.pop_front().filter(|block| block.size() >= bytes),
+        };
+        let block = match reused {
+            Some(block) => block,
+            None => self.context.block(bytes)?,
+        };
+        let packed;
+        let from = match view.as_bytes() {
+            Some(bytes) => bytes,
+            None => {
+                let mut copy = vec![0; bytes as usize];
+                view.copy_to_bytes(&mut copy);
+                packed = copy;
+                &packed
+            }
+        };
+        self.context.upload(&block, bytes, self.control, &mut |range, out| {
+            out.copy_from_slice(&from[range.start as usize..range.end as usize]);
+        })?;
+        Ok(block)
+    }
+
+    /// Merges a piece, whose elements lie in `block` from element `start` on, into `splits` slots of `state`.
+    fn launch(&mut self, piece: &Piece, block: &Block, start: u64, splits: u64, state: &Block, n: u64) -> Result<()> {
+        let stage = self.stage(&piece.layout);
+        let pipeline = self.pipeline(stage)?;
+        let results = piece.results.end - piece.results.start;
+        let mut params = self.params(n);
+        params.axes(&piece.layout);
+        (params.start, params.first, params.results) = (start as u32, piece.results.start as u32, results as u32);
+        (params.at, params.splits) = (piece.at as u32, splits as u32);
+        (params.base_lo, params.base_hi) = (piece.base as u32, (piece.base >> 32) as u32);
+        let jobs = results * splits;
+        let groups = if stage == Stage::Alone { jobs.div_ceil(u64::from(self.variant.workgroup)) } else { jobs };
+        params.group_end = groups as u32;
+        let (len, each) = (piece.len(), piece.len().div_ceil(groups));
+        if !self.context.caps.software && len <= self.tuning.slice {
+            let binds = [Bind::Block(state), Bind::Uniform(bytemuck::bytes_of(&params)), Bind::Block(block)];
+            self.submit(&pipeline, &binds, groups)?;
+            self.control.advance(len);
+            return Ok(());
+        }
+        self.drain()?;
+        // Slices are whole workgroups.
+        let grain = self.tuning.slice.div_ceil(each).max(1) * each;
+        let (context, control) = (self.context, self.control);
+        let (mut done, total) = (0, groups);
+        let key = format!("{} {}", stage.label(), self.variant.key());
+        context.sliced(&key, groups * each, grain, 0, control, &mut |range| {
+            let (first, end) = (range.start / each, range.end.div_ceil(each));
+            let mut params = params;
+            (params.group_first, params.group_end) = (first as u32, end as u32);
+            let binds = [Bind::Block(state), Bind::Uniform(bytemuck::bytes_of(&params)), Bind::Block(block)];
+            let groups = fold(end - first, &context.limits);
+            let submission = context.submit(&[Dispatch { pipeline: &pipeline, binds: &binds, groups }])?;
+            // Progress in elements: the share of the workgroups submitted.
+            let share = (u128::from(len) * u128::from(end) / u128::from(total)) as u64;
+            control.advance(share - done);
+            done = share;
+            Ok(submission)
+        })
+    }
+}

@@ -1,0 +1,133 @@
+//! Reductions on the GPU, all in integers: the same bits as on the CPU, but for products of floats.
+//!
+//! Results are computed in tiles. A tile has a state in device memory: for each result one or more slots of a few words
+//! whose zero is the sum, product or extreme of nothing. Every piece of the input, uploaded or resident, merges its
+//! elements into the slots; a fold merges the slots; then the state is read back as partials, or rounded on the device.
+
+mod decode;
+mod geometry;
+mod launch;
+mod params;
+mod pieces;
+mod source;
+#[cfg(test)]
+mod tests;
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::context::Context;
+use super::memory::{Block, GpuBuffer};
+use super::shaders;
+use crate::array::Storage;
+use crate::engine::{Input, Target};
+use crate::plan::{Partials, ReducePlan};
+use crate::{Control, Error, Result};
+use decode::States;
+use launch::Runner;
+use pieces::Source;
+
+/// Every shader variant.
+#[allow(dead_code, reason = "read by tests")]
+pub(super) fn variants() -> Vec<shaders::Variant> {
+    source::all()
+}
+
+/// Runs a plan to its final values.
+pub(super) fn run(
+    context: &Arc<Context>,
+    plan: &ReducePlan,
+    input: &Input<'_>,
+    target: Target<'_>,
+    control: &Control,
+) -> Result<Option<Storage>> {
+    control.check()?;
+    let (old, host) = match target {
+        Target::Host(out) => (None, Some(out)),
+        Target::Device(old) => (old, None),
+    };
+    let buffer = match plan.work() {
+        0 => {
+            let vec = plan.finish(&plan.empty_partials())?;
+            context.upload_view(&vec.view(&plan.shape), control)?
+        }
+        _ => finished(context, plan, input, GpuBuffer::reuse(old, context), control)?,
+    };
+    match host {
+        Some(out) => buffer.download(out).map(|()| None),
+        None => Ok(Some(Storage::Gpu(buffer))),
+    }
+}
+
+/// Runs a plan to partials.
+pub(super) fn partials(context: &Arc<Context>, plan: &ReducePlan, input: &Input<'_>, control: &Control) -> Result<Partials> {
+    control.check()?;
+    let mut partials = plan.empty_partials();
+    if plan.work() == 0 {
+        return Ok(partials);
+    }
+    let mut scratch = None;
+    let source = Source::of(input, context, &mut scratch)?;
+    let mut runner = Runner::new(context, plan, control)?;
+    let out_len = plan.out_len() as u64;
+    for tile in tiles(0..out_len, runner.tile()) {
+        let state = runner.reduce(&source, tile.clone())?;
+        let n = (tile.end - tile.start) as usize;
+        let bytes = context.read_small(&state, n as u64 * runner.slot_bytes())?;
+        let words: Vec<u32> =
+            bytes.chunks_exact(4).map(|word| u32::from_le_bytes([word[0], word[1], word[2], word[3]])).collect();
+        States { variant: runner.variant(), words: &words, n }.decode(&mut partials, tile.start as usize);
+    }
+    Ok(partials)
+}
+
+/// The results in device memory.
+fn finished(
+    context: &Arc<Context>,
+    plan: &ReducePlan,
+    input: &Input<'_>,
+    mut old: Vec<Block>,
+    control: &Control,
+) -> Result<GpuBuffer> {
+    let mut scratch = None;
+    let source = Source::of(input, context, &mut scratch)?;
+    let mut runner = Runner::new(context, plan, control)?;
+    let (out_len, size) = (plan.out_len() as u64, plan.out_dtype.size() as u64);
+    let flag = match runner.may_fail() {
+        true => {
+            let flag = context.block(4)?;
+            context.clear(&flag, 4)?;
+            Some(flag)
+        }
+        false => None,
+    };
+    let mut segments = vec![];
+    for part in tiles(0..out_len, context.max_block() / size) {
+        let bytes = (part.end - part.start) * size;
+        let reused = old.iter().position(|block| block.size() >= bytes).map(|at| old.swap_remove(at));
+        let out = match reused {
+            Some(block) => block,
+            None => context.block(bytes)?,
+        };
+        for tile in tiles(part.clone(), runner.tile()) {
+            let state = runner.reduce(&source, tile.clone())?;
+            runner.finish(&state, tile.end - tile.start, &out, tile.start - part.start, flag.as_ref())?;
+        }
+        segments.push((out, bytes));
+    }
+    if let Some(flag) = flag {
+        if context.read_small(&flag, 4)?.iter().any(|&byte| byte != 0) {
+            return Err(Error::Overflow { op: plan.op.name(), out_dtype: plan.out_dtype });
+        }
+    } else {
+        runner.drain()?;
+    }
+    Ok(GpuBuffer::new(context.clone(), segments))
+}
+
+/// Pieces of at most `most` (a multiple of 4), end to end.
+fn tiles(range: Range<u64>, most: u64) -> impl Iterator<Item = Range<u64>> {
+    let most = most.max(4);
+    let count = (range.end - range.start).div_ceil(most);
+    (0..count).map(move |i| range.start + i * most..range.end.min(range.start + (i + 1) * most))
+}

@@ -1,0 +1,116 @@
+//! Where the elements come from: pieces of device memory that one dispatch can take.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::geometry::{Layout, Region, regions};
+use crate::Result;
+use crate::array::HostVec;
+use crate::engine::Input;
+use crate::gpu::context::Context;
+use crate::gpu::memory::{Block, GpuBuffer};
+use crate::plan::ReducePlan;
+use crate::view::View;
+
+/// The operand.
+pub(super) enum Source<'a> {
+    /// In host memory: every piece is uploaded.
+    Host(View<'a>),
+    /// On this device.
+    Resident(&'a GpuBuffer),
+}
+
+/// A part of the operand and the results that it contributes to.
+#[derive(Debug, Clone)]
+pub(super) struct Piece {
+    /// Its axes.
+    pub(super) layout: Layout,
+    /// Of host memory, which part; of device memory, which segment.
+    pub(super) place: Place,
+    /// The first of its results to compute, and how many.
+    pub(super) results: Range<u64>,
+    /// Where they lie among the results of the tile.
+    pub(super) at: u64,
+    /// The index of its first element in each result's reduction.
+    pub(super) base: u64,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Place {
+    /// A part of the host's array.
+    Host(Region),
+    /// Elements of a segment's block from this one on.
+    Segment(Block, u64),
+}
+
+impl Piece {
+    /// The number of elements to read.
+    pub(super) fn len(&self) -> u64 {
+        (self.results.end - self.results.start) * self.layout.len()
+    }
+}
+
+impl<'a> Source<'a> {
+    /// The source of an operand; one on another device comes over through `scratch`.
+    pub(super) fn of(input: &'a Input<'_>, context: &Arc<Context>, scratch: &'a mut Option<HostVec>) -> Result<Self> {
+        Ok(match input {
+            Input::Gpu { buffer, .. } if buffer.belongs_to(context) => Self::Resident(buffer),
+            _ => Self::Host(input.host(scratch)?),
+        })
+    }
+
+    /// The pieces that the results in `tile` depend on, of at most `most` elements each (one more where that is too few),
+    /// such that `fits` holds for their layouts.
+    pub(super) fn pieces(&self, plan: &ReducePlan, tile: Range<u64>, most: u64, fits: &dyn Fn(&Layout) -> bool) -> Vec<Piece> {
+        let accept = |part: &Region| {
+            let layout = Layout::of(plan, &part.lens);
+            part.len() <= most && layout.fits() && fits(&layout)
+        };
+        let reduced = |axis: usize| plan.reduced.contains(&axis);
+        let mut parts = Vec::new();
+        let mut found = Vec::new();
+        let mut add = |part: &Region, place: Place| {
+            let layout = Layout::of(plan, &part.lens);
+            let first = part.start(&plan.input, |axis| !reduced(axis));
+            let (from, to) = (tile.start.max(first), tile.end.min(first + layout.results()));
+            if from < to {
+                let base = part.start(&plan.input, reduced);
+                found.push(Piece { layout, place, results: from - first..to - first, at: from - tile.start, base });
+            }
+        };
+        match self {
+            Self::Host(_) => {
+                // The tile's part of the operand, cut into uploads: its own elements only.
+                let kept: Vec<usize> = plan.kept.iter().map(|&axis| plan.input[axis]).collect();
+                for tile in regions(&kept, tile.clone()) {
+                    let mut region = Region::whole(&plan.input);
+                    for (i, &axis) in plan.kept.iter().enumerate() {
+                        (region.at[axis], region.lens[axis]) = (tile.at[i], tile.lens[i]);
+                    }
+                    region.cut(most, &accept, &mut parts);
+                }
+                parts.iter().for_each(|part| add(part, Place::Host(part.clone())));
+            }
+            Self::Resident(buffer) => {
+                let (size, mut start) = (plan.dtype.size() as u64, 0);
+                for segment in buffer.segments() {
+                    let end = start + segment.bytes / size;
+                    for region in regions(&plan.input, start..end) {
+                        region.cut(most, &accept, &mut parts);
+                    }
+                    for part in parts.drain(..) {
+                        let offset = part.start(&plan.input, |_| true) - start;
+                        add(&part, Place::Segment(segment.block.clone(), offset));
+                    }
+                    start = end;
+                }
+            }
+        }
+        found
+    }
+}
+
+/// The elements of a host array in `region`.
+pub(super) fn window<'v>(view: &View<'v>, region: &Region) -> View<'v> {
+    (0..region.at.len()).fold(view.clone(), |view, axis| view.narrow(axis, region.at[axis]..region.at[axis] + region.lens[axis]))
+}
