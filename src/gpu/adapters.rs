@@ -70,8 +70,14 @@ fn available_memory() -> Option<u64> {
     Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? << 10)
 }
 
+/// What `UNISONO_GPU_MEMORY` says: bytes, or why it says nothing.
+fn asked_memory() -> Option<std::result::Result<u64, String>> {
+    let text = std::env::var("UNISONO_GPU_MEMORY").ok()?;
+    Some(text.trim().parse().map_err(|_| format!("UNISONO_GPU_MEMORY={text:?} is not a number of bytes and is ignored")))
+}
+
 fn budget(class: DeviceClass) -> Budget {
-    let asked = std::env::var("UNISONO_GPU_MEMORY").ok().and_then(|text| text.trim().parse().ok());
+    let asked = asked_memory().and_then(std::result::Result::ok);
     let usual = match class {
         DeviceClass::SoftwareGpu => available_memory().map_or(4 << 30, |bytes| bytes / 2),
         _ => u64::MAX,
@@ -116,25 +122,42 @@ fn search() -> Found {
         pollster::block_on(wgpu::Instance::new(descriptor).enumerate_adapters(BACKENDS))
     });
     let (found, trouble) = found.map_or_else(|panic| (vec![], Some(panic)), |found| (found, None));
-    let mut adapters: Vec<_> = found.into_iter().map(|adapter| (adapter.get_info(), adapter)).collect();
-    // Stable: drivers keep their own order within a class.
-    adapters.sort_by_key(|(info, _)| (class(info.device_type), preference(info.backend), info.device_pci_bus_id.clone()));
-    let mut unique: Vec<Adapter> = vec![];
+    let infos: Vec<_> = found.iter().map(wgpu::Adapter::get_info).collect();
     let mut software: Option<Arc<Budget>> = None;
-    for (info, adapter) in adapters {
-        let pci = &info.device_pci_bus_id;
-        if !pci.is_empty() && unique.iter().any(|other| &other.info.device_pci_bus_id == pci) {
-            continue;
-        }
-        let class = class(info.device_type);
+    let adapters = (0..).zip(arrange(&infos)).map(|(index, at)| {
+        let class = class(infos[at].device_type);
         let budget = match class {
             // All of them live in the host's memory.
             DeviceClass::SoftwareGpu => software.get_or_insert_with(|| Arc::new(budget(class))).clone(),
             _ => Arc::new(budget(class)),
         };
-        unique.push(Adapter { index: unique.len(), adapter, info, class, budget, selftest: OnceLock::new() });
+        Adapter { index, adapter: found[at].clone(), info: infos[at].clone(), class, budget, selftest: OnceLock::new() }
+    });
+    Found { adapters: adapters.collect(), trouble }
+}
+
+/// Which of the adapters found to list, in which order: hardware first, each GPU once, through its preferred interface.
+/// Within a class by PCI address; drivers without one keep their own order.
+fn arrange(infos: &[wgpu::AdapterInfo]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..infos.len()).collect();
+    order.sort_by_key(|&at| {
+        let info = &infos[at];
+        (class(info.device_type), preference(info.backend), &info.device_pci_bus_id)
+    });
+    let same = |a: &wgpu::AdapterInfo, b: &wgpu::AdapterInfo| match (&*a.device_pci_bus_id, &*b.device_pci_bus_id) {
+        ("", _) | (_, "") => {
+            // Two interfaces to one model: taken for one GPU where no address says otherwise.
+            a.backend != b.backend && (a.vendor, a.device) == (b.vendor, b.device) && a.device_type != wgpu::DeviceType::Cpu
+        }
+        (a, b) => a.eq_ignore_ascii_case(b),
+    };
+    let mut unique: Vec<usize> = vec![];
+    for at in order {
+        if !unique.iter().any(|&other| same(&infos[other], &infos[at])) {
+            unique.push(at);
+        }
     }
-    Found { adapters: unique, trouble }
+    unique
 }
 
 /// Every adapter of this machine.
@@ -251,11 +274,72 @@ impl Adapter {
             workgroup_invocations: limits.max_compute_invocations_per_workgroup,
             f64: caps.f64,
             int64: caps.int64,
-            warnings: match self.selftest.get() {
-                Some(Ok(test)) => test.warnings.clone(),
-                Some(Err(error)) => vec![error.to_string()],
-                None => vec![],
+            warnings: {
+                let tested = match self.selftest.get() {
+                    Some(Ok(test)) => test.warnings.clone(),
+                    Some(Err(error)) => vec![error.to_string()],
+                    None => vec![],
+                };
+                tested.into_iter().chain(asked_memory().and_then(std::result::Result::err)).collect()
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wgpu::{Backend, DeviceType};
+
+    fn info(name: &str, backend: Backend, device_type: DeviceType, pci: &str, device: u32) -> wgpu::AdapterInfo {
+        wgpu::AdapterInfo {
+            name: name.into(),
+            vendor: 0x10DE,
+            device,
+            device_type,
+            device_pci_bus_id: pci.into(),
+            driver: String::new(),
+            driver_info: String::new(),
+            backend,
+            subgroup_min_size: 4,
+            subgroup_max_size: 32,
+            transient_saves_memory: None,
+            limit_bucket: None,
+        }
+    }
+
+    #[test]
+    fn each_gpu_is_listed_once_in_a_stable_order() {
+        let found = [
+            info("llvmpipe", Backend::Vulkan, DeviceType::Cpu, "", 0),
+            info("WARP", Backend::Dx12, DeviceType::Cpu, "", 0x8C),
+            info("twin B", Backend::Dx12, DeviceType::DiscreteGpu, "0000:41:00.0", 7),
+            info("integrated", Backend::Vulkan, DeviceType::IntegratedGpu, "0000:00:02.0", 9),
+            info("twin B", Backend::Vulkan, DeviceType::DiscreteGpu, "0000:41:00.0", 7),
+            info("twin A", Backend::Vulkan, DeviceType::DiscreteGpu, "0000:01:00.0", 7),
+            info("no address", Backend::Dx12, DeviceType::IntegratedGpu, "", 11),
+            info("no address", Backend::Vulkan, DeviceType::IntegratedGpu, "", 11),
+            info("llvmpipe", Backend::Vulkan, DeviceType::Cpu, "", 0),
+        ];
+        let listed: Vec<_> = arrange(&found).into_iter().map(|at| (&*found[at].name, found[at].backend)).collect();
+        use Backend::{Dx12, Vulkan};
+        let expected = [
+            ("twin A", Vulkan),
+            ("twin B", Vulkan),
+            ("no address", Vulkan),
+            ("integrated", Vulkan),
+            ("llvmpipe", Vulkan),
+            ("llvmpipe", Vulkan),
+            ("WARP", Dx12),
+        ];
+        assert_eq!(listed, expected);
+    }
+
+    #[test]
+    fn a_budget_gives_no_more_than_it_has() {
+        let budget = Budget { limit: 100, used: AtomicU64::new(0) };
+        assert!(budget.take(60) && !budget.take(41) && budget.take(40) && !budget.take(1) && !budget.take(u64::MAX));
+        budget.give(40);
+        assert!(budget.take(40));
     }
 }

@@ -260,10 +260,17 @@ impl Context {
         Error::OutOfMemory { device: self.id.clone(), bytes }
     }
 
-    /// Lets a device that is gone say so: it does when polled, after the work in flight.
+    /// Lets a device that is gone say so: it does when polled, after the work in flight; and if another thread's poll
+    /// brought the news, that thread is about to tell it.
     fn settle(&self) {
-        let poll = wgpu::PollType::Wait { submission_index: None, timeout: Some(Duration::from_secs(2)) };
-        let _ = wall(|| self.device.poll(poll));
+        for _ in 0..10 {
+            let poll = wgpu::PollType::Wait { submission_index: None, timeout: Some(Duration::from_secs(1)) };
+            let _ = wall(|| self.device.poll(poll));
+            if self.is_lost() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// The loss of the device if that is the cause of a failure, else the failure.

@@ -163,7 +163,12 @@ impl Context {
                 // Another thread's poll took the callbacks and is about to run them.
                 Ok(Ok(_)) => std::thread::sleep(Duration::from_micros(20)),
                 Ok(Err(wgpu::PollError::Timeout)) => {}
-                Ok(Err(error)) => return Err(self.failure_or_loss(stage, error.to_string())),
+                // The device became invalid before the submission, which never ran.
+                Ok(Err(error)) => {
+                    let error = self.failure_or_loss(stage, error.to_string());
+                    self.give_up(error.to_string());
+                    return self.check_alive();
+                }
                 // The loss of a device is a panic of `poll`.
                 Err(panic) => {
                     self.give_up(panic);

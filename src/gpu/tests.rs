@@ -249,6 +249,32 @@ fn a_lost_device_is_an_error_and_then_replaced() {
 }
 
 #[test]
+fn a_device_lost_under_several_threads_stops_them_all() {
+    for engine in engines() {
+        let context = engine.context().unwrap();
+        let errors: Vec<Error> = std::thread::scope(|scope| {
+            let endless = |seed| MonteCarloPlan::new(seed, 0..u64::MAX).unwrap();
+            let control = Control::new();
+            let runs: Vec<_> = (0..4)
+                .map(|seed| {
+                    let (engine, control) = (&engine, control.clone());
+                    // An engine that is asked again opens a new device, so the context is what runs.
+                    let context = engine.context().unwrap();
+                    scope.spawn(move || super::monte_carlo::count_hits(&context, &endless(seed), &control).unwrap_err())
+                })
+                .collect();
+            while control.progress().done < 1_000_000 {
+                std::thread::sleep(std::time::Duration::from_millis(1));
+            }
+            context.destroy();
+            runs.into_iter().map(|run| run.join().unwrap()).collect()
+        });
+        assert!(errors.iter().all(|error| matches!(error, Error::DeviceLost { .. })), "{errors:?}");
+        assert!(engine.count_hits(&MonteCarloPlan::new(1, 0..100).unwrap(), &Control::new()).is_ok());
+    }
+}
+
+#[test]
 fn a_device_lost_in_the_middle_of_a_transfer_is_an_error() {
     for engine in engines() {
         let context = engine.context().unwrap();
