@@ -1,0 +1,243 @@
+// Direct convolution from a tile in workgroup memory, for T = f32, i32, i64 or f64 (V = vec4<T>).
+//
+// Every invocation keeps 16 sums, one per output, and adds the taps to each in row-major order with one `madd` per tap:
+// the order does not depend on tile, slice or device. The 16 sums are
+//   BANK: 4 outputs side by side for each of 4 kernels (the weights of a tap are one vector over the kernels);
+//   else: 4 vectors of 4 outputs side by side, STEP_Y rows and STEP_X vectors apart, for one kernel (a vector of weights
+//   is 4 taps side by side).
+// Either way 4 taps cost 16 vector multiply-adds and 5 vector loads from workgroup memory.
+override WX: u32;
+override WY: u32;
+override STEP_X: u32;
+override STEP_Y: u32;
+// Vectors in the tile and in the weights' block; outputs of a workgroup: 4 * TILE_X by TILE_Y.
+override TILE: u32;
+override TAPS: u32;
+override TILE_X: u32;
+override TILE_Y: u32;
+
+var<workgroup> tile: array<V, TILE>;
+var<workgroup> taps: array<V, TAPS>;
+
+struct Sums {
+    a: V,
+    b: V,
+    c: V,
+    d: V,
+}
+
+// One tap of four kernels, `w`, on the outputs that read `x`.
+fn bank(s: Sums, w: V, x: V) -> Sums {
+    return Sums(madd(V(x.x), w, s.a), madd(V(x.y), w, s.b), madd(V(x.z), w, s.c), madd(V(x.w), w, s.d));
+}
+
+// Four taps of one kernel, `w`, on four outputs; a and b are what lies below the first tap, and the next four elements.
+fn quad(sum: V, w: V, a: V, b: V) -> V {
+    var s = madd(a, V(w.x), sum);
+    s = madd(V(a.yzw, b.x), V(w.y), s);
+    s = madd(V(a.zw, b.xy), V(w.z), s);
+    return madd(V(a.w, b.xyz), V(w.w), s);
+}
+
+// The first `n` (1 to 3) of four taps. A tap that is not there must not be multiplied: 0 * infinity is not 0.
+fn part(sum: V, w: V, a: V, b: V, n: u32) -> V {
+    var s = madd(a, V(w.x), sum);
+    if (n > 1u) {
+        s = madd(V(a.yzw, b.x), V(w.y), s);
+    }
+    if (n > 2u) {
+        s = madd(V(a.zw, b.xy), V(w.z), s);
+    }
+    return s;
+}
+
+fn element(base: u32, x: i32, fill: T) -> T {
+    let i = source(x, p.image_x, p.boundary_x);
+    if (i < 0) {
+        return fill;
+    }
+    return load(base + u32(i));
+}
+
+// Fills `rows` rows of `width` vectors of the tile from the image, from element `corner` of the extended image on.
+fn load_tile(l: vec2<u32>, image_index: u32, corner: vec3<i32>, rows: u32, width: u32) {
+    let fill = weights[p.fill_at];
+    let z = source(corner.z, p.image_z, p.boundary_z);
+    for (var r = l.y; r < rows; r += WY) {
+        let y = source(corner.y + i32(r), p.image_y, p.boundary_y);
+        let inside = z >= 0 && y >= 0;
+        let outside = select(fill.y, fill.z, z < 0);
+        let base = p.image_first + ((image_index * p.image_z + u32(max(z, 0))) * p.image_y + u32(max(y, 0))) * p.image_x;
+        for (var q = l.x; q < width; q += WX) {
+            let x = corner.x + 4 * i32(q);
+            var v = V(outside);
+            if (inside) {
+                if (x >= 0 && x + 3 < i32(p.image_x)) {
+                    let i = base + u32(x);
+                    v = V(load(i), load(i + 1u), load(i + 2u), load(i + 3u));
+                } else {
+                    v = V(element(base, x, fill.x), element(base, x + 1, fill.x), element(base, x + 2, fill.x), element(base, x + 3, fill.x));
+                }
+            }
+            tile[r * p.pitch + q] = v;
+        }
+    }
+}
+
+// The sum so far of one output.
+fn resume(at: Place, x: u32, y: u32, k: u32) -> T {
+    if (x < p.out_x && y < p.out_y && k < p.kernels) {
+        return recall(result_index(at, x, y, k));
+    }
+    return T();
+}
+
+fn resume_quad(at: Place, x: u32, y: u32, k: u32) -> V {
+    return V(resume(at, x, y, k), resume(at, x + 1u, y, k), resume(at, x + 2u, y, k), resume(at, x + 3u, y, k));
+}
+
+fn resume_bank(at: Place, x: u32, y: u32, k: u32) -> V {
+    return V(resume(at, x, y, k), resume(at, x, y, k + 1u), resume(at, x, y, k + 2u), resume(at, x, y, k + 3u));
+}
+
+// Stores one vector of every invocation, through the tile so that neighbours store neighbouring elements. `x`, `y` is
+// the corner of what the workgroup stores.
+fn store(v: V, li: u32, at: Place, x: u32, y: u32, k: u32) {
+    workgroupBarrier();
+    tile[li] = v;
+    workgroupBarrier();
+    for (var i = 0u; i < 4u; i++) {
+        let e = i * WX * WY + li;
+        let ex = x + e % (4u * WX);
+        let ey = y + e / (4u * WX);
+        if (ex < p.out_x && ey < p.out_y && k < p.kernels) {
+            keep(result_index(at, ex, ey, k), tile[e >> 2u][e & 3u]);
+        }
+    }
+}
+
+fn convolve(id: u32, l: vec2<u32>) {
+    let at = place(id);
+    let li = l.y * WX + l.x;
+    let corner = vec2<u32>(at.tile_x * 4u * TILE_X, at.tile_y * TILE_Y);
+    let x = corner.x + 4u * l.x;
+    let y = corner.y + l.y;
+    let k = select(at.kernel_group, 4u * at.kernel_group, BANK);
+
+    var s = Sums(V(), V(), V(), V());
+    if (p.fresh == 0u) {
+        if (BANK) {
+            s = Sums(resume_bank(at, x, y, k), resume_bank(at, x + 1u, y, k), resume_bank(at, x + 2u, y, k), resume_bank(at, x + 3u, y, k));
+        } else {
+            s = Sums(
+                resume_quad(at, x, y, k),
+                resume_quad(at, x + 4u * STEP_X, y + STEP_Y, k),
+                resume_quad(at, x + 8u * STEP_X, y + 2u * STEP_Y, k),
+                resume_quad(at, x + 12u * STEP_X, y + 3u * STEP_Y, k),
+            );
+        }
+    }
+
+    let step = STEP_Y * p.pitch + STEP_X;
+    for (var block = p.block_first; block < p.block_end; block++) {
+        let block_row = block / p.blocks_x;
+        let dx = (block % p.blocks_x) * p.block_x;
+        let dy = (block_row % p.blocks_y) * p.block_y;
+        let dz = block_row / p.blocks_y;
+        let w = min(p.block_x, p.taps_x - dx);
+        let h = min(p.block_y, p.taps_y - dy);
+        let quads = w >> 2u;
+        let rest = w & 3u;
+        workgroupBarrier();
+        let origin = vec3<i32>(
+            i32(corner.x + dx) + p.start_x,
+            i32(corner.y + dy) + p.start_y,
+            i32(at.z + dz) + p.start_z,
+        );
+        load_tile(l, at.image, origin, TILE_Y + h - 1u, TILE_X + ((w + 2u) >> 2u));
+        var row_weights = w;
+        var first = dx;
+        if (!BANK) {
+            row_weights = (w + 3u) >> 2u;
+            first = dx >> 2u;
+        }
+        first += ((at.kernel_group * p.taps_z + dz) * p.taps_y + dy) * p.row_weights;
+        for (var t = li; t < h * row_weights; t += WX * WY) {
+            taps[t] = weights[first + (t / row_weights) * p.row_weights + t % row_weights];
+        }
+        workgroupBarrier();
+
+        if (BANK) {
+            for (var r = 0u; r < h; r++) {
+                var i = (l.y + r) * p.pitch + l.x;
+                var t = r * w;
+                var a = tile[i];
+                for (var q = 0u; q < quads; q++) {
+                    i++;
+                    let b = tile[i];
+                    s = bank(s, taps[t], a);
+                    s = bank(s, taps[t + 1u], V(a.yzw, b.x));
+                    s = bank(s, taps[t + 2u], V(a.zw, b.xy));
+                    s = bank(s, taps[t + 3u], V(a.w, b.xyz));
+                    t += 4u;
+                    a = b;
+                }
+                if (rest > 0u) {
+                    s = bank(s, taps[t], a);
+                }
+                if (rest > 1u) {
+                    let b = tile[i + 1u];
+                    s = bank(s, taps[t + 1u], V(a.yzw, b.x));
+                    if (rest > 2u) {
+                        s = bank(s, taps[t + 2u], V(a.zw, b.xy));
+                    }
+                }
+            }
+        } else {
+            for (var r = 0u; r < h; r++) {
+                var i = (l.y + r) * p.pitch + l.x;
+                var t = r * row_weights;
+                var a = Sums(tile[i], tile[i + step], tile[i + 2u * step], tile[i + 3u * step]);
+                for (var q = 0u; q < quads; q++) {
+                    i++;
+                    let b = Sums(tile[i], tile[i + step], tile[i + 2u * step], tile[i + 3u * step]);
+                    let v = taps[t];
+                    s = Sums(quad(s.a, v, a.a, b.a), quad(s.b, v, a.b, b.b), quad(s.c, v, a.c, b.c), quad(s.d, v, a.d, b.d));
+                    t++;
+                    a = b;
+                }
+                if (rest > 0u) {
+                    let v = taps[t];
+                    // With one tap left the next vector may lie outside the tile and is not used.
+                    let n = i + select(0u, 1u, rest > 1u);
+                    let b = Sums(tile[n], tile[n + step], tile[n + 2u * step], tile[n + 3u * step]);
+                    s = Sums(part(s.a, v, a.a, b.a, rest), part(s.b, v, a.b, b.b, rest), part(s.c, v, a.c, b.c, rest), part(s.d, v, a.d, b.d, rest));
+                }
+            }
+        }
+    }
+
+    if (BANK) {
+        store(V(s.a.x, s.b.x, s.c.x, s.d.x), li, at, corner.x, corner.y, k);
+        store(V(s.a.y, s.b.y, s.c.y, s.d.y), li, at, corner.x, corner.y, k + 1u);
+        store(V(s.a.z, s.b.z, s.c.z, s.d.z), li, at, corner.x, corner.y, k + 2u);
+        store(V(s.a.w, s.b.w, s.c.w, s.d.w), li, at, corner.x, corner.y, k + 3u);
+    } else {
+        store(s.a, li, at, corner.x, corner.y, k);
+        store(s.b, li, at, corner.x + 4u * STEP_X, corner.y + STEP_Y, k);
+        store(s.c, li, at, corner.x + 8u * STEP_X, corner.y + 2u * STEP_Y, k);
+        store(s.d, li, at, corner.x + 12u * STEP_X, corner.y + 3u * STEP_Y, k);
+    }
+}
+
+@compute @workgroup_size(WX, WY)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) grid: vec3<u32>,
+    @builtin(local_invocation_id) l: vec3<u32>,
+) {
+    let id = p.group_first + (group.z * grid.y + group.y) * grid.x + group.x;
+    if (id < p.group_end) {
+        convolve(id, l.xy);
+    }
+}

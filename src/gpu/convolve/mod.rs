@@ -1,0 +1,361 @@
+//! Convolution on the GPU.
+//!
+//! A plan is cut into [chunks](chunk) that fit the device's buffers. For each, the images' boxes lie in one block (gathered
+//! on the device or packed from the host), the kernels are packed into vectors of weights, `convolve.wgsl` or
+//! `convolve_wide.wgsl` makes the sums in slices of bounded time, and `convolve_finish.wgsl` rounds, checks and narrows them
+//! to the dtype of the result where the sums are not the result already.
+//!
+//! **Numerics.** Range analysis picks the cheapest sums that are exact for integers ([`Sums`]). Floats are added tap by tap
+//! in row-major order with `fma`, which a driver may or may not fuse: results lie within `taps · ε · Σ|k||x|` of the exact
+//! value, and may differ between devices within that. Drivers may also flush subnormal floats to zero and may assume that no
+//! NaN or infinity occurs; sums with such operands come out as IEEE arithmetic gives them on common hardware.
+
+mod chunk;
+mod deliver;
+mod pack;
+mod reach;
+mod shader;
+#[cfg(test)]
+mod tests;
+mod tuning;
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::context::Context;
+use super::dispatch::{Bind, Dispatch, fold};
+use super::memory::{Block, Gathered, GpuBuffer};
+use super::pipeline::{Pipeline, Shader, Slot};
+use crate::array::Storage;
+use crate::engine::{Input, Target};
+use crate::plan::ConvolvePlan;
+use crate::view::View;
+use crate::{Control, Error, Result};
+use chunk::{Axis, Caps, Chunk, chunks, contiguous};
+use pack::{Boxes, Weights};
+use shader::{FinishParams, Params, Sums};
+/// Every shader of a convolution.
+pub(super) fn variants() -> Vec<super::shaders::Variant> {
+    shader::variants().into_iter().chain(reach::variants()).collect()
+}
+
+use tuning::Tuning;
+
+/// Bytes of the sums of one chunk that is read back at once.
+const PIECE: u64 = 64 << 20;
+/// Elements of a block of images: positions of twice as many are 32-bit integers.
+const MOST_ELEMENTS: u64 = (1 << 29) - 1;
+/// Invocations of a workgroup of `convolve_finish.wgsl`.
+const FINISH_GROUP: u64 = 128;
+/// Results that are finished together with the last slice of sums.
+const FINISH_AT_ONCE: u64 = 4 << 20;
+
+/// Runs a plan.
+pub(super) fn run(
+    context: &Arc<Context>,
+    plan: &ConvolvePlan,
+    image: &Input<'_>,
+    kernel: &Input<'_>,
+    target: Target<'_>,
+    control: &Control,
+) -> Result<Option<Storage>> {
+    run_limited(context, plan, image, kernel, target, control, u64::MAX)
+}
+
+/// Runs a plan with blocks of at most `most` bytes.
+fn run_limited(
+    context: &Arc<Context>,
+    plan: &ConvolvePlan,
+    image: &Input<'_>,
+    kernel: &Input<'_>,
+    target: Target<'_>,
+    control: &Control,
+    most: u64,
+) -> Result<Option<Storage>> {
+    control.check()?;
+    let to_host = matches!(target, Target::Host(_));
+    if plan.outputs() == 0 {
+        let nothing = || Storage::Gpu(GpuBuffer::new(context.clone(), vec![]));
+        return Ok((!to_host).then(nothing));
+    }
+    let mut scratch = None;
+    let weights = Weights::read(plan, &kernel.host(&mut scratch)?);
+    let mut scratch = None;
+    let mut moved = None;
+    let source = match image {
+        Input::Gpu { buffer, .. } if buffer.belongs_to(context) => Images::Device(buffer),
+        other => Images::Host(other.host(&mut scratch)?),
+    };
+    let reach = reach::reach(context, plan, &source, &weights)?;
+    let sums = Sums::choose(plan, reach, &context.caps, &context.id)?;
+    let always_fits = plan.always_fits(reach);
+
+    let most = most.min(context.max_block());
+    let element = (4 * sums.words()).max(plan.out_dtype.size() as u64);
+    let caps = Caps {
+        outputs: (if to_host { most.min(PIECE) } else { most } / element).clamp(1, MOST_ELEMENTS),
+        image: (most.saturating_sub(64) / plan.image_dtype.size() as u64).clamp(1, MOST_ELEMENTS),
+        kernels: (most / 2 / Weights::packed_bytes(plan, sums).max(1)).max(1) as usize,
+    };
+    let (source, whole, list) = match source {
+        Images::Host(view) => (Images::Host(view), false, chunks(plan, caps, false, !to_host)),
+        Images::Device(buffer) => {
+            // Whole images if they fit a block; else boxes of them, if they lie in one piece; else they come to the host.
+            let (wholes, parts) = (chunks(plan, caps, true, !to_host), chunks(plan, caps, false, !to_host));
+            let image_len = plan.image.iter().product::<usize>() as u64;
+            if wholes.iter().all(|chunk| chunk.images.len() as u64 * image_len <= caps.image) {
+                (Images::Device(buffer), true, wholes)
+            } else if parts.iter().all(|chunk| contiguous(plan, &chunk.images, &axes(plan, chunk, false)).is_some()) {
+                (Images::Device(buffer), false, parts)
+            } else {
+                (Images::Host(image.host(&mut moved)?), false, parts)
+            }
+        }
+    };
+
+    let flag = context.block(4)?;
+    context.clear(&flag, 4)?;
+    let mut work = Work {
+        context,
+        plan,
+        control,
+        source,
+        whole,
+        weights,
+        sums,
+        bank: sums.is_tiled() && use_bank(plan.kernels.len()),
+        direct: sums.is_result(plan.out_dtype, always_fits),
+        flag,
+        images: None,
+        kernels: None,
+    };
+    let result = work.deliver(&list, target)?;
+    if plan.is_integer() && !always_fits && context.read_small(&work.flag, 4)?.iter().any(|&byte| byte != 0) {
+        return Err(Error::Overflow { op: plan.name(), out_dtype: plan.out_dtype });
+    }
+    Ok(result)
+}
+
+/// Where the images are.
+enum Images<'a> {
+    Host(View<'a>),
+    Device(&'a GpuBuffer),
+}
+
+/// Whether groups of four kernels waste less than they save.
+fn use_bank(kernels: usize) -> bool {
+    3 * kernels.next_multiple_of(4) <= 4 * kernels
+}
+
+/// What a chunk reads along each axis; axes as a whole if wanted.
+fn axes(plan: &ConvolvePlan, chunk: &Chunk, whole: bool) -> [Axis; 3] {
+    [0, 1, 2].map(|axis| Axis::new(plan, axis, &chunk.region[axis], whole))
+}
+
+/// A plan on its way through the device.
+struct Work<'a> {
+    context: &'a Arc<Context>,
+    plan: &'a ConvolvePlan,
+    control: &'a Control,
+    source: Images<'a>,
+    /// Whether the images' block holds whole images.
+    whole: bool,
+    weights: Weights,
+    sums: Sums,
+    bank: bool,
+    /// Whether the sums are the result as they are.
+    direct: bool,
+    /// Set by the device where a result does not fit its dtype.
+    flag: Block,
+    /// The images in the device's memory now: which, and what of them.
+    images: Option<(Range<usize>, [Axis; 3], Gathered)>,
+    /// The kernels in the device's memory now, and where their fill values are.
+    kernels: Option<(Range<usize>, Block, u32)>,
+}
+
+impl Work<'_> {
+    /// The images of a chunk on the device.
+    fn images(&mut self, chunk: &Chunk, axes: &[Axis; 3]) -> Result<Gathered> {
+        if let Some((images, at, gathered)) = &self.images {
+            if *images == chunk.images && at == axes {
+                return Ok(gathered.clone());
+            }
+        }
+        // The block before it goes back to the pool first.
+        self.images = None;
+        let size = self.plan.image_dtype.size();
+        let gathered = match &self.source {
+            Images::Device(buffer) => {
+                let elements = contiguous(self.plan, &chunk.images, axes).unwrap_or(0..0);
+                buffer.gather((elements.start * size) as u64..(elements.end * size) as u64)?
+            }
+            Images::Host(image) => {
+                let elements = chunk.images.len() * axes.iter().map(|axis| axis.length).product::<usize>();
+                let bytes = (elements * size) as u64;
+                let block = self.context.block(bytes)?;
+                let lead = self.plan.image_lead.len();
+                let boxes = Boxes { image, lead, images: chunk.images.clone(), axes, size };
+                self.context.upload(&block, bytes, self.control, &mut |range, out| boxes.fill(range, out))?;
+                Gathered { block, offset: 0 }
+            }
+        };
+        self.images = Some((chunk.images.clone(), axes.clone(), gathered.clone()));
+        Ok(gathered)
+    }
+
+    /// The kernels of a chunk on the device.
+    fn kernels(&mut self, chunk: &Chunk) -> Result<(Block, u32)> {
+        if let Some((kernels, block, fill_at)) = &self.kernels {
+            if *kernels == chunk.kernels {
+                return Ok((block.clone(), *fill_at));
+            }
+        }
+        self.kernels = None;
+        let first = self.plan.kernels.start;
+        let range = chunk.kernels.start - first..chunk.kernels.end - first;
+        let (bytes, fill_at) = self.weights.pack(self.plan, range, self.sums, self.bank);
+        let block = self.context.block(bytes.len() as u64)?;
+        self.context.upload(&block, bytes.len() as u64, self.control, &mut |range, out| {
+            out.copy_from_slice(&bytes[range.start as usize..range.end as usize]);
+        })?;
+        self.kernels = Some((chunk.kernels.clone(), block.clone(), fill_at));
+        Ok((block, fill_at))
+    }
+
+    fn pipeline(&self, tuning: &Tuning) -> Result<Arc<Pipeline>> {
+        let Self { plan, sums, bank, .. } = *self;
+        let signed = plan.kernel_dtype.is_signed_integer();
+        self.context.pipeline(&Shader {
+            label: if sums.is_tiled() { "convolve" } else { "convolve_wide" },
+            source: &|| shader::source(sums, plan.image_dtype, signed, bank),
+            variant: &format!("{} {} {signed} {bank}", sums.name(), plan.image_dtype),
+            constants: &tuning.constants(sums.is_tiled()),
+            workgroup: [tuning.workgroup[0], tuning.workgroup[1], 1],
+            workgroup_bytes: tuning.bytes,
+            slots: &[Slot::Read, Slot::Read, Slot::ReadWrite, Slot::Uniform],
+        })
+    }
+
+    fn finish_pipeline(&self) -> Result<Arc<Pipeline>> {
+        let (sums, out) = (self.sums, self.plan.out_dtype);
+        self.context.pipeline(&Shader {
+            label: "convolve_finish",
+            source: &|| shader::finish_source(sums, out),
+            variant: &format!("{} {out}", sums.name()),
+            constants: &[],
+            workgroup: [FINISH_GROUP as u32, 1, 1],
+            workgroup_bytes: 0,
+            slots: &[Slot::Read, Slot::ReadWrite, Slot::ReadWrite, Slot::Uniform],
+        })
+    }
+
+    /// Makes the sums of a chunk in `raw`, and from them the results in `result` (unless they are the results already).
+    fn compute(&mut self, chunk: &Chunk, raw: &Block, result: &Block) -> Result<()> {
+        let (context, plan, control) = (self.context, self.plan, self.control);
+        let axes = axes(plan, chunk, self.whole);
+        let images = self.images(chunk, &axes)?;
+        let (kernels, fill_at) = self.kernels(chunk)?;
+        let [out_z, out_y, out_x] = chunk.region.each_ref().map(Range::len);
+        let tuning = Tuning::new(&context.limits, self.sums, self.bank, plan.kernel, [out_x, out_y]).ok_or_else(|| {
+            let message = format!("{} bytes of workgroup memory are too few", context.limits.workgroup_memory);
+            context.failure("planning a convolution", message)
+        })?;
+        let pipeline = self.pipeline(&tuning)?;
+        let finish_pipeline = if self.direct { None } else { Some(self.finish_pipeline()?) };
+
+        let align = u64::from(context.limits.offset_alignment);
+        let from = images.offset - images.offset % align;
+        let kernel_groups = if self.bank { chunk.kernels.len().div_ceil(4) } else { chunk.kernels.len() };
+        let [tiles_x, tiles_y] = [out_x.div_ceil(tuning.outputs[0] as usize), out_y.div_ceil(tuning.outputs[1] as usize)];
+        let [taps_z, taps_y, taps_x] = plan.kernel.map(|k| k as u32);
+        let base = Params {
+            out_x: out_x as u32,
+            out_y: out_y as u32,
+            out_z: out_z as u32,
+            kernels: chunk.kernels.len() as u32,
+            kernel_groups: kernel_groups as u32,
+            tiles_x: tiles_x as u32,
+            tiles_y: tiles_y as u32,
+            image_x: axes[2].length as u32,
+            image_y: axes[1].length as u32,
+            image_z: axes[0].length as u32,
+            image_first: ((images.offset - from) / plan.image_dtype.size() as u64) as u32,
+            start_x: axes[2].start,
+            start_y: axes[1].start,
+            start_z: axes[0].start,
+            fill_at,
+            boundary_x: axes[2].boundary,
+            boundary_y: axes[1].boundary,
+            boundary_z: axes[0].boundary,
+            row_weights: if self.sums.is_tiled() && !self.bank { taps_x.div_ceil(4) } else { taps_x },
+            taps_x,
+            taps_y,
+            taps_z,
+            pitch: tuning.pitch,
+            block_x: tuning.block[0],
+            block_y: tuning.block[1],
+            blocks_x: tuning.blocks[0],
+            blocks_y: tuning.blocks[1],
+            ..Params::default()
+        };
+        let blocks = tuning.all_blocks(plan.kernel);
+        let per_dispatch = u64::from(tuning.blocks_per_dispatch);
+        let total = (tiles_x * tiles_y * out_z * kernel_groups * chunk.images.len()) as u64;
+        let taps: usize = plan.kernel.iter().product();
+        let multiply_adds = chunk.outputs().saturating_mul(taps as u64);
+        let finish_now = chunk.outputs() <= FINISH_AT_ONCE;
+
+        let key = format!("convolve {} {} {}", self.sums.name(), self.bank, taps.ilog2());
+        context.sliced(&key, total, 1, multiply_adds / total, control, &mut |groups| {
+            let slices = (0..blocks).step_by(per_dispatch as usize).map(|first| Params {
+                group_first: groups.start as u32,
+                group_end: groups.end as u32,
+                block_first: first as u32,
+                block_end: blocks.min(first + per_dispatch) as u32,
+                fresh: u32::from(first == 0),
+                ..base
+            });
+            let slices: Vec<Params> = slices.collect();
+            let binds: Vec<[Bind<'_>; 4]> = (slices.iter())
+                .map(|params| {
+                    let image = Bind::Part(&images.block, from..images.block.size());
+                    [image, Bind::Block(&kernels), Bind::Block(raw), Bind::Uniform(bytemuck::bytes_of(params))]
+                })
+                .collect();
+            let grid = fold(groups.end - groups.start, &context.limits);
+            let dispatch = |binds| Dispatch { pipeline: &pipeline, binds, groups: grid };
+            let mut dispatches: Vec<Dispatch<'_>> = binds.iter().map(|binds| dispatch(&binds[..])).collect();
+            let (params, finish_grid) = self.finish_params(chunk, 0..u64::MAX);
+            let finish_binds = self.finish_binds(raw, result, &params);
+            if let (Some(pipeline), true, true) = (&finish_pipeline, finish_now, groups.end == total) {
+                dispatches.push(Dispatch { pipeline, binds: &finish_binds, groups: finish_grid });
+            }
+            context.submit(&dispatches)
+        })?;
+        control.advance(multiply_adds % total);
+
+        let (Some(pipeline), false) = (&finish_pipeline, finish_now) else { return Ok(()) };
+        let words = self.finish_words(chunk);
+        let key = format!("convolve_finish {} {}", self.sums.name(), plan.out_dtype);
+        context.sliced(&key, words.div_ceil(FINISH_GROUP), 1, 0, control, &mut |groups| {
+            let (params, grid) = self.finish_params(chunk, groups);
+            context.submit(&[Dispatch { pipeline, binds: &self.finish_binds(raw, result, &params), groups: grid }])
+        })
+    }
+
+    /// Invocations of `convolve_finish.wgsl` for a chunk.
+    fn finish_words(&self, chunk: &Chunk) -> u64 {
+        chunk.outputs().div_ceil((4 / self.plan.out_dtype.size() as u64).max(1))
+    }
+
+    fn finish_params(&self, chunk: &Chunk, groups: Range<u64>) -> (FinishParams, [u32; 3]) {
+        let words = self.finish_words(chunk);
+        let (first, end) = (groups.start * FINISH_GROUP, words.min(groups.end.saturating_mul(FINISH_GROUP)));
+        let params = FinishParams { first: first as u32, end: end as u32, count: chunk.outputs() as u32, unused: 0 };
+        (params, fold((end - first).div_ceil(FINISH_GROUP), &self.context.limits))
+    }
+
+    fn finish_binds<'b>(&'b self, raw: &'b Block, result: &'b Block, params: &'b FinishParams) -> [Bind<'b>; 4] {
+        [Bind::Block(raw), Bind::Block(result), Bind::Block(&self.flag), Bind::Uniform(bytemuck::bytes_of(params))]
+    }
+}
