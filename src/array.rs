@@ -320,6 +320,12 @@ impl<'a> Operand<'a> {
     }
 }
 
+impl<'a> From<&'a DynArray> for Operand<'a> {
+    fn from(array: &'a DynArray) -> Self {
+        array.operand()
+    }
+}
+
 impl<'a> From<View<'a>> for Operand<'a> {
     fn from(view: View<'a>) -> Self {
         Self(Source::View(view))

@@ -1,12 +1,13 @@
-//! NumPy arrays as views of the library, and its results as NumPy arrays; neither is copied.
+//! NumPy arrays and arrays on devices as operands and outputs, and results as NumPy arrays; nothing is copied.
 
 use ndarray::{ArrayD, IxDyn};
 use numpy::{PyArrayDescr, PyArrayDescrMethods, PyArrayDyn, PyArrayMethods, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
-use unisono::{Dtype, HostVec, View, ViewMut};
+use unisono::{Dtype, DynArray, HostVec, Operand, Output, View, ViewMut};
 
+use crate::device_array::Array;
 use crate::error::invalid;
 
 /// The dtype in the library's terms.
@@ -31,11 +32,10 @@ pub(crate) fn dtype_of(what: &str, descr: &Bound<'_, PyArrayDescr>) -> PyResult<
     })
 }
 
-/// An array to read, kept alive and unchanged in shape while its view is in use.
-pub(crate) struct Source<'py> {
-    array: Bound<'py, PyUntypedArray>,
-    dtype: Dtype,
-    strides: Vec<isize>,
+/// An operand, kept alive and unchanged in shape while it is in use.
+pub(crate) enum Source<'py> {
+    Numpy { array: Bound<'py, PyUntypedArray>, dtype: Dtype, strides: Vec<isize> },
+    Array(DynArray),
 }
 
 impl<'py> Source<'py> {
@@ -43,6 +43,9 @@ impl<'py> Source<'py> {
     /// aligned. With `truth`, only whether elements are nonzero matters.
     pub(crate) fn new(what: &str, object: &Bound<'py, PyAny>, truth: bool) -> PyResult<Self> {
         let py = object.py();
+        if let Ok(array) = object.cast::<Array>() {
+            return array.borrow().get().cloned().map(Self::Array);
+        }
         let mut array = match object.cast::<PyUntypedArray>() {
             Ok(array) => array.clone(),
             Err(_) => py.import(intern!(py, "numpy"))?.call_method1(intern!(py, "asarray"), (object,))?.cast_into()?,
@@ -60,24 +63,33 @@ impl<'py> Source<'py> {
             }
         }
         let strides = strides(&array, dtype).ok_or_else(|| invalid(what, "an unaligned array", "an aligned one"))?;
-        Ok(Self { array, dtype, strides })
+        Ok(Self::Numpy { array, dtype, strides })
     }
 
     /// The elements.
-    pub(crate) fn view(&self) -> View<'_> {
-        // SAFETY: NumPy vouches for shape and strides; the alignment and the bytes of bools were checked; `self` keeps the
-        // memory alive. That no thread writes to an argument during the call is documented as the caller's part.
-        unsafe { View::from_raw_parts(self.dtype, data(&self.array), self.array.shape(), &self.strides) }
+    pub(crate) fn operand(&self) -> Operand<'_> {
+        match self {
+            Self::Array(array) => array.into(),
+            Self::Numpy { array, dtype, strides } => {
+                // SAFETY: NumPy vouches for shape and strides; the alignment and the bytes of bools were checked; `self`
+                // keeps the memory alive. That no thread writes to an argument during the call is documented as the
+                // caller's part.
+                unsafe { View::from_raw_parts(*dtype, data(array), array.shape(), strides) }.into()
+            }
+        }
     }
 
-    /// The element type.
-    pub(crate) fn dtype(&self) -> Dtype {
-        self.dtype
+    /// Whether results should stay where they are computed.
+    pub(crate) fn is_array(&self) -> bool {
+        matches!(self, Self::Array(_))
     }
 
     /// The number of elements.
     pub(crate) fn len(&self) -> u64 {
-        self.array.len() as u64
+        match self {
+            Self::Array(array) => array.len() as u64,
+            Self::Numpy { array, .. } => array.len() as u64,
+        }
     }
 }
 
@@ -88,30 +100,31 @@ fn canonical_bool(array: Bound<'_, PyUntypedArray>) -> PyResult<Bound<'_, PyUnty
     if array.is_empty() || bytes.call_method0(intern!(py, "max"))?.extract::<u8>()? <= 1 {
         return Ok(array);
     }
-    let one = bytes.call_method1(intern!(py, "astype"), ("bool",))?;
-    Ok(one.cast_into()?)
+    Ok(bytes.call_method1(intern!(py, "astype"), ("bool",))?.cast_into()?)
 }
 
 /// An array to write to.
-pub(crate) struct Sink<'py> {
-    array: Bound<'py, PyUntypedArray>,
-    dtype: Dtype,
-    strides: Vec<isize>,
+pub(crate) enum Sink<'py> {
+    Numpy { array: Bound<'py, PyUntypedArray>, dtype: Dtype, strides: Vec<isize> },
+    Array { object: Bound<'py, Array>, taken: DynArray },
 }
 
 impl<'py> Sink<'py> {
     /// The array, checked: writable, aligned, of native byte order, no element twice, none shared with `sources`.
     pub(crate) fn new(object: &Bound<'py, PyAny>, sources: &[&Source<'py>]) -> PyResult<Self> {
         let py = object.py();
+        if let Ok(object) = object.cast::<Array>() {
+            let taken = object.borrow_mut().take()?;
+            return Ok(Self::Array { object: object.clone(), taken });
+        }
         let Ok(array) = object.cast::<PyUntypedArray>() else {
-            return Err(PyTypeError::new_err(format!("out: got {}, expected a NumPy array", object.get_type().name()?)));
+            let kind = object.get_type().name()?;
+            return Err(PyTypeError::new_err(format!("out: got {kind}, expected a NumPy array or a unisono.Array")));
         };
         let dtype = dtype_of("out", &array.dtype())?;
         if array.dtype().is_native_byteorder() == Some(false) {
-            return Err(PyTypeError::new_err(format!(
-                "out: got dtype {:?}, expected native byte order",
-                array.dtype().getattr("str")?.extract::<String>()?
-            )));
+            let text: String = array.dtype().getattr("str")?.extract()?;
+            return Err(PyTypeError::new_err(format!("out: got dtype {text:?}, expected native byte order")));
         }
         if !array.getattr(intern!(py, "flags"))?.getattr(intern!(py, "writeable"))?.extract::<bool>()? {
             return Err(invalid("out", "a read-only array", "a writable one"));
@@ -121,34 +134,53 @@ impl<'py> Sink<'py> {
             return Err(invalid("out", "an array whose elements share memory", "distinct elements"));
         }
         for source in sources {
-            if share(array, &source.array)? {
+            if let Source::Numpy { array: other, .. } = source
+                && share(array, other)?
+            {
                 return Err(invalid("out", "an array that shares memory with an operand", "memory of its own"));
             }
         }
-        Ok(Self { array: array.clone(), dtype, strides })
+        Ok(Self::Numpy { array: array.clone(), dtype, strides })
     }
 
     /// The element type.
     pub(crate) fn dtype(&self) -> Dtype {
-        self.dtype
+        match self {
+            Self::Numpy { dtype, .. } => *dtype,
+            Self::Array { taken, .. } => taken.dtype(),
+        }
     }
 
     /// The same array for indices: `int64` is taken as `uint64`, which it equals for every index.
-    pub(crate) fn of_indices(self) -> Self {
-        Self { dtype: if self.dtype == Dtype::I64 { Dtype::U64 } else { self.dtype }, ..self }
+    pub(crate) fn of_indices(mut self) -> Self {
+        if let Self::Numpy { dtype: dtype @ Dtype::I64, .. } = &mut self {
+            *dtype = Dtype::U64;
+        }
+        self
     }
 
-    /// The elements.
-    pub(crate) fn view(&self) -> ViewMut<'_> {
-        // SAFETY: NumPy vouches for shape and strides; alignment, writability and that every element is addressed once
-        // and by this argument only were checked; `self` keeps the memory alive. That no other thread uses `out` during
-        // the call is documented as the caller's part.
-        unsafe { ViewMut::from_raw_parts(self.dtype, data(&self.array), self.array.shape(), &self.strides) }
+    /// Where the result goes.
+    pub(crate) fn output(&mut self) -> Output<'_> {
+        match self {
+            Self::Array { taken, .. } => Output::Array(taken),
+            Self::Numpy { array, dtype, strides } => {
+                // SAFETY: NumPy vouches for shape and strides; alignment, writability and that every element is addressed
+                // once and by this argument only were checked; `self` keeps the memory alive. That no other thread uses
+                // `out` during the call is documented as the caller's part.
+                Output::View(unsafe { ViewMut::from_raw_parts(*dtype, data(array), array.shape(), strides) })
+            }
+        }
     }
 
-    /// The array.
-    pub(crate) fn into_any(self) -> Bound<'py, PyAny> {
-        self.array.into_any()
+    /// Hands the array back, with what was written to it.
+    pub(crate) fn finish(self) -> Bound<'py, PyAny> {
+        match self {
+            Self::Numpy { array, .. } => array.into_any(),
+            Self::Array { object, taken } => {
+                object.borrow_mut().put(taken);
+                object.into_any()
+            }
+        }
     }
 }
 

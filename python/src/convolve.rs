@@ -2,9 +2,10 @@
 
 use numpy::PyArrayDescr;
 use pyo3::prelude::*;
-use unisono::{Boundary, Convolve, Direction, Mode, Output};
+use unisono::{Boundary, Convolve, Direction, Mode};
 
-use crate::array::{Sink, Source, dtype_of, into_numpy};
+use crate::array::{Sink, Source, dtype_of};
+use crate::device_array::Placed;
 use crate::error::{invalid, raise};
 use crate::{device, run};
 
@@ -32,26 +33,30 @@ pub(crate) fn convolve<'py>(
     let images = Source::new("images", images, false)?;
     let kernels = Source::new("kernels", kernels, false)?;
     let units = images.len().saturating_mul(kernels.len());
-    let out = out.map(|out| Sink::new(out, &[&images, &kernels])).transpose()?;
-    if let Some(descr) = out_dtype {
-        let dtype = dtype_of("out_dtype", descr)?;
-        if let Some(out) = out.as_ref().filter(|out| out.dtype() != dtype) {
-            return Err(invalid("out_dtype", dtype, &format!("the dtype of out, {}", out.dtype())));
-        }
+    let backend = device::backend(device)?;
+    let dtype = out_dtype.map(|descr| dtype_of("out_dtype", descr)).transpose()?;
+    if let Some(dtype) = dtype {
         how = how.out_dtype(dtype);
     }
-    let backend = device::backend(device)?;
-    let (a, b) = (images.view().into(), kernels.view().into());
-    if let Some(out) = out {
-        let target = out.view();
-        run::run(py, &backend, units, |on| on.convolve_dyn_into(direction, &a, &b, &how, Output::View(target)))?;
-        return Ok(out.into_any());
+    let out = out.map(|out| Sink::new(out, &[&images, &kernels])).transpose()?;
+    let (a, b) = (images.operand(), kernels.operand());
+    if let Some(mut out) = out {
+        if let Some(dtype) = dtype.filter(|dtype| *dtype != out.dtype()) {
+            let expected = format!("the dtype of out, {}", out.dtype());
+            out.finish();
+            return Err(invalid("out_dtype", dtype, &expected));
+        }
+        let target = out.output();
+        let done = run::run(py, &backend, units, |on| on.convolve_dyn_into(direction, &a, &b, &how, target));
+        let out = out.finish();
+        return done.map(|()| out);
     }
-    let (shape, vec) = run::run(py, &backend, units, |on| {
+    let stay = images.is_array() || kernels.is_array();
+    let result = run::run(py, &backend, units, |on| {
         let result = if correlate { on.correlate_dyn(&a, &b, &how)? } else { on.convolve_dyn(&a, &b, &how)? };
-        Ok((result.shape().to_vec(), result.into_host()?))
+        if stay { Ok(Placed::Stays(result)) } else { Placed::host(result) }
     })?;
-    into_numpy(py, &shape, vec)
+    result.into_python(py)
 }
 
 /// A boundary's name; a constant without a value of its own gets `fill_value`.

@@ -41,11 +41,11 @@ impl ExactSum {
         let source = Source::new("array", a, false)?;
         let auto = intern!(py, "auto").as_any();
         let backend = device::backend(device.unwrap_or(auto))?;
-        let operand = source.view().into();
+        let operand = source.operand();
         let (_, partials) = run::run(py, &backend, source.len(), |on| on.reduce_partials(&operand, &Reduce::sum()))?;
         let Partials::Float(sums) = partials else {
             let expected = "float32 or float64".into();
-            return Err(raise(Error::Dtype { what: "ExactSum.add".into(), got: source.dtype(), expected }));
+            return Err(raise(Error::Dtype { what: "ExactSum.add".into(), got: operand.dtype(), expected }));
         };
         let mut total = slf.borrow_mut();
         sums.iter().for_each(|sum| total.0.merge(sum));

@@ -6,6 +6,7 @@
 mod array;
 mod convolve;
 mod device;
+mod device_array;
 mod error;
 mod exact_sum;
 mod pi;
@@ -21,6 +22,8 @@ mod _unisono {
     use super::convolve::convolve;
     #[pymodule_export]
     use super::device::{counters, devices, info, open};
+    #[pymodule_export]
+    use super::device_array::{Array, upload};
     #[pymodule_export]
     use super::exact_sum::ExactSum;
     #[pymodule_export]

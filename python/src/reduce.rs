@@ -4,9 +4,10 @@ use pyo3::IntoPyObjectExt;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
-use unisono::{HostVec, Output, Reduce, ReduceOp};
+use unisono::{HostVec, Reduce, ReduceOp};
 
-use crate::array::{Sink, Source, into_numpy};
+use crate::array::{Sink, Source};
+use crate::device_array::Placed;
 use crate::error::raise;
 use crate::{device, run};
 
@@ -33,24 +34,26 @@ pub(crate) fn reduce<'py>(
     let counts = matches!(op, ReduceOp::ArgMin | ReduceOp::ArgMax | ReduceOp::CountNonzero);
     let truth = matches!(op, ReduceOp::Any | ReduceOp::All | ReduceOp::CountNonzero);
     let source = Source::new("array", array, truth)?;
-    let out = out.map(|out| Sink::new(out, &[&source])).transpose()?;
     let backend = device::backend(device)?;
-    let operand = source.view().into();
+    let out = out.map(|out| Sink::new(out, &[&source])).transpose()?;
+    let operand = source.operand();
     if let Some(out) = out {
-        let out = if counts { out.of_indices() } else { out };
-        let target = out.view();
-        run::run(py, &backend, source.len(), |on| on.reduce_dyn_into(&operand, &how, Output::View(target)))?;
-        return Ok(out.into_any());
+        let mut out = if counts { out.of_indices() } else { out };
+        let target = out.output();
+        let done = run::run(py, &backend, source.len(), |on| on.reduce_dyn_into(&operand, &how, target));
+        let out = out.finish();
+        return done.map(|()| out);
     }
-    let (shape, vec) = run::run(py, &backend, source.len(), |on| {
+    let stay = source.is_array();
+    let result = run::run(py, &backend, source.len(), |on| {
         let result = on.reduce_dyn(&operand, &how)?;
-        Ok((result.shape().to_vec(), result.into_host()?))
+        if stay { Ok(Placed::Stays(result)) } else { Placed::host(result) }
     })?;
-    match (shape.is_empty(), &vec) {
-        (true, HostVec::U64(one)) if counts => one.first().into_bound_py_any(py),
-        (true, HostVec::Bool(one)) if truth => one.first().into_bound_py_any(py),
-        (true, _) => into_numpy(py, &shape, vec)?.get_item(PyTuple::empty(py)),
-        (false, _) if counts => into_numpy(py, &shape, vec)?.call_method1(intern!(py, "view"), ("int64",)),
-        (false, _) => into_numpy(py, &shape, vec),
+    match &result {
+        Placed::Host(shape, HostVec::U64(one)) if counts && shape.is_empty() => one.first().into_bound_py_any(py),
+        Placed::Host(shape, HostVec::Bool(one)) if truth && shape.is_empty() => one.first().into_bound_py_any(py),
+        Placed::Host(shape, _) if shape.is_empty() => result.into_python(py)?.get_item(PyTuple::empty(py)),
+        Placed::Host(..) if counts => result.into_python(py)?.call_method1(intern!(py, "view"), ("int64",)),
+        _ => result.into_python(py),
     }
 }

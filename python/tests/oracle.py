@@ -39,6 +39,9 @@ def extended(image, kernel_shape, boundary, fill):
 def convolved(image, kernel, mode, boundary="constant", fill=0):
     """The convolution by its definition, one tap at a time, in the dtype of the operands."""
     shape = tuple(n + k - 1 for n, k in zip(image.shape, kernel.shape))
+    if mode == "valid":
+        # Needs no boundary: a kernel larger than the image slides as the image would slide over it.
+        boundary, fill = "constant", 0
     padded = extended(image, kernel.shape, boundary, fill)
     result = np.zeros(shape, dtype=np.result_type(image, kernel))
     for tap in np.ndindex(kernel.shape):

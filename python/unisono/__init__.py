@@ -18,7 +18,8 @@ its first use in a process; forked children open their own.
 
 **Arrays.** Anything :func:`numpy.asarray` takes, of dtype bool, (u)int8 to (u)int64, float32 or float64, with any strides;
 on the CPU nothing is copied (except byte-swapped and unaligned arrays, and bools whose bytes are not 0 or 1). ``out`` is a
-writable array of the result's shape and dtype with any strides that shares no memory with the operands. The GIL is released
+writable array of the result's shape and dtype with any strides that shares no memory with the operands. An :class:`Array`
+stays where it was computed: operations on one return one, and on a GPU nothing is moved in between. The GIL is released
 while the work runs, so no other thread may write to the arguments of a call or use its ``out``.
 
 **Errors.** ``ValueError`` for arguments, devices and results that do not fit, ``TypeError`` for dtypes, ``RuntimeError``
@@ -41,10 +42,12 @@ from ._functions import (
     pi,
     prod,
     sum,
+    upload,
 )
-from ._unisono import ExactSum, __version__
+from ._unisono import Array, ExactSum, __version__
 
 __all__ = [
+    "Array",
     "Backend",
     "Counters",
     "Device",
@@ -65,4 +68,5 @@ __all__ = [
     "pi",
     "prod",
     "sum",
+    "upload",
 ]

@@ -133,6 +133,10 @@ class Backend:
         """What the device has done since this process opened it."""
         return Counters(**_unisono.counters(self.device))
 
+    def upload(self, a):
+        """As :func:`unisono.upload`."""
+        return _functions.upload(a, self)
+
     def convolve(
         self,
         images,

@@ -17,6 +17,30 @@ def _axes(axis):
     return [operator.index(axis)]
 
 
+def upload(a, device="auto"):
+    """Copy an array to a device, so that several operations on it share one transfer.
+
+    Parameters
+    ----------
+    a : array_like
+        The elements.
+    device : str or Backend
+        Where to.
+
+    Returns
+    -------
+    Array
+        Operations that are given one return one: on a GPU nothing is moved until :meth:`Array.numpy` is called.
+
+    Examples
+    --------
+    >>> x = unisono.upload([1.0, 2.0, 3.0])
+    >>> unisono.convolve(x, [1.0, 1.0], ndim=1).numpy()
+    array([1., 3., 5., 3.])
+    """
+    return _unisono.upload(a, device)
+
+
 def convolve(
     images,
     kernels,
@@ -49,7 +73,7 @@ def convolve(
         The number of spatial axes.
     device : str or Backend
         Where to compute.
-    out : ndarray, optional
+    out : ndarray or Array, optional
         Array to write to; its dtype is the dtype of the result. Saves the page faults of a fresh array.
     out_dtype : dtype, optional
         Dtype of the result instead of NumPy's promotion of the two operands' dtypes.
@@ -57,7 +81,7 @@ def convolve(
     Returns
     -------
     ndarray, shape ``(N.., K.., H', W')``
-        ``out`` if it was given.
+        ``out`` if it was given; an :class:`Array` if an operand is one.
 
     Raises
     ------
@@ -128,14 +152,14 @@ def sum(a, axis=None, keepdims=False, device="auto", out=None):
         Leave the reduced axes in the result with length 1.
     device : str or Backend
         Where to compute.
-    out : ndarray, optional
+    out : ndarray or Array, optional
         Array of the result's shape and dtype to write to.
 
     Returns
     -------
     NumPy scalar or ndarray
         uint64 for bool and unsigned integers, int64 for signed integers, the dtype of ``a`` for floats; ``out`` if it was
-        given.
+        given; an :class:`Array` if ``a`` is one.
 
     Raises
     ------
@@ -173,7 +197,7 @@ def prod(a, axis=None, keepdims=False, device="auto", out=None):
     --------
     >>> unisono.prod([2, 3, 7])
     np.int64(42)
-    >>> unisono.prod([2.0**800, 2.0**800, 2.0**-1600])
+    >>> unisono.prod([2.0**800, 2.0**800, 2.0**-800, 2.0**-800])
     np.float64(1.0)
     """
     return _unisono.reduce("prod", a, _axes(axis), keepdims, device, out)

@@ -1,0 +1,49 @@
+"""unisono on each of the chosen devices. On a GPU data lies on the device and results stay there."""
+
+import numpy as np
+
+import unisono
+from rivals import Rival
+
+
+class Unisono(Rival):
+    version = unisono.__version__
+
+    def __init__(self, device):
+        self.backend = unisono.Backend(device)
+        self.name = f"unisono {device}"
+        self.device = device
+        self.host = device.startswith(("cpu", "auto"))
+
+    def place(self, array):
+        return array if self.host else self.backend.upload(array)
+
+    def fetch(self, answer):
+        return answer if self.host or not isinstance(answer, unisono.Array) else answer.numpy()
+
+    def bank(self, image, kernels):
+        return self.convolve(image, kernels, "full")
+
+    def filter(self, image, kernel):
+        return self.convolve(image, kernel, "same")
+
+    def convolve(self, image, kernels, mode):
+        x, k = self.place(image), self.place(kernels)
+        out = self.backend.convolve(x, k, mode)
+        return lambda: self.backend.convolve(x, k, mode, out=out)
+
+    def reduce(self, array, op, truth):
+        x, run = self.place(array), getattr(self.backend, op)
+        return lambda: run(x) if self.host else np.asarray(run(x))
+
+    def axis(self, array, axis):
+        x = self.place(array)
+        out = self.backend.sum(x, axis=axis)
+        return lambda: self.backend.sum(x, axis=axis, out=out)
+
+    def pi(self, samples, seed):
+        return lambda: self.backend.pi(samples, seed).estimate
+
+
+def rivals(options):
+    return [Unisono(device) for device in options.devices]

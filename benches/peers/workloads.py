@@ -1,0 +1,132 @@
+"""The work that every rival does: data, size, and what a right answer is."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One piece of work. ``kind`` says which method of a rival does it; ``data`` are the arguments."""
+
+    name: str
+    kind: str
+    amount: float
+    """How much work, in ``unit``, for the throughput."""
+    unit: str
+    data: dict[str, Any] = field(repr=False)
+
+    def judge(self, answer):
+        """How far an answer is from the truth, in words; ValueError if it is wrong."""
+        return getattr(self, "judge_" + self.kind)(np.asarray(answer))
+
+    def judge_bank(self, answer):
+        return self.judge_taps(answer, self.data["kernels"], "full")
+
+    def judge_filter(self, answer):
+        return self.judge_taps(answer[None], self.data["kernel"][None], "same")
+
+    def judge_taps(self, answer, kernels, mode):
+        image = self.data["image"]
+        shape = tuple(n + k - 1 for n, k in zip(image.shape, kernels.shape[1:])) if mode == "full" else image.shape
+        expect(answer.shape == (len(kernels), *shape), f"shape {answer.shape}, expected {(len(kernels), *shape)}")
+        worst = 0.0
+        for index in {0, len(kernels) // 2, len(kernels) - 1}:
+            exact = definition(image, kernels[index], mode)
+            if image.dtype.kind in "iu":
+                expect(np.array_equal(answer[index], exact), "not the exact integers")
+                continue
+            scale = definition(np.abs(image), np.abs(kernels[index]), mode)
+            bound = kernels[index].size * np.finfo(image.dtype).eps / 2 * scale + np.finfo(image.dtype).tiny
+            worst = max(worst, float(np.max(np.abs(answer[index] - exact) / bound)))
+        # FFTs err by the largest value, not the local one, so they may exceed the bound of a direct sum.
+        expect(worst < 1e3, f"error {worst:.3g} times the bound")
+        return "exact" if image.dtype.kind in "iu" else f"{worst:.2g} of bound"
+
+    def judge_reduce(self, answer):
+        x, op = self.data["array"], self.data["op"]
+        if op in ("min", "max", "argmin", "argmax"):
+            expect(answer == getattr(np, op)(x), f"{answer}, NumPy has {getattr(np, op)(x)}")
+            return "exact"
+        truth = self.data["truth"] / (x.size if op == "mean" else 1)
+        ulp = float(np.spacing(np.abs(x.dtype.type(truth))))
+        error = abs(float(answer) - truth) / ulp
+        expect(abs(float(answer) - truth) <= 1e-3 * abs(truth), f"{answer}, the truth is {truth}")
+        return "exact" if error <= 0.5 else f"off by {error:.3g} ulp"
+
+    def judge_axis(self, answer):
+        x, axis = self.data["array"], self.data["axis"]
+        truth = x.sum(axis=axis, dtype=np.float64)
+        expect(answer.shape == truth.shape, f"shape {answer.shape}, expected {truth.shape}")
+        ulps = np.abs(answer - truth) / np.spacing(np.abs(truth).astype(np.float32))
+        expect(np.allclose(answer, truth, rtol=1e-3, atol=1e-2), "not the sums")
+        return "exact" if ulps.max() <= 0.5001 else f"off by {ulps.max():.3g} ulp"
+
+    def judge_pi(self, answer):
+        sigma = 4 * math.sqrt(math.pi / 4 * (1 - math.pi / 4) / self.data["samples"])
+        off = abs(float(answer) - math.pi) / sigma
+        expect(off < 6, f"{answer} is {off:.1f} standard errors from pi")
+        return f"{off:.2f} sigma"
+
+
+def expect(condition, text):
+    if not condition:
+        raise ValueError(f"wrong answer: {text}")
+
+
+def definition(image, kernel, mode):
+    """The convolution by its definition, one tap at a time, in int64 or float64."""
+    kind = np.int64 if image.dtype.kind in "iu" else np.float64
+    shape = [n + k - 1 for n, k in zip(image.shape, kernel.shape)]
+    result, wide = np.zeros(shape, kind), image.astype(kind)
+    for (i, j), tap in np.ndenumerate(kernel.astype(kind)):
+        result[i : i + image.shape[0], j : j + image.shape[1]] += tap * wide
+    if mode == "full":
+        return result
+    corner = [(k - 1) // 2 for k in kernel.shape]
+    return result[tuple(slice(c, c + n) for c, n in zip(corner, image.shape))]
+
+
+def workloads(quick):
+    """All workloads, made one after the other so that one set of data is in memory at a time."""
+    rng = np.random.default_rng(20)
+    size, count = (400, 20) if quick else (1000, 100)
+    macs = count * (size + 9) ** 2 * 100
+    for dtype in ("int64", "float32", "float64"):
+        if dtype == "int64":
+            image, kernels = rng.integers(0, 100, (size, size)), rng.integers(0, 100, (count, 10, 10))
+        else:
+            image, kernels = rng.random((size, size)).astype(dtype), rng.random((count, 10, 10)).astype(dtype)
+        name = f"{count} kernels 10x10 over {size}x{size}, {dtype}"
+        yield Workload(name, "bank", macs, "MAC/s", {"image": image, "kernels": kernels})
+
+    side = 1024 if quick else 2048
+    image = rng.random((side, side)).astype(np.float32)
+    for k in (3, 15) if quick else (3, 5, 7, 15, 31):
+        kernel = rng.random((k, k)).astype(np.float32)
+        yield Workload(f"{k}x{k} filter of {side}x{side}, float32", "filter", side**2, "pixel/s", {"image": image, "kernel": kernel})
+
+    count = 2**23 if quick else 2**27
+    array = np.arange(count, dtype=np.float64)
+    data = {"array": array, "op": "sum", "truth": count * (count - 1) // 2}
+    yield Workload(f"sum of {count >> 20} Mi float64 0, 1, 2, ...", "reduce", array.nbytes, "B/s", data)
+    del array, data
+    for dtype in ("float64", "float32"):
+        array = rng.random(count, dtype=dtype)
+        truth = math.fsum(math.fsum(part) for part in np.array_split(array, 4096))
+        for op in ("sum", "mean", "min", "argmax"):
+            data = {"array": array, "op": op, "truth": truth}
+            yield Workload(f"{op} of {count >> 20} Mi {dtype}, uniform", "reduce", array.nbytes, "B/s", data)
+        del array, data
+
+    rows, columns = (2048, 1024) if quick else (16384, 8192)
+    array = rng.random((rows, columns), dtype=np.float32)
+    for axis in (0, 1):
+        name = f"sum of {rows}x{columns} float32 over axis {axis}"
+        yield Workload(name, "axis", array.nbytes, "B/s", {"array": array, "axis": axis})
+    del array
+
+    samples = 10**7 if quick else 10**9
+    yield Workload(f"pi from {samples:.0e} samples", "pi", samples, "sample/s", {"samples": samples, "seed": 42})
