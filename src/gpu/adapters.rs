@@ -230,7 +230,6 @@ impl Adapter {
             int64: features.contains(wgpu::Features::SHADER_INT64),
             subgroups: features.contains(wgpu::Features::SUBGROUP),
             software: self.class == DeviceClass::SoftwareGpu,
-            unified_memory: matches!(self.class, DeviceClass::SoftwareGpu | DeviceClass::IntegratedGpu),
             ..Caps::default()
         }
     }

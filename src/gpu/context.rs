@@ -74,14 +74,13 @@ impl Limits {
 
 /// What the device can do, by its features and by its self-test.
 #[derive(Debug, Clone, Copy, Default)]
+#[allow(dead_code, reason = "what a device does is recorded whether or not a shader chooses by it yet")]
 pub(crate) struct Caps {
     pub(crate) f64: bool,
     pub(crate) int64: bool,
     pub(crate) subgroups: bool,
     /// A program on the CPU, not a GPU.
     pub(crate) software: bool,
-    /// The device's memory is the host's.
-    pub(crate) unified_memory: bool,
     /// f32 denormals are kept.
     pub(crate) denormals: bool,
     /// A multiplication and an addition may become one `fma`.

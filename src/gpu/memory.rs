@@ -335,7 +335,8 @@ impl GpuBuffer {
         let block = context.block((offset + range.end - range.start).next_multiple_of(4))?;
         let last = parts.len() - 1;
         // Copies move whole words: every boundary between parts must lie at one.
-        let words = |i: usize, part: &Range<u64>| (i == 0 || part.start % 4 == 0) && (i == last || part.end % 4 == 0);
+        let words =
+            |i: usize, part: &Range<u64>| (i == 0 || part.start.is_multiple_of(4)) && (i == last || part.end.is_multiple_of(4));
         if parts.iter().enumerate().all(|(i, (_, part))| words(i, part)) {
             let mut at = 0;
             for (segment, part) in &parts {

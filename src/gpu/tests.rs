@@ -361,6 +361,12 @@ fn adapters_are_listed_once_hardware_first_and_described() {
             assert!(info.warnings.iter().any(|text| text.contains("denormals")), "{:?}", info.warnings);
             assert!(!info.f64 && !info.int64);
         }
+        let caps = engine.context().unwrap().caps;
+        if caps.software {
+            // Neither of the known ones fuses, asked or not.
+            assert!(!caps.contracts && !caps.fma, "{caps:?}");
+            assert_eq!(caps.denormals, !info.warnings.iter().any(|text| text.contains("denormals")));
+        }
     }
     let error = GpuEngine::open(list.len()).unwrap_err();
     assert!(matches!(&error, Error::NoDevice { device, .. } if *device == format!("gpu:{}", list.len())), "{error:?}");
