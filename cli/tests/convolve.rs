@@ -1,0 +1,206 @@
+//! `unisono convolve` on pictures and arrays.
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+
+use common::{arg, data, error, json, stdout, unisono};
+use image::{DynamicImage, GrayImage, ImageBuffer, Luma, LumaA, Rgb, RgbImage, Rgba, RgbaImage};
+use ndarray::{Array2, Array3, ArrayD, array};
+use ndarray_npy::{read_npy, write_npy};
+use tempfile::tempdir;
+use unisono::{Backend, Boundary, Convolve};
+
+fn convolve(input: &Path, output: &Path, rest: &[&str]) {
+    unisono(&[&["convolve", arg(input), "-o", arg(output)], rest].concat()).assert().success();
+}
+
+#[test]
+fn a_box_is_the_mean_of_the_pixels_rounded() {
+    let folder = tempdir().unwrap();
+    let (input, output) = (folder.path().join("in.png"), folder.path().join("out.png"));
+    let pixel = |x: i64, y: i64| ((x * 37 + y * 91 + x * y) % 256) as u8;
+    GrayImage::from_fn(19, 13, |x, y| Luma([pixel(x.into(), y.into())])).save(&input).unwrap();
+    convolve(&input, &output, &["-k", "box:3", "--boundary", "nearest"]);
+    let DynamicImage::ImageLuma8(result) = image::open(&output).unwrap() else { panic!("kept grey and 8 bits") };
+    for (x, y, Luma([value])) in result.enumerate_pixels() {
+        let near = |d: i64, at: u32, n: i64| (i64::from(at) + d).clamp(0, n - 1);
+        let sum: i64 = (-1..=1)
+            .flat_map(|i| (-1..=1).map(move |j| (i, j)))
+            .map(|(i, j)| i64::from(pixel(near(i, x, 19), near(j, y, 13))))
+            .sum();
+        // No tie is possible at a ninth, and the float error is far below the distance to one.
+        assert_eq!(i64::from(*value), (sum as f64 / 9.0).round() as i64, "{x} {y}");
+    }
+}
+
+#[test]
+fn every_kind_of_picture_keeps_its_depth_and_alpha() {
+    let folder = tempdir().unwrap();
+    let at = |x: u32, y: u32, c: u32| (x * 29 + y * 53 + c * 101) % 256;
+    let wide = |x: u32, y: u32, c: u32| (257 * at(x, y, c)) as u16;
+    let pictures: Vec<(DynamicImage, &[&str])> = vec![
+        (GrayImage::from_fn(9, 7, |x, y| Luma([at(x, y, 0) as u8])).into(), &["png", "tiff", "jpg"]),
+        (RgbImage::from_fn(9, 7, |x, y| Rgb([0, 1, 2].map(|c| at(x, y, c) as u8))).into(), &["png", "tif", "jpeg"]),
+        (RgbaImage::from_fn(9, 7, |x, y| Rgba([0, 1, 2, 3].map(|c| at(x, y, c) as u8))).into(), &["png", "tiff"]),
+        (ImageBuffer::from_fn(9, 7, |x, y| LumaA([0, 1].map(|c| at(x, y, c) as u8))).into(), &["png"]),
+        (ImageBuffer::from_fn(9, 7, |x, y| Luma([wide(x, y, 0)])).into(), &["png", "tiff"]),
+        (ImageBuffer::from_fn(9, 7, |x, y| Rgb([0, 1, 2].map(|c| wide(x, y, c)))).into(), &["png", "tiff"]),
+        (ImageBuffer::from_fn(9, 7, |x, y| Rgba([0, 1, 2, 3].map(|c| wide(x, y, c)))).into(), &["png", "tiff"]),
+    ];
+    for (picture, extensions) in pictures {
+        for extension in extensions {
+            let (input, output) = (folder.path().join("in").with_extension(extension), folder.path().join("out.png"));
+            picture.save(&input).unwrap();
+            convolve(&input, &output, &["-k", "identity"]);
+            assert_eq!(image::open(&input).unwrap(), image::open(&output).unwrap(), "{extension}");
+            let output = folder.path().join("out").with_extension(extension);
+            convolve(&input, &output, &["-k", "gaussian:1"]);
+            let (before, after) = (image::open(&input).unwrap(), image::open(&output).unwrap());
+            assert_eq!(before.color(), after.color());
+            assert_ne!(before, after);
+            if picture.color().has_alpha() {
+                let alpha = |image: &DynamicImage| image.to_rgba16().pixels().map(|p| p.0[3]).collect::<Vec<_>>();
+                assert_eq!(alpha(&before), alpha(&after));
+            }
+        }
+    }
+}
+
+#[test]
+fn results_are_saturated() {
+    let folder = tempdir().unwrap();
+    let (input, output) = (folder.path().join("in.png"), folder.path().join("out.png"));
+    GrayImage::from_fn(8, 8, |x, _| Luma([if x < 4 { 10 } else { 250 }])).save(&input).unwrap();
+    convolve(&input, &output, &["-k", "sobel-x"]);
+    let row = |path: &Path| image::open(path).unwrap().into_luma8().as_raw()[..8].to_vec();
+    assert_eq!(row(&output), [0, 0, 0, 255, 255, 0, 0, 0]);
+    convolve(&input, &output, &["-k", "sharpen"]);
+    assert_eq!(row(&output), [10, 10, 10, 0, 255, 250, 250, 250]);
+    convolve(&input, &output, &["-k", "sobel-x", "--correlate"]);
+    assert_eq!(row(&output), [0; 8]);
+    let array = folder.path().join("out.npy");
+    convolve(&input, &array, &["-k", "sobel-x"]);
+    let exact: ArrayD<i16> = read_npy(&array).unwrap();
+    assert_eq!(exact.as_slice().unwrap()[..8], [0, 0, 0, 960, 960, 0, 0, 0]);
+}
+
+#[test]
+fn a_full_result_is_transparent_where_nothing_was() {
+    let folder = tempdir().unwrap();
+    let (input, output) = (folder.path().join("in.png"), folder.path().join("out.png"));
+    RgbaImage::from_pixel(4, 3, Rgba([200, 100, 50, 255])).save(&input).unwrap();
+    convolve(&input, &output, &["-k", "box:3", "--mode", "full", "--value", "0"]);
+    let result = image::open(&output).unwrap().into_rgba8();
+    assert_eq!(result.dimensions(), (6, 5));
+    assert!(result.enumerate_pixels().all(|(x, y, p)| (p.0[3] == 255) == ((1..5).contains(&x) && (1..4).contains(&y))));
+    convolve(&input, &output, &["-k", "box:3", "--mode", "valid"]);
+    assert_eq!(image::open(&output).unwrap().into_rgba8(), RgbaImage::from_pixel(2, 1, Rgba([200, 100, 50, 255])));
+}
+
+#[test]
+fn arrays_agree_with_the_library() {
+    let folder = tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let images = Array3::from_shape_fn((4, 9, 8), |(i, y, x)| ((i * 57 + y * 31 + x * 13) % 200) as i16 - 100);
+    let bank = Array3::from_shape_fn((2, 3, 4), |(k, y, x)| (k * 12 + y * 4 + x) as u8);
+    write_npy(at("images.npy"), &images).unwrap();
+    write_npy(at("bank.npy"), &bank).unwrap();
+    let how = Convolve::d2().valid();
+    for (flag, expected) in [
+        (&[][..], Backend::cpu().convolve(&images, &bank, &how).unwrap()),
+        (&["--correlate"], Backend::cpu().correlate(&images, &bank, &how).unwrap()),
+    ] {
+        convolve(&at("images.npy"), &at("out.npy"), &[&["-k", arg(&at("bank.npy")), "--mode", "valid"], flag].concat());
+        let result: ArrayD<i16> = read_npy(at("out.npy")).unwrap();
+        assert_eq!(result.shape(), [4, 2, 7, 5]);
+        assert_eq!(result, expected.into_ndarray().unwrap());
+    }
+    convolve(&at("images.npy"), &at("out.npy"), &["-k", "laplace", "--boundary", "wrap", "--dtype", "float64"]);
+    let result: ArrayD<f64> = read_npy(at("out.npy")).unwrap();
+    let laplace: Array2<f64> = array![[0., 1., 0.], [1., -4., 1.], [0., 1., 0.]];
+    let how = Convolve::d2().same().boundary(Boundary::Wrap);
+    assert_eq!(result, Backend::cpu().convolve(&images, &laplace, &how).unwrap().into_ndarray().unwrap());
+    // From an array to a picture and back.
+    let grey = Array2::from_shape_fn((5, 6), |(y, x)| (1000 * y + x) as u16);
+    write_npy(at("grey.npy"), &grey).unwrap();
+    convolve(&at("grey.npy"), &at("grey.png"), &["-k", "identity"]);
+    convolve(&at("grey.png"), &at("back.npy"), &["-k", "identity", "--dtype", "uint16"]);
+    assert_eq!(read_npy::<_, Array2<u16>>(at("back.npy")).unwrap(), grey);
+}
+
+#[test]
+fn a_folder_is_done_past_its_broken_files() {
+    let folder = tempdir().unwrap();
+    let (input, output) = (folder.path().join("in"), folder.path().join("a/b/out"));
+    fs::create_dir(&input).unwrap();
+    for name in ["astronaut.png", "camera.png", "chelsea.png"] {
+        fs::copy(data(name), input.join(name)).unwrap();
+    }
+    fs::write(input.join("broken.png"), b"this is no picture").unwrap();
+    fs::write(input.join("notes.txt"), b"passed over").unwrap();
+    let mut bytes = fs::read(data("camera.png")).unwrap();
+    bytes.truncate(5000);
+    fs::write(input.join("cut.png"), bytes).unwrap();
+    let args = ["convolve", arg(&input), "-o", arg(&output), "-k", "gaussian:1.5"];
+    let run = unisono(&args).assert().code(1).get_output().clone();
+    let errors = String::from_utf8(run.stderr).unwrap();
+    assert_eq!(errors.lines().count(), 2, "{errors}");
+    assert!(errors.contains("broken.png: ") && errors.contains("cut.png: "), "{errors}");
+    assert!(String::from_utf8(run.stdout).unwrap().contains("3 of 5 files"));
+    let mut names: Vec<_> =
+        fs::read_dir(&output).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    assert_eq!(names, ["astronaut.png", "camera.png", "chelsea.png"]);
+    let run = unisono(&[&args[..], &["--json"]].concat()).assert().code(1).get_output().clone();
+    let report: serde_json::Value = serde_json::from_slice(&run.stdout).unwrap();
+    assert_eq!((report["done"].as_u64(), report["failed"].as_u64()), (Some(3), Some(2)));
+    let files = report["files"].as_array().unwrap();
+    assert!(files.iter().all(|file| file["ok"].as_bool().unwrap() == file["error"].is_null()));
+}
+
+#[test]
+fn one_picture_is_reported_in_one_line() {
+    let folder = tempdir().unwrap();
+    let output = folder.path().join("blurred.jpg");
+    let input = data("chelsea.png");
+    let args = ["convolve", arg(&input), "-o", arg(&output), "-k", "gaussian:2"];
+    let text = stdout(&args);
+    assert!(text.lines().count() == 1 && text.contains("chelsea.png → ") && text.ends_with("on cpu\n"), "{text}");
+    assert_eq!(json(&args)["files"][0]["ok"], serde_json::Value::Bool(true));
+    assert_eq!(image::image_dimensions(&output).unwrap(), (451, 300));
+}
+
+#[test]
+fn what_cannot_be_done_is_said() {
+    let folder = tempdir().unwrap();
+    let input = folder.path().join("camera.png");
+    fs::copy(data("camera.png"), &input).unwrap();
+    let out = folder.path().join("out.png");
+    let run = |code, input: &Path, output: &Path, rest: &[&str]| {
+        error(code, &[&["convolve", arg(input), "-o", arg(output)], rest].concat())
+    };
+    let before = fs::read(&input).unwrap();
+    assert!(run(2, &input, &input, &["-k", "box:3"]).contains("--overwrite"));
+    assert!(run(2, &input, folder.path(), &["-k", "box:3"]).contains("--overwrite"));
+    assert_eq!(fs::read(&input).unwrap(), before);
+    assert!(run(2, &input, &out, &["-k", "blurry"]).contains("kernel \"blurry\" is not known"));
+    assert!(run(2, &input, &out, &["-k", "gaussian:-1"]).contains("sigma"));
+    assert!(run(1, &input, &out, &["-k", "no.npy"]).contains("no.npy: No such file"));
+    assert!(run(2, &input, &out, &["-k", "box:3", "--mode", "half"]).contains("half"));
+    assert!(run(2, &input, &out, &["-k", "box:3", "--boundary", "round"]).contains("round"));
+    assert!(run(2, &input, &out, &["-k", "box:3", "--boundary", "wrap", "--value", "1"]).contains("--boundary constant"));
+    assert!(run(2, &input, &folder.path().join("out.gif"), &["-k", "box:3"]).contains("out.gif: expected"));
+    assert!(run(1, &folder.path().join("none.png"), &out, &["-k", "box:3"]).contains("none.png: No such file"));
+    assert!(run(1, &input, &folder.path().join("no/where.png"), &["-k", "box:3"]).contains("where.png: No such file"));
+    let rgba = folder.path().join("rgba.png");
+    RgbaImage::new(3, 3).save(&rgba).unwrap();
+    assert!(run(1, &rgba, &folder.path().join("out.jpg"), &["-k", "box:3"]).contains("JPEG holds no alpha"));
+    let wide = folder.path().join("wide.npy");
+    write_npy(&wide, &Array2::<f64>::zeros((3, 3))).unwrap();
+    assert!(run(1, &wide, &out, &["-k", "box:3"]).contains("--dtype uint8"));
+    assert!(!out.exists());
+    convolve(&input, &input, &["-k", "box:3", "--overwrite"]);
+    assert_ne!(fs::read(&input).unwrap(), before);
+}

@@ -1,0 +1,178 @@
+//! `unisono reduce` against plain loops and the library.
+
+mod common;
+
+use std::fs;
+
+use common::{arg, error, json, stdout, unisono};
+use ndarray::{Array, Array3, ArrayD, Axis, ShapeBuilder};
+use ndarray_npy::{read_npy, write_npy};
+use serde_json::{Value, json};
+use tempfile::{TempDir, tempdir};
+use unisono::{Backend, Reduce};
+
+fn file<T: ndarray_npy::WritableElement, D: ndarray::Dimension>(folder: &TempDir, array: &Array<T, D>) -> String {
+    let path = folder.path().join("x.npy");
+    write_npy(&path, array).unwrap();
+    arg(&path).to_string()
+}
+
+fn value(args: &[&str]) -> Value {
+    json(&[&["reduce"], args].concat())["value"].clone()
+}
+
+#[test]
+fn every_dtype_and_operation_agrees_with_loops() {
+    macro_rules! check {
+        ($($T:ty)*) => {$({
+            let folder = tempdir().unwrap();
+            let values: Vec<$T> = [3u8, 1, 4, 1, 5, 0, 2].map(|x| x as $T).to_vec();
+            let file = file(&folder, &ndarray::arr1(&values));
+            let loops: f64 = values.iter().map(|&x| x as f64).sum();
+            let number = |op: &str| value(&[&file, "--op", op]).as_f64();
+            assert_eq!(number("sum"), Some(loops), stringify!($T));
+            assert_eq!(number("mean"), Some(if stringify!($T) == "f32" { "2.2857144".parse().unwrap() } else { loops / 7.0 }));
+            assert_eq!(number("prod"), Some(0.0));
+            assert_eq!((number("min"), number("max")), (Some(0.0), Some(5.0)));
+            assert_eq!((number("argmin"), number("argmax")), (Some(5.0), Some(4.0)));
+            assert_eq!(number("count_nonzero"), Some(6.0));
+            assert_eq!((value(&[&file, "--op", "any"]), value(&[&file, "--op", "all"])), (json!(true), json!(false)));
+        })*};
+    }
+    check!(u8 i8 u16 i16 u32 i32 u64 i64 f32 f64);
+    let folder = tempdir().unwrap();
+    let file = file(&folder, &ndarray::arr1(&[true, false, true]));
+    assert_eq!((value(&[&file, "--op", "sum"]), value(&[&file, "--op", "max"])), (json!(2), json!(true)));
+}
+
+#[test]
+fn axes_and_orders_agree_with_the_library() {
+    let folder = tempdir().unwrap();
+    let c = Array3::from_shape_fn((5, 6, 7), |(i, j, k)| ((i * 31 + j * 17 + k * 7) % 23) as f64 - 11.0 + 0.1 * j as f64);
+    let mut f = Array3::zeros((5, 6, 7).f());
+    f.assign(&c);
+    assert!(!f.is_standard_layout());
+    for array in [&c, &f] {
+        let file = file(&folder, array);
+        let raw = fs::read(&file).unwrap();
+        let fortran = String::from_utf8_lossy(&raw[..100]).contains("'fortran_order': True");
+        assert_eq!(fortran, !array.is_standard_layout());
+        for op in ["sum", "mean", "min", "argmax"] {
+            for axes in [&[0isize][..], &[-1], &[0, 2], &[1, -1], &[0, 1, 2]] {
+                let how = Reduce::of(op.parse::<unisono::ReduceOp>().unwrap()).axes(axes);
+                let expected = Backend::cpu().reduce_dyn(&unisono::AsOperand::as_operand(&c), &how).unwrap();
+                let shape = expected.shape().to_vec();
+                let list = axes.iter().map(isize::to_string).collect::<Vec<_>>().join(",");
+                let report = json(&["reduce", &file, "--op", op, &format!("--axis={list}"), "--keepdims"]);
+                let plain = json(&["reduce", &file, "--op", op, &format!("--axis={list}")]);
+                assert_eq!(plain["shape"], json!(shape));
+                assert_eq!(report["shape"].as_array().map(Vec::len), Some(3));
+                let flat = flatten(&plain["value"]);
+                assert_eq!(flat, flatten(&report["value"]));
+                let expected: Vec<f64> = match expected.into_host().unwrap() {
+                    unisono::HostVec::F64(vec) => vec,
+                    unisono::HostVec::U64(vec) => vec.into_iter().map(|x| x as f64).collect(),
+                    other => panic!("{other:?}"),
+                };
+                assert_eq!(flat, expected, "{op} {axes:?}");
+            }
+        }
+    }
+    let file = file(&folder, &c);
+    assert_eq!(value(&[&file, "--op", "sum", "--axis", "0", "--axis", "-1"]), value(&[&file, "--op", "sum", "--axis=2,0"]));
+}
+
+fn flatten(value: &Value) -> Vec<f64> {
+    match value {
+        Value::Array(items) => items.iter().flat_map(flatten).collect(),
+        other => vec![other.as_f64().unwrap()],
+    }
+}
+
+#[test]
+fn floats_are_printed_to_the_last_bit() {
+    let folder = tempdir().unwrap();
+    let file = file(&folder, &ndarray::arr1(&[0.1f64, 0.2, 1e300, -1e300]));
+    assert_eq!(stdout(&["reduce", &file, "--op", "sum"]), "0.30000000000000004\n");
+    let file = self::file(&folder, &ndarray::arr2(&[[0.1f32, f32::NAN], [f32::INFINITY, -0.0]]));
+    assert_eq!(stdout(&["reduce", &file, "--op", "sum", "--axis", "1"]), "[nan, inf]\n");
+    assert_eq!(value(&[&file, "--op", "max", "--axis", "1"]), json!(["nan", "inf"]));
+    assert_eq!(value(&[&file, "--op", "min", "--axis", "0"]), json!([0.1, "nan"]));
+}
+
+#[test]
+fn a_result_can_be_written_to_a_file() {
+    let folder = tempdir().unwrap();
+    let array = Array3::from_shape_fn((4, 3, 5), |(i, j, k)| (100 * i + 10 * j + k) as u16);
+    let (file, output) = (file(&folder, &array), folder.path().join("sum.npy"));
+    assert_eq!(stdout(&["reduce", &file, "--op", "sum", "--axis", "0", "-o", arg(&output)]), "");
+    let sums: ArrayD<u64> = read_npy(&output).unwrap();
+    assert_eq!(sums, array.mapv(u64::from).sum_axis(Axis(0)).into_dyn());
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "no temporary file is left");
+}
+
+#[test]
+fn files_that_cannot_be_read_say_why() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("x.npy");
+    let error = |code, rest: &[&str]| common::error(code, &[&["reduce", arg(&path), "--op", "sum"], rest].concat());
+    assert!(error(1, &[]).contains("No such file"));
+    fs::write(&path, b"hello").unwrap();
+    assert!(error(1, &[]).contains("not a .npy file"));
+    let header = |descr: &str| {
+        let text = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': (3,), }}");
+        let mut bytes = b"\x93NUMPY\x01\x00\x76\x00".to_vec();
+        bytes.extend(format!("{text:<117}\n").bytes());
+        bytes.extend([0; 24]);
+        bytes
+    };
+    fs::write(&path, header("<f8")).unwrap();
+    unisono(&["reduce", arg(&path), "--op", "sum"]).assert().success().stdout("0.0\n");
+    fs::write(&path, header(">f8")).unwrap();
+    assert!(error(1, &[]).contains("big-endian"));
+    fs::write(&path, header("<c8")).unwrap();
+    assert!(error(1, &[]).contains("\"<c8\" is not supported"));
+    fs::write(&path, &header("<f8")[..140]).unwrap();
+    assert!(error(1, &[]).contains("too early"));
+    fs::write(&path, header("<f4")).unwrap();
+    assert!(error(1, &[]).contains("more than its header says"));
+    write_npy(&path, &Array3::<f32>::zeros((2, 3, 4))).unwrap();
+    assert!(error(2, &["--axis", "3"]).contains("axis: got 3"));
+    assert!(error(2, &["--axis", "0,0"]).contains("every axis once"));
+    assert!(common::error(2, &["reduce", arg(&path), "--op", "median"]).contains("median"));
+}
+
+#[test]
+fn empty_reductions_have_their_identities() {
+    let folder = tempdir().unwrap();
+    let file = file(&folder, &ndarray::Array2::<f64>::zeros((0, 3)));
+    assert_eq!(stdout(&["reduce", &file, "--op", "sum"]), "0.0\n");
+    assert_eq!(stdout(&["reduce", &file, "--op", "prod", "--axis", "0"]), "[1.0, 1.0, 1.0]\n");
+    assert_eq!(stdout(&["reduce", &file, "--op", "mean"]), "nan\n");
+    assert!(error(2, &["reduce", &file, "--op", "max"]).contains("at least one element"));
+}
+
+/// 2.2 GiB of bytes in a file that takes no room: more than one tile, and more than 2^31 elements.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_sparse_file_of_gigabytes_is_streamed() {
+    use std::io::{Seek, SeekFrom, Write};
+    use std::os::unix::fs::MetadataExt;
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("sparse.npy");
+    let len = 2_300_000_001usize;
+    let mut out = fs::File::create(&path).unwrap();
+    ndarray_npy::write_zeroed_npy::<u8, _>(&out, len).unwrap();
+    out.seek(SeekFrom::End(-3)).unwrap();
+    out.write_all(&[7]).unwrap();
+    out.seek(SeekFrom::Start(1_000_128)).unwrap();
+    out.write_all(&[9]).unwrap();
+    drop(out);
+    if fs::metadata(&path).unwrap().blocks() > 100_000 {
+        eprintln!("skipped: this file system has no sparse files");
+        return;
+    }
+    let value = |op: &str| value(&[arg(&path), "--op", op]).as_u64();
+    assert_eq!((value("sum"), value("argmax")), (Some(16), Some(1_000_000)));
+    assert_eq!(value("count_nonzero"), Some(2));
+}
