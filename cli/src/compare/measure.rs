@@ -38,17 +38,22 @@ pub fn time<E>(budget: Budget, mut work: impl FnMut() -> Result<(), E>) -> Resul
     Ok(Timing { first, median, runs: times.len().max(1) })
 }
 
-/// FNV-1a over 64-bit words, the last one filled up with zeros: a fingerprint of bytes, not a proof.
-pub fn checksum(bytes: &[u8]) -> u64 {
+/// A fingerprint of bytes, not a proof: FNV-1a over 64-bit words with a rotation, the last word filled up with zeros.
+/// The bytes come in parts, of which all but the last are of whole words.
+pub fn checksum(parts: impl IntoIterator<Item = Vec<u8>>) -> u64 {
     let step = |hash: u64, word: [u8; 8]| (hash ^ u64::from_le_bytes(word)).wrapping_mul(0x0000_0100_0000_01b3).rotate_left(23);
-    let (words, rest) = bytes.as_chunks::<8>();
-    let mut hash = words.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &word| step(hash, word));
-    if !rest.is_empty() {
-        let mut last = [0; 8];
-        last[..rest.len()].copy_from_slice(rest);
-        hash = step(hash, last);
+    let (mut hash, mut len) = (0xcbf2_9ce4_8422_2325, 0);
+    for part in parts {
+        len += part.len() as u64;
+        let (words, rest) = part.as_chunks::<8>();
+        hash = words.iter().fold(hash, |hash, &word| step(hash, word));
+        if !rest.is_empty() {
+            let mut last = [0; 8];
+            last[..rest.len()].copy_from_slice(rest);
+            hash = step(hash, last);
+        }
     }
-    step(hash, (bytes.len() as u64).to_le_bytes())
+    step(hash, len.to_le_bytes())
 }
 
 /// SplitMix64 (Steele, Lea and Flood, 2014): the same data on every machine.
@@ -81,7 +86,9 @@ mod tests {
     #[test]
     fn one_changed_bit_changes_the_checksum() {
         let bytes: Vec<u8> = (0..=255).collect();
+        let checksum = |bytes: &[u8]| super::checksum([bytes.to_vec()]);
         let plain = checksum(&bytes[..253]);
+        assert_eq!(super::checksum(bytes[..253].chunks(64).map(<[u8]>::to_vec)), plain);
         for i in 0..253 * 8 {
             let mut other = bytes[..253].to_vec();
             other[i / 8] ^= 1 << (i % 8);

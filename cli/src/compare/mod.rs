@@ -193,7 +193,8 @@ fn measure(workload: &mut dyn Workload, backend: &Backend, quick: bool) -> uniso
     let answer = workload.answer();
     let class = backend.info().class;
     let mut resident = None;
-    if class != DeviceClass::Cpu && class != DeviceClass::Several {
+    // Software GPUs compute in host memory anyway.
+    if class.is_hardware_gpu() || (class == DeviceClass::SoftwareGpu && !quick) {
         if let Some(work) = workload.resident(backend)? {
             resident = Some(time(budget, work)?.median.as_secs_f64());
         }

@@ -135,7 +135,8 @@ impl<A: Exact + Promote<K, Output = O>, K: Exact, O: Exact> Workload for Bank<A,
             let ratio = if error == 0.0 { 0.0 } else { error / bound };
             worst = if ratio.is_nan() { f64::INFINITY } else { worst.max(ratio) };
         }
-        Answer { checksum: checksum(&O::bytes(self.out.as_slice().unwrap_or(&[]))), text: None, error: worst }
+        let parts = self.out.as_slice().unwrap_or(&[]).chunks(1 << 16).map(O::bytes);
+        Answer { checksum: checksum(parts), text: None, error: worst }
     }
     fn resident<'a>(&'a self, backend: &'a Backend) -> unisono::Result<Option<Box<dyn FnMut() -> unisono::Result<()> + 'a>>> {
         let image = backend.upload_dyn(&self.image.as_operand())?.typed::<A>()?;
@@ -182,7 +183,7 @@ impl Workload for Sum {
         let n = self.values.len() as u128;
         let right = (n * (n - 1) / 2) as f64 == self.answer;
         let error = if right { 0.0 } else { f64::INFINITY };
-        Answer { checksum: checksum(&self.answer.to_le_bytes()), text: Some(format!("{}", self.answer)), error }
+        Answer { checksum: checksum([self.answer.to_le_bytes().to_vec()]), text: Some(format!("{}", self.answer)), error }
     }
     fn resident<'a>(&'a self, backend: &'a Backend) -> unisono::Result<Option<Box<dyn FnMut() -> unisono::Result<()> + 'a>>> {
         let values = backend.upload(&self.values)?;
@@ -229,7 +230,7 @@ impl Workload for Pi {
         let error = (pi.estimate - std::f64::consts::PI).abs() / (6.0 * pi.standard_error);
         let error = if error <= 1.0 { 0.0 } else { f64::INFINITY };
         Answer {
-            checksum: checksum(&self.hits.to_le_bytes()),
+            checksum: checksum([self.hits.to_le_bytes().to_vec()]),
             text: Some(format!("{} hits", crate::output::grouped(self.hits))),
             error,
         }
