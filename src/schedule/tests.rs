@@ -181,7 +181,6 @@ impl IntoData for Dtype {
 }
 
 #[test]
-#[ignore = "needs the convolution of the CPU"]
 fn a_split_convolution_has_the_bits_of_one_device() {
     let one = select::cpu();
     let control = Control::new();
@@ -237,7 +236,6 @@ fn hits_are_split_in_the_measured_proportion() {
 }
 
 #[test]
-#[ignore = "needs the convolution of the CPU"]
 fn kernels_rows_and_elements_are_split_in_the_measured_proportion() {
     let control = Control::new();
     let (image, kernel) = (data(Dtype::F32, 10_000), data(Dtype::F32, 900));
