@@ -41,80 +41,92 @@ pub(super) trait Fold<T: Element>: Sync {
     fn end_columns(&self, columns: Self::Columns) -> Vec<Self::Partial>;
 }
 
-/// The results, written by several tasks.
-struct Sink<O> {
+/// Slots written by several tasks, one task each.
+pub(super) struct Sink<O> {
     first: *mut O,
     len: usize,
 }
 
-// SAFETY: tasks write distinct results (see `write`), and results may move between threads.
+// SAFETY: tasks write distinct slots (see `write`), and what they write may move between threads.
 unsafe impl<O: Send> Sync for Sink<O> {}
 
 impl<O> Sink<O> {
+    pub(super) fn new(slots: &mut [O]) -> Self {
+        Self { first: slots.as_mut_ptr(), len: slots.len() }
+    }
+
     /// # Safety
-    /// No other thread may access result `index`.
-    unsafe fn write(&self, index: usize, value: O) {
+    /// The slots are still borrowed by whoever made the sink, and no other thread accesses slot `index`.
+    pub(super) unsafe fn write(&self, index: usize, value: O) {
         assert!(index < self.len);
-        // SAFETY: in bounds of a slice that is borrowed uniquely by `drive`; the caller vouches for this result.
+        // SAFETY: in bounds; the caller vouches for this slot.
         unsafe { *self.first.add(index) = value }
     }
 }
 
-/// Folds `input` into one result per kept position: `out`, in C order.
-pub(super) fn drive<T: Element, F: Fold<T>, O: Send>(
+/// Runs tasks `0..count` on the current pool. Not generic, so that rayon is compiled once and not for every fold.
+fn parallel(count: usize, task: &(dyn Fn(usize) -> Result<()> + Sync)) -> Result<()> {
+    (0..count).into_par_iter().try_for_each(task)
+}
+
+/// The values of tasks `0..count`, in order.
+fn parallel_map<V: Send>(count: usize, task: impl Fn(usize) -> Result<V> + Sync) -> Result<impl Iterator<Item = V>> {
+    let mut values: Vec<Option<V>> = (0..count).map(|_| None).collect();
+    let sink = Sink::new(&mut values);
+    parallel(count, &|index| {
+        let value = task(index)?;
+        // SAFETY: every task has a slot of its own, and `values` outlives the tasks.
+        unsafe { sink.write(index, Some(value)) };
+        Ok(())
+    })?;
+    Ok(values.into_iter().flatten())
+}
+
+/// Folds `input` and hands every result, with its place in C order, to `write`: each place once, from any thread.
+pub(super) fn drive<T: Element, F: Fold<T>>(
     fold: &F,
     plan: &ReducePlan,
     input: &View<'_>,
     control: &Control,
-    finish: impl Fn(F::Partial) -> Result<O> + Sync,
-    out: &mut [O],
+    write: &(dyn Fn(usize, F::Partial) -> Result<()> + Sync),
 ) -> Result<()> {
     let (count, len) = (plan.out_len(), plan.reduce_len());
-    assert_eq!(out.len(), count);
     if count == 0 || len == 0 {
-        return out.iter_mut().try_for_each(|out| finish(fold.start(None)).map(|value| *out = value));
+        return (0..count).try_for_each(|place| write(place, fold.start(None)));
     }
     let layout = Layout::<T>::new(plan, input, F::FREE)?;
-    let sink = Sink { first: out.as_mut_ptr(), len: count };
     let threads = rayon::current_num_threads();
     if layout.has_rows(48) || (!layout.has_columns(32) && count < 32) {
         let segments = len.div_ceil(SEGMENT);
         if segments == 1 {
             let share = (SEGMENT / len).min(count.div_ceil(4 * threads)).max(1);
-            return (0..count.div_ceil(share)).into_par_iter().try_for_each(|task| {
+            return parallel(count.div_ceil(share), &|task| {
                 control.check()?;
                 let kept = task * share..count.min((task + 1) * share);
                 let (mut buffer, mut last) = (Vec::new(), None);
                 for (position, place) in kept.clone().zip(layout.outputs(kept.clone())) {
                     let mut partial = fold.start(last.as_ref());
                     layout.rows(position, 0..len, &mut buffer, |values, index| fold.row(&mut partial, values, index));
-                    let next = fold.start(Some(&partial));
-                    // SAFETY: every kept position has its own result, and belongs to one task.
-                    unsafe { sink.write(place, finish(partial)?) };
-                    last = Some(next);
+                    last = Some(fold.start(Some(&partial)));
+                    write(place, partial)?;
                 }
                 control.advance((kept.len() * len) as u64);
                 Ok(())
             });
         }
-        let partials: Vec<F::Partial> = (0..count * segments)
-            .into_par_iter()
-            .map(|task| {
-                control.check()?;
-                let (position, segment) = (task / segments, task % segments);
-                let range = segment * SEGMENT..len.min((segment + 1) * SEGMENT);
-                let mut partial = fold.start(None);
-                layout.rows(position, range.clone(), &mut Vec::new(), |values, index| fold.row(&mut partial, values, index));
-                control.advance(range.len() as u64);
-                Ok(partial)
-            })
-            .collect::<Result<_>>()?;
-        let mut partials = partials.into_iter();
+        let mut partials = parallel_map(count * segments, |task| {
+            control.check()?;
+            let (position, segment) = (task / segments, task % segments);
+            let range = segment * SEGMENT..len.min((segment + 1) * SEGMENT);
+            let mut partial = fold.start(None);
+            layout.rows(position, range.clone(), &mut Vec::new(), |values, index| fold.row(&mut partial, values, index));
+            control.advance(range.len() as u64);
+            Ok(partial)
+        })?;
         for place in layout.outputs(0..count) {
             let Some(mut partial) = partials.next() else { break };
             partials.by_ref().take(segments - 1).for_each(|later| fold.merge(&mut partial, later));
-            // SAFETY: this is the only thread by now.
-            unsafe { sink.write(place, finish(partial)?) };
+            write(place, partial)?;
         }
         return Ok(());
     }
@@ -132,7 +144,8 @@ pub(super) fn drive<T: Element, F: Fold<T>, O: Send>(
         let within = block % per_run * width;
         start + within..start + run.min(within + width)
     };
-    let task = |block: usize, part: usize| {
+    let mut parts = parallel_map(blocks * segments, |task| {
+        let (block, part) = (task / segments, task % segments);
         let columns = columns(block);
         let mut state = fold.start_columns(columns.len());
         let range = part * segment..len.min((part + 1) * segment);
@@ -142,27 +155,19 @@ pub(super) fn drive<T: Element, F: Fold<T>, O: Send>(
             control.advance((rows.len() * columns.len()) as u64);
             Ok(())
         })?;
-        Ok(fold.end_columns(state))
-    };
-    let write = |block: usize, partials: Vec<F::Partial>| {
-        for (place, partial) in layout.outputs(columns(block)).zip(partials) {
-            // SAFETY: every kept position has its own result, and belongs to one block.
-            unsafe { sink.write(place, finish(partial)?) };
+        let partials = fold.end_columns(state);
+        if segments > 1 {
+            return Ok(partials);
         }
-        Ok(())
-    };
-    if segments == 1 {
-        return (0..blocks).into_par_iter().try_for_each(|block| write(block, task(block, 0)?));
-    }
-    let parts: Vec<Vec<F::Partial>> =
-        (0..blocks * segments).into_par_iter().map(|i| task(i / segments, i % segments)).collect::<Result<_>>()?;
-    let mut parts = parts.into_iter();
-    for block in 0..blocks {
+        layout.outputs(columns).zip(partials).try_for_each(|(place, partial)| write(place, partial))?;
+        Ok(Vec::new())
+    })?;
+    for block in 0..if segments > 1 { blocks } else { 0 } {
         let Some(mut first) = parts.next() else { break };
         for part in parts.by_ref().take(segments - 1) {
             first.iter_mut().zip(part).for_each(|(partial, later)| fold.merge(partial, later));
         }
-        write(block, first)?;
+        layout.outputs(columns(block)).zip(first).try_for_each(|(place, partial)| write(place, partial))?;
     }
     Ok(())
 }

@@ -105,7 +105,14 @@ impl Run<'_> {
         finish: impl Fn(F::Partial) -> Result<O> + Sync,
         out: &mut [O],
     ) -> Result<()> {
-        drive(fold, self.plan, &self.input, self.control, finish, out)
+        assert_eq!(out.len(), self.plan.out_len());
+        let sink = drive::Sink::new(out);
+        drive(fold, self.plan, &self.input, self.control, &|place, partial| {
+            let value = finish(partial)?;
+            // SAFETY: `drive` hands over every place once, and `out` is borrowed until it returns.
+            unsafe { sink.write(place, value) };
+            Ok(())
+        })
     }
 
     fn float_sum<T: Float, O: Send>(&self, finish: impl Fn(Accumulator) -> Result<O> + Sync, out: &mut [O]) -> Result<()> {
