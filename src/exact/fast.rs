@@ -115,7 +115,9 @@ impl<T: Float, const L: usize> Extract<'_, T, L> {
         let (chunks, rest) = self.values.as_chunks::<N>();
         let mut last = [T::ZERO; N];
         last[..rest.len()].copy_from_slice(rest);
-        for chunk in chunks.iter().chain((!rest.is_empty()).then_some(&last)) {
+        // By index: a chained iterator would keep the lanes from staying in registers.
+        for i in 0..chunks.len() + usize::from(!rest.is_empty()) {
+            let chunk = chunks.get(i).unwrap_or(&last);
             for lane in 0..N {
                 let x = chunk[lane].widen();
                 let magnitude = x.abs();

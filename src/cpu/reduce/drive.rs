@@ -41,58 +41,48 @@ pub(super) trait Fold<T: Element>: Sync {
     fn end_columns(&self, columns: Self::Columns) -> Vec<Self::Partial>;
 }
 
-/// Slots written by several tasks, one task each.
+/// Values written by several tasks.
 pub(super) struct Sink<O> {
     first: *mut O,
     len: usize,
 }
 
-// SAFETY: tasks write distinct slots (see `write`), and what they write may move between threads.
+// SAFETY: tasks write distinct values (see `write`), and values may move between threads.
 unsafe impl<O: Send> Sync for Sink<O> {}
 
 impl<O> Sink<O> {
-    pub(super) fn new(slots: &mut [O]) -> Self {
-        Self { first: slots.as_mut_ptr(), len: slots.len() }
+    pub(super) fn new(values: &mut [O]) -> Self {
+        Self { first: values.as_mut_ptr(), len: values.len() }
     }
 
     /// # Safety
-    /// The slots are still borrowed by whoever made the sink, and no other thread accesses slot `index`.
+    /// The slice is still borrowed, and no other thread accesses value `index`.
     pub(super) unsafe fn write(&self, index: usize, value: O) {
         assert!(index < self.len);
-        // SAFETY: in bounds; the caller vouches for this slot.
+        // SAFETY: in bounds of a slice that the caller vouches for.
         unsafe { *self.first.add(index) = value }
     }
 }
 
-/// Runs tasks `0..count` on the current pool. Not generic, so that rayon is compiled once and not for every fold.
+/// Runs tasks `0..count` on the current thread pool. Not generic, so that rayon is compiled once for all reductions.
 fn parallel(count: usize, task: &(dyn Fn(usize) -> Result<()> + Sync)) -> Result<()> {
-    (0..count).into_par_iter().try_for_each(task)
+    if count == 1 {
+        return task(0);
+    }
+    (0..count).into_par_iter().with_max_len(1).try_for_each(task)
 }
 
-/// The values of tasks `0..count`, in order.
-fn parallel_map<V: Send>(count: usize, task: impl Fn(usize) -> Result<V> + Sync) -> Result<impl Iterator<Item = V>> {
-    let mut values: Vec<Option<V>> = (0..count).map(|_| None).collect();
-    let sink = Sink::new(&mut values);
-    parallel(count, &|index| {
-        let value = task(index)?;
-        // SAFETY: every task has a slot of its own, and `values` outlives the tasks.
-        unsafe { sink.write(index, Some(value)) };
-        Ok(())
-    })?;
-    Ok(values.into_iter().flatten())
-}
-
-/// Folds `input` and hands every result, with its place in C order, to `write`: each place once, from any thread.
+/// Folds `input` into one partial per kept position, and gives each to `emit` once, with its place in the result (C order).
 pub(super) fn drive<T: Element, F: Fold<T>>(
     fold: &F,
     plan: &ReducePlan,
     input: &View<'_>,
     control: &Control,
-    write: &(dyn Fn(usize, F::Partial) -> Result<()> + Sync),
+    emit: &(dyn Fn(usize, F::Partial) -> Result<()> + Sync),
 ) -> Result<()> {
     let (count, len) = (plan.out_len(), plan.reduce_len());
     if count == 0 || len == 0 {
-        return (0..count).try_for_each(|place| write(place, fold.start(None)));
+        return (0..count).try_for_each(|place| emit(place, fold.start(None)));
     }
     let layout = Layout::<T>::new(plan, input, F::FREE)?;
     let threads = rayon::current_num_threads();
@@ -104,29 +94,34 @@ pub(super) fn drive<T: Element, F: Fold<T>>(
                 control.check()?;
                 let kept = task * share..count.min((task + 1) * share);
                 let (mut buffer, mut last) = (Vec::new(), None);
-                for (position, place) in kept.clone().zip(layout.outputs(kept.clone())) {
+                for position in kept.clone() {
                     let mut partial = fold.start(last.as_ref());
-                    layout.rows(position, 0..len, &mut buffer, |values, index| fold.row(&mut partial, values, index));
+                    layout.rows(position, 0..len, &mut buffer, &mut |values, index| fold.row(&mut partial, values, index));
                     last = Some(fold.start(Some(&partial)));
-                    write(place, partial)?;
+                    emit(layout.output(position), partial)?;
                 }
                 control.advance((kept.len() * len) as u64);
                 Ok(())
             });
         }
-        let mut partials = parallel_map(count * segments, |task| {
+        let mut partials: Vec<Option<F::Partial>> = (0..count * segments).map(|_| None).collect();
+        let sink = Sink::new(&mut partials);
+        parallel(count * segments, &|task| {
             control.check()?;
             let (position, segment) = (task / segments, task % segments);
             let range = segment * SEGMENT..len.min((segment + 1) * SEGMENT);
             let mut partial = fold.start(None);
-            layout.rows(position, range.clone(), &mut Vec::new(), |values, index| fold.row(&mut partial, values, index));
+            layout.rows(position, range.clone(), &mut Vec::new(), &mut |values, index| fold.row(&mut partial, values, index));
             control.advance(range.len() as u64);
-            Ok(partial)
+            // SAFETY: `partials` outlives the tasks, and each task has its own.
+            unsafe { sink.write(task, Some(partial)) };
+            Ok(())
         })?;
-        for place in layout.outputs(0..count) {
+        let mut partials = partials.into_iter().flatten();
+        for position in 0..count {
             let Some(mut partial) = partials.next() else { break };
             partials.by_ref().take(segments - 1).for_each(|later| fold.merge(&mut partial, later));
-            write(place, partial)?;
+            emit(layout.output(position), partial)?;
         }
         return Ok(());
     }
@@ -144,30 +139,38 @@ pub(super) fn drive<T: Element, F: Fold<T>>(
         let within = block % per_run * width;
         start + within..start + run.min(within + width)
     };
-    let mut parts = parallel_map(blocks * segments, |task| {
-        let (block, part) = (task / segments, task % segments);
+    let emit_all = |block: usize, partials: Vec<F::Partial>| {
+        columns(block).zip(partials).try_for_each(|(position, partial)| emit(layout.output(position), partial))
+    };
+    let mut parts: Vec<Vec<F::Partial>> = Vec::new();
+    parts.resize_with(if segments == 1 { 0 } else { blocks * segments }, Vec::new);
+    let sink = Sink::new(&mut parts);
+    parallel(blocks * segments, &|task| {
+        let (block, segment_index) = (task / segments, task % segments);
         let columns = columns(block);
         let mut state = fold.start_columns(columns.len());
-        let range = part * segment..len.min((part + 1) * segment);
-        layout.tiles(columns.clone(), range, height, direct, |rows, index| {
+        let range = segment_index * segment..len.min((segment_index + 1) * segment);
+        layout.tiles(columns.clone(), range, height, direct, &mut |rows, index| {
             control.check()?;
             fold.rows(&mut state, rows, index);
             control.advance((rows.len() * columns.len()) as u64);
             Ok(())
         })?;
         let partials = fold.end_columns(state);
-        if segments > 1 {
-            return Ok(partials);
+        if segments == 1 {
+            return emit_all(block, partials);
         }
-        layout.outputs(columns).zip(partials).try_for_each(|(place, partial)| write(place, partial))?;
-        Ok(Vec::new())
+        // SAFETY: `parts` outlives the tasks, and each task has its own.
+        unsafe { sink.write(task, partials) };
+        Ok(())
     })?;
-    for block in 0..if segments > 1 { blocks } else { 0 } {
+    let mut parts = parts.into_iter();
+    for block in 0..blocks {
         let Some(mut first) = parts.next() else { break };
         for part in parts.by_ref().take(segments - 1) {
             first.iter_mut().zip(part).for_each(|(partial, later)| fold.merge(partial, later));
         }
-        layout.outputs(columns(block)).zip(first).try_for_each(|(place, partial)| write(place, partial))?;
+        emit_all(block, first)?;
     }
     Ok(())
 }

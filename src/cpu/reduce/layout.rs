@@ -101,26 +101,9 @@ impl<'a, T: Element> Layout<'a, T> {
         Ok(Self { source, kept: join(&kept), reduced: join(&reduced) })
     }
 
-    /// Calls `each` with every run along the innermost of `axes` (position in the run's order, place, length) in `range`.
-    fn runs(axes: &[Axis], range: Range<usize>, mut each: impl FnMut(usize, isize, usize)) {
-        let Some((inner, outer)) = axes.split_last() else {
-            if !range.is_empty() {
-                each(0, 0, 1);
-            }
-            return;
-        };
-        let mut at = range.start;
-        while at < range.end {
-            let within = at % inner.len;
-            let len = (inner.len - within).min(range.end - at);
-            each(at, place(outer, at / inner.len).0 + within as isize * inner.stride, len);
-            at += len;
-        }
-    }
-
-    /// Where the results of kept positions `range` go.
-    pub(super) fn outputs(&self, range: Range<usize>) -> impl Iterator<Item = usize> + '_ {
-        range.map(|at| place(&self.kept, at).1)
+    /// Where the result of a kept position goes.
+    pub(super) fn output(&self, kept: usize) -> usize {
+        place(&self.kept, kept).1
     }
 
     /// Whether the reduced elements lie in runs of at least `len`.
@@ -135,15 +118,15 @@ impl<'a, T: Element> Layout<'a, T> {
 
     /// Calls `each` with all elements of one kept position and a range of the reduced ones, in order, in slices, each with
     /// the index of its first element.
-    pub(super) fn rows(&self, kept: usize, range: Range<usize>, buffer: &mut Vec<T>, mut each: impl FnMut(&[T], u64)) {
+    pub(super) fn rows(&self, kept: usize, range: Range<usize>, buffer: &mut Vec<T>, each: &mut dyn FnMut(&[T], u64)) {
         let start = place(&self.kept, kept).0;
         if self.has_rows(48) {
-            return Self::runs(&self.reduced, range, |at, offset, len| each(self.source.slice(start + offset, len), at as u64));
+            return runs(&self.reduced, range, &mut |at, offset, len| each(self.source.slice(start + offset, len), at as u64));
         }
         let stride = self.reduced.last().map_or(0, |axis| axis.stride);
         buffer.resize(1024, T::ZERO);
         let (mut filled, mut first) = (0, range.start as u64);
-        Self::runs(&self.reduced, range, |_, offset, len| {
+        runs(&self.reduced, range, &mut |_, offset, len| {
             let mut done = 0;
             while done < len {
                 let more = (len - done).min(buffer.len() - filled);
@@ -168,7 +151,7 @@ impl<'a, T: Element> Layout<'a, T> {
         range: Range<usize>,
         height: usize,
         direct: bool,
-        mut each: impl FnMut(&[&[T]], u64) -> Result<()>,
+        each: &mut dyn FnMut(&[&[T]], u64) -> Result<()>,
     ) -> Result<()> {
         let width = columns.len();
         let mut memory = Vec::new();
@@ -178,7 +161,7 @@ impl<'a, T: Element> Layout<'a, T> {
             let mut rows: Vec<&[T]> = Vec::with_capacity(tile.len());
             if direct {
                 let start = place(&self.kept, columns.start).0;
-                Self::runs(&self.reduced, tile.clone(), |_, offset, len| {
+                runs(&self.reduced, tile.clone(), &mut |_, offset, len| {
                     let stride = self.reduced.last().map_or(0, |axis| axis.stride);
                     rows.extend((0..len).map(|i| self.source.slice(start + offset + i as isize * stride, width)));
                 });
@@ -186,11 +169,11 @@ impl<'a, T: Element> Layout<'a, T> {
                 memory.resize(width * tile.len(), T::ZERO);
                 let stride = self.kept.last().map_or(0, |axis| axis.stride);
                 let row_stride = self.reduced.last().map_or(0, |axis| axis.stride);
-                Self::runs(&self.reduced, tile.clone(), |first, offset, len| {
+                runs(&self.reduced, tile.clone(), &mut |first, offset, len| {
                     for i in 0..len {
                         let row = &mut memory[(first.max(at) - at + i) * width..][..width];
                         let offset = offset + i as isize * row_stride;
-                        Self::runs(&self.kept, columns.clone(), |column, start, len| {
+                        runs(&self.kept, columns.clone(), &mut |column, start, len| {
                             let column = if self.kept.is_empty() { 0 } else { column - columns.start };
                             self.source.gather(start + offset, stride, &mut row[column..column + len]);
                         });
@@ -229,4 +212,21 @@ fn place(axes: &[Axis], mut index: usize) -> (isize, usize) {
         index /= axis.len;
     }
     (at, out)
+}
+
+/// Calls `each` with every run along the innermost of `axes` (position in the run's order, place, length) in `range`.
+fn runs(axes: &[Axis], range: Range<usize>, each: &mut dyn FnMut(usize, isize, usize)) {
+    let Some((inner, outer)) = axes.split_last() else {
+        if !range.is_empty() {
+            each(0, 0, 1);
+        }
+        return;
+    };
+    let mut at = range.start;
+    while at < range.end {
+        let within = at % inner.len;
+        let len = (inner.len - within).min(range.end - at);
+        each(at, place(outer, at / inner.len).0 + within as isize * inner.stride, len);
+        at += len;
+    }
 }

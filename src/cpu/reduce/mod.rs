@@ -18,7 +18,7 @@ use crate::exact::fast::{Accumulator, Float};
 use crate::plan::{Partials, ReduceOp, ReducePlan};
 use crate::view::{View, ViewMut};
 use crate::{Control, Dtype, Element, Error, Result};
-use drive::drive;
+use drive::{Sink, drive};
 
 /// Runs `$body` with `$T` bound to the float, or else to the integer type of a dtype.
 macro_rules! with_number {
@@ -106,11 +106,10 @@ impl Run<'_> {
         out: &mut [O],
     ) -> Result<()> {
         assert_eq!(out.len(), self.plan.out_len());
-        let sink = drive::Sink::new(out);
+        let sink = Sink::new(out);
         drive(fold, self.plan, &self.input, self.control, &|place, partial| {
-            let value = finish(partial)?;
-            // SAFETY: `drive` hands over every place once, and `out` is borrowed until it returns.
-            unsafe { sink.write(place, value) };
+            // SAFETY: `out` is borrowed throughout, and `drive` emits each place once.
+            unsafe { sink.write(place, finish(partial)?) };
             Ok(())
         })
     }

@@ -158,11 +158,12 @@ impl<T: Float, const L: usize> Kernel for Strips<'_, T, L> {
 
 /// An integer as `high · 2^32 + low`.
 pub(super) trait Integer: Element {
-    /// The type in which a few thousand elements are added: wider than the element by 16 bits or more, or 0 for wide ones.
+    /// The lower half: all of an element of up to 32 bits.
     fn low(self) -> i64;
+    /// The upper half.
     fn high(self) -> i64;
+    /// Both.
     fn value(self) -> i128;
-    fn nonzero(self) -> bool;
 }
 
 macro_rules! integers {
@@ -173,8 +174,6 @@ macro_rules! integers {
         fn high(self) -> i64 { 0 }
         #[inline(always)]
         fn value(self) -> i128 { i128::from(self) }
-        #[inline(always)]
-        fn nonzero(self) -> bool { self != <$T as crate::dtype::private::Host>::ZERO }
     })*};
 }
 integers!(bool, u8, i8, u16, i16, u32, i32);
@@ -186,8 +185,6 @@ macro_rules! wide_integers {
         fn high(self) -> i64 { (self >> 32) as i64 }
         #[inline(always)]
         fn value(self) -> i128 { i128::from(self) }
-        #[inline(always)]
-        fn nonzero(self) -> bool { self != 0 }
     })*};
 }
 wide_integers!(u64, i64);
@@ -205,6 +202,7 @@ impl<T: Integer> Kernel for Halves<'_, T> {
     fn run<const BYTES: usize>(self) -> i128 {
         let (mut low, mut high) = (0i64, 0i64);
         if T::DTYPE.size() <= 2 {
+            // Lanes of 32 bits hold a block.
             for block in self.0.chunks(1 << 14) {
                 let mut sum = 0i32;
                 for value in block {
@@ -306,7 +304,7 @@ impl<T: Element> Kernel for Nonzero<'_, T> {
         for block in self.0.chunks(1 << 14) {
             let mut some = 0u32;
             for value in block {
-                some += u32::from(*value != T::ZERO);
+                some = some.wrapping_add(u32::from(*value != T::ZERO));
             }
             count += u64::from(some);
         }
@@ -325,10 +323,11 @@ impl<T: Element> Kernel for NonzeroOfColumns<'_, T> {
     #[inline(always)]
     fn run<const BYTES: usize>(self) {
         let width = self.counts.len();
+        let counts = &mut self.counts[..width];
         for row in self.rows {
             let row = &row[..width];
             for i in 0..width {
-                self.counts[i] += u64::from(row[i] != T::ZERO);
+                counts[i] = counts[i].wrapping_add(u64::from(row[i] != T::ZERO));
             }
         }
     }
