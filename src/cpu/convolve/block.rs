@@ -181,11 +181,19 @@ blocked! {
     i64: I64x8, Lanes<i64, 4>, Lanes<i64, 2>;
 }
 
+/// Types without vectors: blocks of one output per kernel.
 macro_rules! scalar {
     ($($elem:ty)*) => {$(
         impl Blocked for $elem {
             fn blocks(_: Simd) -> &'static Blocks<Self> {
-                blocks!(Lanes<$elem, 1>, 1, $elem)
+                macro_rules! shape {
+                    ($kernels:literal) => {
+                        Shape { rows: 1, tall: [block::<Lanes<$elem, 1>, 1, $kernels, 1>; 2], flat: [block::<Lanes<$elem, 1>, 1, $kernels, 1>; 2] }
+                    };
+                }
+                const TABLE: Blocks<$elem> =
+                    Blocks { narrow: 1, wide: 1, shapes: [shape!(1), shape!(2), shape!(3), shape!(4), shape!(5), shape!(6)] };
+                &TABLE
             }
         }
     )*};

@@ -17,8 +17,8 @@ use std::sync::Arc;
 
 use self::block::Blocked;
 use self::number::Wide;
-use self::pack::Castable;
-use self::store::{Finish, Finishable};
+use self::pack::{CastRow, Castable};
+use self::store::{Finish, FinishRow, Finishable};
 use self::tile::{Job, Layout};
 use super::simd::Simd;
 use crate::array::{HostVec, Storage};
@@ -240,21 +240,21 @@ impl Work<'_> {
         let groups = tile::groups(plan.kernels.len(), taps);
         let weights = weights(plan, kernel, &groups, simd)?;
         let bytes = plan.outputs() * plan.out_dtype.size();
+        let finish = Finish {
+            integer: plan.is_integer(),
+            check: plan.is_integer() && !plan.always_fits(reach),
+            stream: output.strides[2] == 1 && bytes > STREAM_BYTES,
+        };
         let job = Job::<C> {
             plan,
             control,
             simd,
             image: image_layout(plan, image),
-            cast: C::cast_row(plan.image_dtype),
+            cast: CastRow::new(simd, plan.image_dtype),
             fill: plan.boundary.map(|b: Boundary| C::from_fill(b.fill())),
             groups,
             weights,
-            finish: Finish {
-                integer: plan.is_integer(),
-                check: plan.is_integer() && !plan.always_fits(reach),
-                stream: output.strides[2] == 1 && bytes > STREAM_BYTES,
-            },
-            finish_row: C::finish_row(plan.out_dtype),
+            finish: FinishRow::new(simd, plan.out_dtype, finish),
             output,
         };
         job.run()
@@ -265,7 +265,7 @@ impl Work<'_> {
 fn weights<C: Castable>(plan: &ConvolvePlan, kernel: &View<'_>, groups: &[tile::Group], simd: Simd) -> Result<Vec<C>> {
     let layout = kernel_layout(plan, kernel);
     let [kd, kh, kw] = plan.kernel;
-    let (taps, cast) = (kd * kh * kw, C::cast_row(plan.kernel_dtype));
+    let (taps, cast) = (kd * kh * kw, CastRow::<C>::new(simd, plan.kernel_dtype));
     let mut weights = Vec::new();
     let bytes = (plan.kernels.len() * taps).saturating_mul(size_of::<C>()) as u64;
     let failed = |_| Error::OutOfMemory { device: "the host".into(), bytes };
@@ -284,7 +284,7 @@ fn weights<C: Castable>(plan: &ConvolvePlan, kernel: &View<'_>, groups: &[tile::
                 let offset: isize = place.iter().zip(layout.strides).map(|(&i, s)| i as isize * s).sum();
                 let start = layout.start.wrapping_offset((layout.images[group.first + k] + offset) * layout.size as isize);
                 // SAFETY: a row of a kernel of the view, forwards or backwards.
-                unsafe { cast(simd, start.cast_const(), stride, line.as_mut_ptr(), kw) };
+                unsafe { cast.row(start.cast_const(), stride, line.as_mut_ptr(), kw) };
                 for (x, &w) in line.iter().enumerate() {
                     target[x * group.count + k] = w;
                 }

@@ -5,22 +5,73 @@ use crate::cpu::simd::{Kernel, Simd};
 use crate::dtype::with_dtype;
 use crate::{Boundary, Dtype};
 
-/// Converts `n` elements, `stride` elements apart.
+/// Converts `n` elements that lie next to each other.
 ///
 /// # Safety
 /// The source elements must be readable and of the dtype that the function was made for; the target must be good for
 /// `n` elements.
-pub(super) type CastRow<C> = unsafe fn(simd: Simd, source: *const u8, stride: isize, target: *mut C, n: usize);
+type CastSlice<C> = unsafe fn(simd: Simd, source: *const u8, target: *mut C, n: usize);
 
-/// Whether `C` can be converted to from every dtype.
+/// How elements of one dtype become numbers to compute in.
+#[derive(Clone, Copy)]
+pub(super) struct CastRow<C> {
+    simd: Simd,
+    size: usize,
+    slice: CastSlice<C>,
+}
+
+impl<C: Castable> CastRow<C> {
+    pub(super) fn new(simd: Simd, dtype: Dtype) -> Self {
+        Self { simd, size: dtype.size(), slice: C::cast_slice(dtype) }
+    }
+
+    /// Converts `n` elements, `stride` elements apart.
+    ///
+    /// # Safety
+    /// The source elements must be readable and of the dtype; the target must be good for `n` elements.
+    pub(super) unsafe fn row(&self, source: *const u8, stride: isize, target: *mut C, n: usize) {
+        // SAFETY: the caller's promise; `gathered` hands out pieces of the n elements in their order.
+        unsafe {
+            gathered(self.size, source, stride, n, |piece, from, len| (self.slice)(self.simd, piece, target.add(from), len));
+        }
+    }
+}
+
+/// Hands out `n` elements of `size` bytes in contiguous pieces `(first, index, length)`: in place, or gathered.
+///
+/// # Safety
+/// The elements must be readable, `stride` elements apart.
+unsafe fn gathered(size: usize, source: *const u8, stride: isize, n: usize, mut piece: impl FnMut(*const u8, usize, usize)) {
+    const ELEMENTS: usize = 128;
+    if stride == 1 {
+        return piece(source, 0, n);
+    }
+    let mut buffer = [0u64; ELEMENTS];
+    for from in (0..n).step_by(ELEMENTS) {
+        let len = ELEMENTS.min(n - from);
+        // SAFETY: element from + i is below n; the buffer holds 128 elements of up to 8 bytes, aligned for each.
+        unsafe {
+            let at = |i: usize| source.offset((from + i) as isize * stride * size as isize);
+            let buffer = buffer.as_mut_ptr();
+            match size {
+                1 => (0..len).for_each(|i| buffer.cast::<u8>().add(i).write(*at(i))),
+                2 => (0..len).for_each(|i| buffer.cast::<u16>().add(i).write(*at(i).cast())),
+                4 => (0..len).for_each(|i| buffer.cast::<u32>().add(i).write(*at(i).cast())),
+                _ => (0..len).for_each(|i| buffer.add(i).write(*at(i).cast())),
+            }
+        }
+        piece(buffer.as_ptr().cast(), from, len);
+    }
+}
+
+/// A type that every dtype can be converted to.
 pub(super) trait Castable: Number {
     /// The conversion from `dtype`.
-    fn cast_row(dtype: Dtype) -> CastRow<Self>;
+    fn cast_slice(dtype: Dtype) -> CastSlice<Self>;
 }
 
 struct Cast<I, C> {
     source: *const I,
-    stride: isize,
     target: *mut C,
     n: usize,
 }
@@ -30,36 +81,33 @@ impl<I: Operand<C>, C> Kernel for Cast<I, C> {
 
     #[inline(always)]
     fn run<const BYTES: usize>(self) {
-        let Self { source, stride, target, n } = self;
-        // SAFETY: `cast_row`'s caller promises `n` elements on either side; they do not overlap, for the target is scratch.
-        unsafe {
-            if stride == 1 {
-                for i in 0..n {
-                    target.add(i).write((*source.add(i)).operand());
-                }
-            } else {
-                for i in 0..n {
-                    target.add(i).write((*source.offset(i as isize * stride)).operand());
-                }
-            }
+        for i in 0..self.n {
+            // SAFETY: the caller of `CastSlice` promises `n` elements on either side.
+            unsafe { self.target.add(i).write((*self.source.add(i)).operand()) };
         }
     }
 }
 
-unsafe fn cast_row<I: Operand<C>, C>(simd: Simd, source: *const u8, stride: isize, target: *mut C, n: usize) {
-    simd.run(Cast { source: source.cast::<I>(), stride, target, n });
+unsafe fn cast_slice<I: Operand<C>, C>(simd: Simd, source: *const u8, target: *mut C, n: usize) {
+    simd.run(Cast { source: source.cast::<I>(), target, n });
+}
+
+/// [`cast_slice`] for types without vectors.
+unsafe fn cast_scalars<I: Operand<C>, C>(_: Simd, source: *const u8, target: *mut C, n: usize) {
+    Cast { source: source.cast::<I>(), target, n }.run::<16>();
 }
 
 macro_rules! castable {
-    ($($c:ty)*) => {$(
+    ($cast:ident: $($c:ty)*) => {$(
         impl Castable for $c {
-            fn cast_row(dtype: Dtype) -> CastRow<Self> {
-                with_dtype!(dtype, I => cast_row::<I, $c>)
+            fn cast_slice(dtype: Dtype) -> CastSlice<Self> {
+                with_dtype!(dtype, I => $cast::<I, $c>)
             }
         }
     )*};
 }
-castable!(f32 f64 i32 i64 i128 super::number::Wide);
+castable!(cast_slice: f32 f64 i32 i64);
+castable!(cast_scalars: i128 super::number::Wide);
 
 /// One axis of an image, extended by its boundary.
 #[derive(Clone, Copy)]
@@ -78,10 +126,10 @@ impl Line {
 /// Packs `n` elements of the extended row, from index `from` on.
 ///
 /// # Safety
-/// The `line.length` elements of the row, `stride` elements of `size` bytes apart, must be readable and of the dtype of
+/// The `line.length` elements of the row, `stride` elements apart, must be readable and of the dtype of
 /// `cast`; `target` must be good for `n` elements.
-pub(super) unsafe fn pack_row<C: Number>(
-    (simd, cast, size): (Simd, CastRow<C>, usize),
+pub(super) unsafe fn pack_row<C: Castable>(
+    cast: &CastRow<C>,
     (source, stride): (*const u8, isize),
     line: Line,
     from: isize,
@@ -89,13 +137,13 @@ pub(super) unsafe fn pack_row<C: Number>(
     (target, n): (*mut C, usize),
 ) {
     let length = line.length as isize;
-    let element = |i: usize| source.wrapping_offset(i as isize * stride * size as isize);
+    let element = |i: usize| source.wrapping_offset(i as isize * stride * cast.size as isize);
     let edge = |range: std::ops::Range<usize>| {
         for i in range {
             // SAFETY: `i` is below `n`, and `source` answers with an index of the row.
             unsafe {
                 match line.source(from + i as isize) {
-                    Some(j) => cast(simd, element(j), 1, target.add(i), 1),
+                    Some(j) => cast.row(element(j), 1, target.add(i), 1),
                     None => target.add(i).write(fill),
                 }
             }
@@ -107,15 +155,14 @@ pub(super) unsafe fn pack_row<C: Number>(
     edge(0..left);
     if left < right {
         // SAFETY: right - left elements from index from + left on lie inside the row.
-        unsafe { cast(simd, element((from + left as isize) as usize), stride, target.add(left), right - left) };
+        unsafe { cast.row(element((from + left as isize) as usize), stride, target.add(left), right - left) };
     }
     edge(right..n);
 }
 
-/// The smallest and the largest of some elements, `stride` apart.
+/// The smallest and the largest of `n >= 1` elements.
 struct Extremes<I> {
     source: *const I,
-    stride: isize,
     n: usize,
 }
 
@@ -124,25 +171,12 @@ impl<I: Magnitude> Kernel for Extremes<I> {
 
     #[inline(always)]
     fn run<const BYTES: usize>(self) -> (I, I) {
-        let Self { source, stride, n } = self;
-        // SAFETY: `largest_magnitude`'s caller promises `n >= 1` readable elements.
-        unsafe {
-            let (mut low, mut high) = (*source, *source);
-            if stride == 1 {
-                for i in 0..n {
-                    let x = *source.add(i);
-                    low = if x < low { x } else { low };
-                    high = if x > high { x } else { high };
-                }
-            } else {
-                for i in 0..n {
-                    let x = *source.offset(i as isize * stride);
-                    low = if x < low { x } else { low };
-                    high = if x > high { x } else { high };
-                }
-            }
-            (low, high)
-        }
+        // SAFETY: `largest_magnitude` hands over readable elements, at least one.
+        let source = unsafe { std::slice::from_raw_parts(self.source, self.n) };
+        let first = source[0];
+        let least = |a: I, &b: &I| if b < a { b } else { a };
+        let greatest = |a: I, &b: &I| if b > a { b } else { a };
+        source.iter().fold((first, first), |(low, high), x| (least(low, x), greatest(high, x)))
     }
 }
 
@@ -151,13 +185,20 @@ impl<I: Magnitude> Kernel for Extremes<I> {
 /// # Safety
 /// `n` elements of `dtype`, an integer, must be readable, `stride` elements apart.
 pub(super) unsafe fn largest_magnitude(simd: Simd, dtype: Dtype, source: *const u8, stride: isize, n: usize) -> u128 {
+    let mut largest = 0;
     if n == 0 {
-        return 0;
+        return largest;
     }
-    with_dtype!(dtype, I => {
-        let (low, high) = simd.run(Extremes { source: source.cast::<I>(), stride, n });
-        low.integer().unsigned_abs().max(high.integer().unsigned_abs())
-    })
+    // SAFETY: the caller's promise.
+    unsafe {
+        gathered(dtype.size(), source, stride, n, |piece, _, len| {
+            with_dtype!(dtype, I => {
+                let (low, high) = simd.run(Extremes { source: piece.cast::<I>(), n: len });
+                largest = largest.max(low.integer().unsigned_abs()).max(high.integer().unsigned_abs());
+            });
+        });
+    }
+    largest
 }
 
 /// The sum of the magnitudes of `n` integers, saturating.

@@ -1,7 +1,5 @@
 //! The way out: rows of the type computed in become rows of any dtype and stride, rounded or checked once.
 
-use std::mem::MaybeUninit;
-
 use super::number::{Number, Outcome};
 use crate::Dtype;
 use crate::cpu::simd::{Kernel, Simd};
@@ -18,101 +16,156 @@ pub(super) struct Finish {
     pub stream: bool,
 }
 
-/// Writes `n` values, `stride` elements apart. False if a value was to be checked and does not fit.
+/// Converts `n` values to elements next to each other. False if a value was to be checked and does not fit.
 ///
 /// # Safety
-/// `source` must be good for `n` values; the target elements must be writable, of the dtype that the function was made
-/// for, and unshared.
-pub(super) type FinishRow<C> =
-    unsafe fn(simd: Simd, finish: Finish, source: *const C, n: usize, target: *mut u8, stride: isize) -> bool;
+/// `source` must be good for `n` values; the target elements must be writable and of the dtype that the function was
+/// made for.
+type Convert<C> = unsafe fn(simd: Simd, finish: Finish, source: *const C, n: usize, target: *mut u8) -> bool;
 
 /// A type that can be converted to every dtype.
 pub(super) trait Finishable: Number {
     /// The conversion to `dtype`.
-    fn finish_row(dtype: Dtype) -> FinishRow<Self>;
+    fn convert(dtype: Dtype) -> Convert<Self>;
 }
 
-struct Row<C, O> {
+/// How rows of results become rows of the output.
+#[derive(Clone, Copy)]
+pub(super) struct FinishRow<C> {
+    simd: Simd,
+    finish: Finish,
+    size: usize,
+    convert: Convert<C>,
+}
+
+impl<C: Finishable> FinishRow<C> {
+    pub(super) fn new(simd: Simd, dtype: Dtype, finish: Finish) -> Self {
+        Self { simd, finish, size: dtype.size(), convert: C::convert(dtype) }
+    }
+
+    /// Whether rows are stored past the caches, so that [`fence`] is due.
+    pub(super) fn streams(&self) -> bool {
+        self.finish.stream
+    }
+
+    /// Writes `n` values, `stride` elements apart. False if one does not fit.
+    ///
+    /// # Safety
+    /// `source` must be good for `n` values; the target elements must be writable, of the dtype, and unshared.
+    pub(super) unsafe fn row(&self, source: *const C, n: usize, target: *mut u8, stride: isize) -> bool {
+        let Self { simd, finish, size, convert } = *self;
+        if stride == 1 && !finish.stream {
+            // SAFETY: the caller's promise.
+            return unsafe { convert(simd, finish, source, n, target) };
+        }
+        let mut stage = Stage([0; STAGE / 8]);
+        let stage = stage.0.as_mut_ptr().cast::<u8>();
+        let (mut i, mut fits) = (0, true);
+        if stride != 1 {
+            while i < n {
+                let len = (n - i).min(STAGE / size);
+                // SAFETY: elements i.. of either side are below n; the stage holds them.
+                unsafe {
+                    fits &= convert(simd, finish, source.add(i), len, stage);
+                    scatter(size, stage, len, target.offset(i as isize * stride * size as isize), stride);
+                }
+                i += len;
+            }
+            return fits;
+        }
+        // Up to a cache line's edge, whole cache lines, the rest.
+        let head = (target.align_offset(LINE) / size).min(n);
+        // SAFETY: as above; lines start at the edge of one, and only whole ones are streamed.
+        unsafe {
+            fits &= convert(simd, finish, source, head, target);
+            i = head;
+            while n - i >= LINE / size {
+                let len = (n - i).min(STAGE / size) / (LINE / size) * (LINE / size);
+                fits &= convert(simd, finish, source.add(i), len, stage);
+                simd.run(Stream { source: stage, target: target.add(i * size), lines: len * size / LINE });
+                i += len;
+            }
+            fits & convert(simd, finish, source.add(i), n - i, target.add(i * size))
+        }
+    }
+}
+
+/// Writes staged elements `stride` elements apart.
+///
+/// # Safety
+/// The stage must hold `n` elements of `size` bytes; the targets must be writable.
+unsafe fn scatter(size: usize, stage: *const u8, n: usize, target: *mut u8, stride: isize) {
+    let at = |i: usize| target.wrapping_offset(i as isize * stride * size as isize);
+    // SAFETY: the caller's promise; the stage is aligned for every size.
+    unsafe {
+        match size {
+            1 => (0..n).for_each(|i| at(i).write(*stage.add(i))),
+            2 => (0..n).for_each(|i| at(i).cast::<u16>().write(*stage.cast::<u16>().add(i))),
+            4 => (0..n).for_each(|i| at(i).cast::<u32>().write(*stage.cast::<u32>().add(i))),
+            _ => (0..n).for_each(|i| at(i).cast::<u64>().write(*stage.cast::<u64>().add(i))),
+        }
+    }
+}
+
+struct Values<C, O> {
     finish: Finish,
     source: *const C,
     n: usize,
     target: *mut O,
-    stride: isize,
 }
 
-impl<C: Number + Outcome<O>, O> Kernel for Row<C, O> {
+impl<C: Number + Outcome<O>, O> Kernel for Values<C, O> {
     type Output = bool;
 
     #[inline(always)]
     fn run<const BYTES: usize>(self) -> bool {
-        // SAFETY: the caller of `finish_row` promises `n` values at `source`.
+        // SAFETY: the caller of `Convert` promises `n` values.
         let source = unsafe { std::slice::from_raw_parts(self.source, self.n) };
         if self.finish.check && !source.iter().fold(true, |fits, v| fits & v.fits()) {
             return false;
         }
-        // SAFETY: the caller of `finish_row` promises `n` writable elements.
-        unsafe {
-            if !C::FLOAT || self.finish.integer {
-                write::<C, O, BYTES>(source, self.target, self.stride, self.finish.stream, |v| v.exact());
-            } else {
-                write::<C, O, BYTES>(source, self.target, self.stride, self.finish.stream, |v| v.round());
+        if !C::FLOAT || self.finish.integer {
+            for (i, &v) in source.iter().enumerate() {
+                // SAFETY: the caller of `Convert` promises `n` writable elements.
+                unsafe { self.target.add(i).write(v.exact()) };
+            }
+        } else {
+            for (i, &v) in source.iter().enumerate() {
+                // SAFETY: as above.
+                unsafe { self.target.add(i).write(v.round()) };
             }
         }
         true
     }
 }
 
-/// Writes `convert` of every value.
-///
-/// # Safety
-/// The target elements must be writable.
-#[inline(always)]
-unsafe fn write<C: Copy, O, const BYTES: usize>(
-    source: &[C],
-    target: *mut O,
-    stride: isize,
-    stream: bool,
-    convert: impl Fn(C) -> O,
-) {
-    // SAFETY: index i stays below the number of values, and so of target elements.
-    unsafe {
-        if stride != 1 {
-            for (i, &v) in source.iter().enumerate() {
-                target.offset(i as isize * stride).write(convert(v));
-            }
-        } else if stream && cfg!(target_arch = "x86_64") && BYTES >= 32 {
-            let head = target.align_offset(LINE).min(source.len());
-            for (i, &v) in source[..head].iter().enumerate() {
-                target.add(i).write(convert(v));
-            }
-            let per_line = LINE / size_of::<O>();
-            let mut line = Line([const { MaybeUninit::<u64>::uninit() }; LINE / 8]);
-            let staged = line.0.as_mut_ptr().cast::<O>();
-            let mut i = head;
-            while i + per_line <= source.len() {
-                for j in 0..per_line {
-                    staged.add(j).write(convert(*source.get_unchecked(i + j)));
-                }
-                stream_line::<BYTES>(staged.cast(), target.add(i).cast());
-                i += per_line;
-            }
-            for (i, &v) in source.iter().enumerate().skip(i) {
-                target.add(i).write(convert(v));
-            }
-        } else {
-            for (i, &v) in source.iter().enumerate() {
-                target.add(i).write(convert(v));
-            }
-        }
-    }
-}
+/// Bytes converted at a time on their way past the caches or to strided elements.
+const STAGE: usize = 1024;
+
+#[repr(align(64))]
+struct Stage([u64; STAGE / 8]);
 
 /// Bytes of a cache line.
 const LINE: usize = 64;
 
-/// A cache line's worth of output, on its way to memory.
-#[repr(align(64))]
-struct Line([MaybeUninit<u64>; LINE / 8]);
+/// Copies some cache lines past the caches, where there is a way.
+struct Stream {
+    source: *const u8,
+    target: *mut u8,
+    lines: usize,
+}
+
+impl Kernel for Stream {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const BYTES: usize>(self) {
+        for line in 0..self.lines {
+            // SAFETY: `row` hands over whole lines, aligned, of its stage and its target.
+            unsafe { stream_line::<BYTES>(self.source.add(line * LINE), self.target.add(line * LINE)) };
+        }
+    }
+}
 
 /// Copies one cache line past the caches.
 ///
@@ -127,15 +180,22 @@ unsafe fn stream_line<const BYTES: usize>(source: *const u8, target: *mut u8) {
         if BYTES >= 64 {
             _mm512_stream_si512(target.cast(), _mm512_load_si512(source.cast()));
         } else {
-            _mm256_stream_si256(target.cast(), _mm256_load_si256(source.cast()));
-            _mm256_stream_si256(target.add(32).cast(), _mm256_load_si256(source.add(32).cast()));
+            for i in 0..4 {
+                _mm_stream_si128(target.cast::<__m128i>().add(i), _mm_load_si128(source.cast::<__m128i>().add(i)));
+            }
         }
     }
 }
 
-/// Never called: streaming is for x86-64 only.
+/// Copies one cache line.
+///
+/// # Safety
+/// Both must be good for 64 bytes.
 #[cfg(not(target_arch = "x86_64"))]
-unsafe fn stream_line<const BYTES: usize>(_: *const u8, _: *mut u8) {}
+unsafe fn stream_line<const BYTES: usize>(source: *const u8, target: *mut u8) {
+    // SAFETY: the caller's promise; scratch and output do not overlap.
+    unsafe { std::ptr::copy_nonoverlapping(source, target, LINE) }
+}
 
 /// Orders streamed stores before all that follows.
 pub(super) fn fence() {
@@ -146,24 +206,29 @@ pub(super) fn fence() {
     };
 }
 
-unsafe fn finish_row<C: Number + Outcome<O>, O>(
-    simd: Simd,
+unsafe fn convert<C: Number + Outcome<O>, O>(simd: Simd, finish: Finish, source: *const C, n: usize, target: *mut u8) -> bool {
+    simd.run(Values { finish, source, n, target: target.cast::<O>() })
+}
+
+/// [`convert`] for types without vectors.
+unsafe fn convert_scalars<C: Number + Outcome<O>, O>(
+    _: Simd,
     finish: Finish,
     source: *const C,
     n: usize,
     target: *mut u8,
-    stride: isize,
 ) -> bool {
-    simd.run(Row { finish, source, n, target: target.cast::<O>(), stride })
+    Values { finish, source, n, target: target.cast::<O>() }.run::<16>()
 }
 
 macro_rules! finishable {
-    ($($c:ty)*) => {$(
+    ($convert:ident: $($c:ty)*) => {$(
         impl Finishable for $c {
-            fn finish_row(dtype: Dtype) -> FinishRow<Self> {
-                with_dtype!(dtype, O => finish_row::<$c, O>)
+            fn convert(dtype: Dtype) -> Convert<Self> {
+                with_dtype!(dtype, O => $convert::<$c, O>)
             }
         }
     )*};
 }
-finishable!(f32 f64 i32 i64 i128 super::number::Wide);
+finishable!(convert: f32 f64 i32 i64);
+finishable!(convert_scalars: i128 super::number::Wide);

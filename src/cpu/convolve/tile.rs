@@ -11,8 +11,8 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::block::{Blocked, Blocks, KERNELS, Shape, Taps};
-use super::pack::{CastRow, Line, pack_row};
-use super::store::{self, Finish, FinishRow};
+use super::pack::{CastRow, Castable, Line, pack_row};
+use super::store::{self, FinishRow, Finishable};
 use crate::cpu::simd::Simd;
 use crate::plan::ConvolvePlan;
 use crate::{Control, Error, Result};
@@ -77,8 +77,7 @@ pub(super) struct Job<'a, C: 'static> {
     pub groups: Vec<Group>,
     pub weights: Vec<C>,
     pub output: Layout,
-    pub finish: Finish,
-    pub finish_row: FinishRow<C>,
+    pub finish: FinishRow<C>,
 }
 
 // SAFETY: the image is only read, and every task writes outputs of its own.
@@ -117,7 +116,7 @@ thread_local! {
     static SCRATCH: RefCell<Vec<CacheLine>> = const { RefCell::new(Vec::new()) };
 }
 
-impl<C: Blocked> Job<'_, C> {
+impl<C: Blocked + Castable + Finishable> Job<'_, C> {
     /// Runs all tasks on the current thread pool.
     pub(super) fn run(&self) -> Result<()> {
         let tiling = self.tiling(rayon::current_num_threads());
@@ -204,7 +203,7 @@ impl<C: Blocked> Job<'_, C> {
             self.pack(&tile, &band);
             self.convolve(blocks, &tile, &band, results, out_row)
         };
-        if self.finish.stream {
+        if self.finish.streams() {
             store::fence();
         }
         if scratch.len() * 64 <= KEPT_BYTES {
@@ -238,9 +237,8 @@ impl<C: Blocked> Job<'_, C> {
                         let [stride_z, stride_y, stride_x] = self.image.strides;
                         let offset = self.image.images[tile.image] + z as isize * stride_z + y as isize * stride_y;
                         let source = (self.image.at(offset).cast_const(), stride_x);
-                        let how = (self.simd, self.cast, self.image.size);
                         // SAFETY: the row lies inside the image; the target has room for n.
-                        unsafe { pack_row(how, source, line(2), from_x, self.fill[2], (target, n)) };
+                        unsafe { pack_row(&self.cast, source, line(2), from_x, self.fill[2], (target, n)) };
                         continue;
                     }
                     (None, _) => self.fill[0],
@@ -314,7 +312,7 @@ impl<C: Blocked> Job<'_, C> {
                 // SAFETY: the row of results is filled, and the outputs are this tile's own.
                 let fits = unsafe {
                     let source = results.add((k * height + r) * out_row);
-                    (self.finish_row)(self.simd, self.finish, source, tile.columns.len(), self.output.at(offset), stride_x)
+                    self.finish.row(source, tile.columns.len(), self.output.at(offset), stride_x)
                 };
                 if !fits {
                     return Err(Error::Overflow { op: self.plan.name(), out_dtype: self.plan.out_dtype });

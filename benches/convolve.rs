@@ -1,0 +1,224 @@
+//! Convolution on each device: the classic bank of 100 kernels 10 × 10 over 1000 × 1000, and single kernels over
+//! 2048 × 2048, outputs reused.
+//!
+//! `UNISONO_BENCH_DEVICES=cpu,gpu:0 cargo bench --bench convolve` chooses the devices (default: `cpu`). Every answer is
+//! checked at some places before it is timed. For CPU devices the lines that start with `ratio:` compare the best of
+//! several runs with limits measured between them on as many threads: the rate of fused multiply-adds on registers, and
+//! the rate at which an image is copied.
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use criterion::{BenchmarkId, Criterion, Throughput};
+use ndarray::{ArrayD, IxDyn};
+use unisono::{Backend, Convolve, DeviceClass, Element, Promote};
+
+/// What the bench needs of an element.
+trait Number: Element + Promote<Self, Output = Self> {
+    /// Half a unit in the last place of 1; 0 for integers.
+    const UNIT: f64;
+
+    /// Spread over 0..100 for integers, 0..1 for floats.
+    fn value(i: usize) -> Self;
+
+    /// As a float, exactly for the integers here.
+    fn float(self) -> f64;
+}
+
+macro_rules! numbers {
+    ($($t:ty, $divisor:literal, $unit:expr;)*) => {$(
+        impl Number for $t {
+            const UNIT: f64 = $unit;
+
+            fn value(i: usize) -> Self {
+                ((i.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40) % 100) as $t / $divisor
+            }
+
+            fn float(self) -> f64 {
+                self as f64
+            }
+        }
+    )*};
+}
+numbers! {
+    f32, 100.0, f32::EPSILON as f64 / 2.0;
+    f64, 100.0, f64::EPSILON / 2.0;
+    i64, 1, 0.0;
+}
+
+fn main() {
+    let mut criterion = Criterion::default().configure_from_args().sample_size(10).warm_up_time(Duration::from_millis(300));
+    let names = std::env::var("UNISONO_BENCH_DEVICES").unwrap_or_else(|_| "cpu".into());
+    for name in names.split(',') {
+        let backend: Backend = name.parse().unwrap_or_else(|error| panic!("{error}"));
+        bench::<f32>(&mut criterion, &backend, "bank 100 x 10x10 f32", &[1000, 1000], &[100, 10, 10]);
+        bench::<i64>(&mut criterion, &backend, "bank 100 x 10x10 i64", &[1000, 1000], &[100, 10, 10]);
+        bench::<f64>(&mut criterion, &backend, "bank 100 x 10x10 f64", &[1000, 1000], &[100, 10, 10]);
+        for k in [3, 5, 15] {
+            bench::<f32>(&mut criterion, &backend, &format!("single {k}x{k} f32"), &[2048, 2048], &[k, k]);
+        }
+    }
+}
+
+fn bench<T: Number>(criterion: &mut Criterion, backend: &Backend, name: &str, image: &[usize], kernel: &[usize]) {
+    let values = |shape: &[usize], seed: usize| {
+        let len = shape.iter().product::<usize>();
+        ArrayD::from_shape_vec(IxDyn(shape), (0..len).map(|i| T::value(i + seed)).collect()).expect("a shape")
+    };
+    let (image, kernel) = (values(image, 1), values(kernel, 77));
+    let info = backend.info();
+    let resident = match backend.upload(&image) {
+        Ok(resident) => resident,
+        Err(error) => return eprintln!("{name} on {} is left out: {error}", info.id),
+    };
+    let how = Convolve::d2().full();
+    let mut out = match backend.convolve(&resident, &kernel, &how) {
+        Ok(out) => out,
+        Err(error) => return eprintln!("{name} on {} is left out: {error}", info.id),
+    };
+    check(&image, &kernel, &out.clone().into_ndarray::<ndarray::IxDyn>().expect("a result"), name);
+    let mut run = || backend.convolve_into(black_box(&resident), &kernel, &how, &mut out).expect("a result");
+    let taps = kernel.shape().iter().rev().take(2).product::<usize>();
+    let outputs = {
+        let [h, w] = [0, 1].map(|axis| image.shape()[axis] + kernel.shape()[kernel.ndim() - 2 + axis] - 1);
+        h * w * kernel.len() / taps
+    };
+    let work = (outputs * taps) as f64;
+
+    let mut group = criterion.benchmark_group("convolve");
+    group.measurement_time(Duration::from_secs(2)).throughput(Throughput::Elements(work as u64));
+    group.bench_function(BenchmarkId::new(name, &info.id), |bencher| bencher.iter(&mut run));
+    group.finish();
+
+    let (mut best, mut peak, mut copy) = (f64::MAX, 0.0f64, 0.0f64);
+    for _ in 0..9 {
+        best = best.min(seconds(&mut run));
+        if info.class == DeviceClass::Cpu {
+            peak = peak.max(limits::multiply_adds::<T>(info.threads));
+            copy = copy.max(limits::copied(info.threads));
+        }
+    }
+    let (rate, bytes) = (work / best, ((image.len() + outputs) * size_of::<T>()) as f64 / best);
+    println!("rate: {name} on {}: {:.2} ms, {:.1} G multiply-adds/s, {:.1} GB/s", info.id, best * 1e3, rate / 1e9, bytes / 1e9);
+    if info.class == DeviceClass::Cpu {
+        let (of_peak, of_copy) = (rate / peak, bytes / copy);
+        println!("ratio: {name} on {}: {of_peak:.3} of {:.1} G multiply-adds/s on registers", info.id, peak / 1e9);
+        println!("ratio: {name} on {}: {of_copy:.3} of {:.1} GB/s of copying", info.id, copy / 1e9);
+    }
+}
+
+fn seconds(run: impl FnOnce()) -> f64 {
+    let start = Instant::now();
+    run();
+    start.elapsed().as_secs_f64()
+}
+
+/// Compares some outputs with the definition: exactly for integers, within `taps · u · Σ |w x|` for floats.
+fn check<T: Number>(image: &ArrayD<T>, kernel: &ArrayD<T>, out: &ArrayD<T>, name: &str) {
+    let (h, w) = (image.shape()[0], image.shape()[1]);
+    let [kh, kw] = [2, 1].map(|back| kernel.shape()[kernel.ndim() - back]);
+    let (images, kernels) = (image.as_slice().expect("values"), kernel.as_slice().expect("values"));
+    let (oh, ow) = (h + kh - 1, w + kw - 1);
+    for (place, got) in out.iter().enumerate().step_by(9973) {
+        let (k, y, x) = (place / (oh * ow), place / ow % oh, place % ow);
+        let (mut sum, mut size) = (0.0, 0.0);
+        for i in 0..kh {
+            for j in 0..kw {
+                if (i..h + i).contains(&y) && (j..w + j).contains(&x) {
+                    let term = images[(y - i) * w + x - j].float() * kernels[(k * kh + i) * kw + j].float();
+                    (sum, size) = (sum + term, size + term.abs());
+                }
+            }
+        }
+        // The sum here is rounded as well, in binary64.
+        let bound = 2.0 * (kh * kw) as f64 * T::UNIT * size;
+        assert!((got.float() - sum).abs() <= bound, "{name}: {got:?} at {place} instead of {sum}");
+    }
+}
+
+/// What the machine can do at most.
+mod limits {
+    use super::{Number, seconds};
+    use std::hint::black_box;
+
+    /// Fused multiply-adds per second on registers, all threads together: of f64 for f64, else of f32.
+    pub fn multiply_adds<T: Number>(threads: usize) -> f64 {
+        const ROUNDS: usize = 1_000_000;
+        let double = T::DTYPE == unisono::Dtype::F64;
+        let lanes = std::sync::atomic::AtomicUsize::new(0);
+        let time = seconds(|| {
+            std::thread::scope(|scope| {
+                for _ in 0..threads {
+                    scope.spawn(|| lanes.store(chains(ROUNDS, double), std::sync::atomic::Ordering::Relaxed));
+                }
+            });
+        });
+        (ROUNDS * CHAINS * lanes.into_inner() * threads) as f64 / time
+    }
+
+    /// Chains of multiply-adds that do not wait for each other.
+    const CHAINS: usize = 16;
+
+    /// Runs the chains; returns the elements per vector.
+    fn chains(rounds: usize, double: bool) -> usize {
+        #[cfg(target_arch = "x86_64")]
+        {
+            use std::arch::x86_64::*;
+            macro_rules! chains {
+                ($features:literal, $set:ident, $fma:ident, $lanes:literal) => {{
+                    #[target_feature(enable = $features)]
+                    fn run(rounds: usize) {
+                        let (x, w) = (black_box($set(0.5)), black_box($set(0.25)));
+                        let mut acc = [$set(1.0); CHAINS];
+                        for _ in 0..rounds {
+                            for acc in &mut acc {
+                                *acc = $fma(x, w, *acc);
+                            }
+                            // Keeps the compiler from seeing through the rounds.
+                            std::hint::black_box(());
+                        }
+                        black_box(acc);
+                    }
+                    // SAFETY: called below only where the features were found.
+                    unsafe { run(rounds) };
+                    return $lanes;
+                }};
+            }
+            if is_x86_feature_detected!("avx512f") {
+                if double {
+                    chains!("avx512f", _mm512_set1_pd, _mm512_fmadd_pd, 8)
+                }
+                chains!("avx512f", _mm512_set1_ps, _mm512_fmadd_ps, 16)
+            }
+            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+                if double {
+                    chains!("avx2,fma", _mm256_set1_pd, _mm256_fmadd_pd, 4)
+                }
+                chains!("avx2,fma", _mm256_set1_ps, _mm256_fmadd_ps, 8)
+            }
+        }
+        let mut acc = [[black_box(1f32); 4]; CHAINS];
+        for _ in 0..rounds {
+            for x in acc.as_flattened_mut() {
+                *x = x.mul_add(0.5, 0.25);
+            }
+        }
+        black_box(acc);
+        let _ = double;
+        4
+    }
+
+    /// Bytes read and written per second by copying 16 MiB per thread.
+    pub fn copied(threads: usize) -> f64 {
+        const LEN: usize = 4 << 20;
+        let mut pairs: Vec<_> = (0..threads).map(|_| (vec![1f32; LEN], vec![0f32; LEN])).collect();
+        let time = seconds(|| {
+            std::thread::scope(|scope| {
+                for (from, to) in &mut pairs {
+                    scope.spawn(|| black_box(&mut to[..]).copy_from_slice(black_box(&from[..])));
+                }
+            });
+        });
+        (threads * LEN * 2 * size_of::<f32>()) as f64 / time
+    }
+}
