@@ -1,12 +1,14 @@
 """The handle, the list of devices, and pi."""
 
 import inspect
+import math
 import pickle
 
 import numpy as np
 import pytest
 
 import unisono
+from oracle import convolved
 
 
 def test_devices():
@@ -52,6 +54,19 @@ def test_methods_have_the_functions_parameters():
         ours = [p for p in inspect.signature(method).parameters.values() if p.name != "self"]
         theirs = [p for p in inspect.signature(getattr(unisono, name)).parameters.values() if p.name != "device"]
         assert ours == theirs, name
+
+
+def test_every_way_to_name_devices(rng):
+    gpus = [device.id for device in unisono.devices()[1:]]
+    texts = ["auto", "cpu:1", "cpu:3", "cpu+cpu:2", "CPU", "all", *gpus, *(f"cpu+{gpu}" for gpu in gpus), "+".join(["cpu", *gpus])]
+    x = np.ldexp(rng.standard_normal(200_003), rng.integers(-300, 300, 200_003))
+    images, kernel = rng.integers(0, 100, (5, 30, 31)), rng.integers(0, 100, (4, 3))
+    for text in texts:
+        assert unisono.sum(x, device=text) == math.fsum(x), text
+        assert unisono.argmax(x, device=text) == np.argmax(x), text
+        want = [convolved(image, kernel, "full") for image in images]
+        np.testing.assert_array_equal(unisono.convolve(images, kernel, device=text), want, err_msg=text)
+        assert unisono.pi(300_001, 5, text) == unisono.pi(300_001, 5, "cpu"), text
 
 
 def test_pi_is_the_same_everywhere(device):

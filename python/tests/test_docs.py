@@ -1,6 +1,8 @@
 """The examples in the documentation run, and the stubs say what the code does."""
 
 import doctest
+import pathlib
+import re
 import subprocess
 import sys
 
@@ -17,6 +19,14 @@ def test_examples(module):
     failed, tried = doctest.testmod(module, extraglobs=names, optionflags=doctest.NORMALIZE_WHITESPACE)
     assert tried > 0
     assert failed == 0
+
+
+def test_readme(capsys):
+    readme = pathlib.Path(__file__).parents[1] / "README.md"
+    if not readme.exists():
+        pytest.skip("the tests run without the rest of the repository")
+    exec(re.search(r"```python\n(.*?)```", readme.read_text(encoding="utf-8"), re.DOTALL)[1], {})
+    assert "(512,) Pi(hits=" in capsys.readouterr().out
 
 
 def test_every_public_name_is_documented():
