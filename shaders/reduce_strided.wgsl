@@ -1,7 +1,9 @@
 // Reduction over any axes. A lane takes every `lanes`-th element of a result, so that neighbouring lanes read
 // neighbouring memory. TOGETHER: all invocations of a workgroup work on one result (the innermost axis is reduced); else
 // each invocation has a result of its own (the innermost axis is kept, or the reduction is short).
-@group(0) @binding(2) var<storage, read> x: array<u32>;
+@group(0) @binding(0) var<storage, read> x: array<u32>;
+@group(0) @binding(1) var<storage, read_write> state: array<u32>;
+@group(0) @binding(2) var<uniform> params: Params;
 
 fn word(i: u32) -> u32 {
     return x[i];
@@ -15,31 +17,31 @@ fn main(
 ) {
     let g = group_number(w, grid);
     var job = g;
-    var lanes = p.splits;
+    var lanes = params.splits;
     if (TOGETHER) {
-        lanes = p.splits * WG;
+        lanes = params.splits * WG;
     } else {
         job = g * WG + t;
     }
-    let split = job / p.results;
-    let result = job - split * p.results;
-    let alive = g < p.group_end && split < p.splits;
+    let split = job / params.results;
+    let result = job - split * params.results;
+    let alive = g < params.group_end && split < params.splits;
     acc_begin(t);
     if (alive) {
-        let origin = p.start + locate(p.first + result, p.kept_len, p.kept_step);
+        let origin = params.start + locate(params.first + result, params.kept_len, params.kept_step);
         var r = split;
         if (TOGETHER) {
             r = split * WG + t;
         }
-        let row = p.reduced_len.x;
+        let row = params.reduced_len.x;
         var pushed = 0u;
-        while (r < p.len) {
+        while (r < params.len) {
             // Along the innermost reduced axis the address advances by a constant.
-            var at = origin + locate(r, p.reduced_len, p.reduced_step);
-            let stop = min(p.len, (r / row + 1u) * row);
+            var at = origin + locate(r, params.reduced_len, params.reduced_step);
+            let stop = min(params.len, (r / row + 1u) * row);
             while (r < stop) {
                 acc_push(element(at), r);
-                at += lanes * p.reduced_step.x;
+                at += lanes * params.reduced_step.x;
                 r += lanes;
                 pushed += 1u;
                 if (pushed >= RUN) {
@@ -54,6 +56,6 @@ fn main(
         acc_group(t);
     }
     if (alive && (!TOGETHER || t == 0u)) {
-        acc_flush(split * WORDS * p.n + p.at + result);
+        acc_flush(split * WORDS * params.n + params.at + result);
     }
 }

@@ -13,11 +13,11 @@ fn merge(a: State, b: State) -> State {
 }
 
 fn read_state(at: u32) -> State {
-    return State(vec2<u32>(state[at], state[at + p.n]), vec2<u32>(state[at + 2u * p.n], state[at + 3u * p.n]));
+    return State(vec2<u32>(state[at], state[at + params.n]), vec2<u32>(state[at + 2u * params.n], state[at + 3u * params.n]));
 }
 fn write_state(at: u32, s: State) {
     state[at] = s.key.x;
-    state[at + p.n] = s.key.y;
-    state[at + 2u * p.n] = s.index.x;
-    state[at + 3u * p.n] = s.index.y;
+    state[at + params.n] = s.key.y;
+    state[at + 2u * params.n] = s.index.x;
+    state[at + 3u * params.n] = s.index.y;
 }

@@ -11,8 +11,8 @@ fn merge(a: State, b: State) -> State {
     return State(low, a.high + b.high + select(0u, 1u, low < a.low));
 }
 
-fn read_state(at: u32) -> State { return State(state[at], state[at + p.n]); }
+fn read_state(at: u32) -> State { return State(state[at], state[at + params.n]); }
 fn write_state(at: u32, s: State) {
     state[at] = s.low;
-    state[at + p.n] = s.high;
+    state[at + params.n] = s.high;
 }

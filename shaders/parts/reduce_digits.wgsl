@@ -62,16 +62,16 @@ fn acc_flush(at: u32) {
         let v = i32(state[i]) + digits[d * WG + lane] + carry;
         state[i] = u32(v) & MASK;
         carry = v >> 23u;
-        i += p.n;
+        i += params.n;
     }
     state[i] = u32(i32(state[i]) + digits[(DIGITS - 1u) * WG + lane] + carry);
-    i += p.n;
+    i += params.n;
     state[i] |= flags;
 }
 
 fn acc_fold(at: u32) {
     for (var d = 0u; d < DIGITS; d++) {
-        digits[d * WG + lane] += i32(state[at + d * p.n]);
+        digits[d * WG + lane] += i32(state[at + d * params.n]);
     }
-    flags |= state[at + DIGITS * p.n];
+    flags |= state[at + DIGITS * params.n];
 }

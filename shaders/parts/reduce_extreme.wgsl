@@ -10,8 +10,8 @@ fn merge(a: State, b: State) -> State {
     return State(select(a.key, b.key, above(b.key, a.key)));
 }
 
-fn read_state(at: u32) -> State { return State(vec2<u32>(state[at], state[at + p.n])); }
+fn read_state(at: u32) -> State { return State(vec2<u32>(state[at], state[at + params.n])); }
 fn write_state(at: u32, s: State) {
     state[at] = s.key.x;
-    state[at + p.n] = s.key.y;
+    state[at + params.n] = s.key.y;
 }

@@ -1,6 +1,6 @@
 // The element of a key (see reduce_key.wgsl); all ones is NaN for floats.
 fn result(i: u32) -> vec2<u32> {
-    var k = vec2<u32>(state[i], state[i + p.n]);
+    var k = vec2<u32>(state[i], state[i + params.n]);
     if (WIDE) {
         if (FLOAT && all(k == vec2<u32>(0xffffffffu, 0xffffffffu))) {
             return vec2<u32>(0u, 0x7ff80000u);

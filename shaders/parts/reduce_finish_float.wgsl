@@ -1,7 +1,7 @@
 const BELOW: i32 = 0;
 
 fn result(i: u32) -> vec2<u32> {
-    let flags = state[i + DIGITS * p.n];
+    let flags = state[i + DIGITS * params.n];
     if ((flags & 7u) != 0u) {
         // NaN, or one of the infinities, or both: NaN again.
         let infinity = select(0u, 0x80000000u, (flags & 7u) == 2u);
@@ -9,11 +9,11 @@ fn result(i: u32) -> vec2<u32> {
         if (OUT_SIZE == 4u) { return vec2<u32>(select(infinity | 0x7f800000u, 0x7fc00000u, nan), 0u); }
         return vec2<u32>(0u, select(infinity | 0x7ff00000u, 0x7ff80000u, nan));
     }
-    let negative = (state[i + (DIGITS - 1u) * p.n] >> 31u) == 1u;
+    let negative = (state[i + (DIGITS - 1u) * params.n] >> 31u) == 1u;
     var any = 0u;
     var carry = select(0u, 1u, negative);
     for (var d = 0u; d < DIGITS; d++) {
-        var v = state[i + d * p.n];
+        var v = state[i + d * params.n];
         if (negative) {
             if (d < DIGITS - 1u) {
                 v = (v ^ 0x7fffffu) + carry;
@@ -34,7 +34,7 @@ fn result(i: u32) -> vec2<u32> {
     }
     var count = vec2<u32>(1u, 0u);
     if (MEAN) {
-        count = vec2<u32>(p.count_lo, p.count_hi);
+        count = vec2<u32>(params.count_lo, params.count_hi);
     }
     return round_ratio(count, select(0u, 0x80000000u, negative));
 }

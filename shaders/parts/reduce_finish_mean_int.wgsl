@@ -1,7 +1,7 @@
 const BELOW: i32 = 1074;
 
 fn result(i: u32) -> vec2<u32> {
-    var w = vec4<u32>(state[i], state[i + p.n], state[i + 2u * p.n], state[i + 3u * p.n]);
+    var w = vec4<u32>(state[i], state[i + params.n], state[i + 2u * params.n], state[i + 3u * params.n]);
     let negative = SIGNED && (w.w >> 31u) == 1u;
     if (negative) {
         w = ~w;
@@ -25,5 +25,5 @@ fn result(i: u32) -> vec2<u32> {
     magnitude[3] = (w.z >> 5u) & 0x7fffffu;
     magnitude[4] = ((w.z >> 28u) | (w.w << 4u)) & 0x7fffffu;
     magnitude[5] = w.w >> 19u;
-    return round_ratio(vec2<u32>(p.count_lo, p.count_hi), select(0u, 0x80000000u, negative));
+    return round_ratio(vec2<u32>(params.count_lo, params.count_hi), select(0u, 0x80000000u, negative));
 }

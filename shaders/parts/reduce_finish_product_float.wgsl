@@ -1,13 +1,13 @@
 // mantissa * 2^exponent, rounded to nearest even.
 fn result(i: u32) -> vec2<u32> {
-    let flags = state[i + 4u * p.n];
+    let flags = state[i + 4u * params.n];
     let sign = (flags & 1u) << 31u;
     if ((flags & 8u) != 0u || (flags & 6u) == 6u) {
         if (OUT_SIZE == 4u) { return vec2<u32>(0x7fc00000u, 0u); }
         return vec2<u32>(0u, 0x7ff80000u);
     }
-    var exponent = i32(state[i + 2u * p.n]);
-    let exponent_high = i32(state[i + 3u * p.n]);
+    var exponent = i32(state[i + 2u * params.n]);
+    let exponent_high = i32(state[i + 3u * params.n]);
     // Beyond 32 bits it is beyond every format.
     if (exponent_high != (exponent >> 31u)) {
         exponent = select(-1000000, 1000000, exponent_high >= 0);
@@ -17,7 +17,7 @@ fn result(i: u32) -> vec2<u32> {
     let zero = (flags & 2u) != 0u;
     // The 53-bit mantissa, shifted right by `drop` bits so that its last bit is a bit of the result.
     let low = state[i];
-    let high = state[i + p.n] | 0x100000u;
+    let high = state[i + params.n] | 0x100000u;
     var bits = 53;
     var least = -1022;
     var most = 1023;

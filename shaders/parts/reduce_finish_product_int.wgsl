@@ -1,13 +1,11 @@
-@group(0) @binding(3) var<storage, read_write> failed: array<atomic<u32>>;
-
 fn result(i: u32) -> vec2<u32> {
-    let flags = state[i + 4u * p.n];
+    let flags = state[i + 4u * params.n];
     if ((flags & 4u) != 0u) {
         return vec2<u32>(0u, 0u);
     }
-    let less = vec2<u32>(state[i], state[i + p.n]); // magnitude - 1
+    let less = vec2<u32>(state[i], state[i + params.n]); // magnitude - 1
     let negative = (flags & 1u) == 1u;
-    var over = (flags & 2u) != 0u || (state[i + 2u * p.n] | state[i + 3u * p.n]) != 0u;
+    var over = (flags & 2u) != 0u || (state[i + 2u * params.n] | state[i + 3u * params.n]) != 0u;
     if (SIGNED) {
         // -2^63 fits: then `less` is 2^63 - 1; 2^63 does not.
         over = over || (less.y >> 31u) == 1u || (!negative && less.y == 0x7fffffffu && less.x == 0xffffffffu);

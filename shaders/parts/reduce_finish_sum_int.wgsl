@@ -1,9 +1,7 @@
-@group(0) @binding(3) var<storage, read_write> failed: array<atomic<u32>>;
-
 fn result(i: u32) -> vec2<u32> {
-    let low = vec2<u32>(state[i], state[i + p.n]);
-    let high = state[i + 2u * p.n];
-    let top = state[i + 3u * p.n];
+    let low = vec2<u32>(state[i], state[i + params.n]);
+    let high = state[i + 2u * params.n];
+    let top = state[i + 3u * params.n];
     let expected = select(0u, 0u - (low.y >> 31u), SIGNED);
     if (high != expected || top != expected) {
         atomicOr(&failed[0], 1u);

@@ -25,7 +25,6 @@ struct Params {
     pad0: u32,
     pad1: u32,
 }
-@group(0) @binding(1) var<uniform> p: Params;
 
 fn locate(index: u32, len: vec4<u32>, step: vec4<u32>) -> u32 {
     let y = index / len.x;
@@ -35,5 +34,5 @@ fn locate(index: u32, len: vec4<u32>, step: vec4<u32>) -> u32 {
 }
 
 fn group_number(w: vec3<u32>, grid: vec3<u32>) -> u32 {
-    return p.group_first + (w.z * grid.y + w.y) * grid.x + w.x;
+    return params.group_first + (w.z * grid.y + w.y) * grid.x + w.x;
 }

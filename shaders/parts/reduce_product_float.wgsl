@@ -19,10 +19,10 @@ fn merge(a: State, b: State) -> State {
     // 53 x 53 bits: the product has 105 or 106.
     let ah = a.high | TOP;
     let bh = b.high | TOP;
-    let p0 = multiply(a.low, b.low);
-    let p1 = multiply(a.low, bh);
-    let p2 = multiply(ah, b.low);
-    let p3 = multiply(ah, bh);
+    let p0 = mul_wide(a.low, b.low);
+    let p1 = mul_wide(a.low, bh);
+    let p2 = mul_wide(ah, b.low);
+    let p3 = mul_wide(ah, bh);
     let s1 = p0.y + p1.x;
     let s2 = s1 + p2.x;
     let c1 = select(0u, 1u, s1 < p0.y) + select(0u, 1u, s2 < s1);
@@ -57,12 +57,12 @@ fn merge(a: State, b: State) -> State {
 }
 
 fn read_state(at: u32) -> State {
-    return State(state[at], state[at + p.n], state[at + 2u * p.n], state[at + 3u * p.n], state[at + 4u * p.n]);
+    return State(state[at], state[at + params.n], state[at + 2u * params.n], state[at + 3u * params.n], state[at + 4u * params.n]);
 }
 fn write_state(at: u32, s: State) {
     state[at] = s.low;
-    state[at + p.n] = s.high;
-    state[at + 2u * p.n] = s.exponent_low;
-    state[at + 3u * p.n] = s.exponent_high;
-    state[at + 4u * p.n] = s.flags;
+    state[at + params.n] = s.high;
+    state[at + 2u * params.n] = s.exponent_low;
+    state[at + 3u * params.n] = s.exponent_high;
+    state[at + 4u * params.n] = s.flags;
 }

@@ -46,7 +46,7 @@ fn multiply128(a: vec4<u32>, b: vec4<u32>) -> State {
     for (var i = 0u; i < 4u; i++) {
         var carry = 0u;
         for (var j = 0u; j < 4u; j++) {
-            let m = multiply(a[i], b[j]);
+            let m = mul_wide(a[i], b[j]);
             let s = r[i + j] + m.x;
             let s2 = s + carry;
             carry = m.y + select(0u, 1u, s < m.x) + select(0u, 1u, s2 < s);
@@ -73,12 +73,12 @@ fn merge(a: State, b: State) -> State {
 }
 
 fn read_state(at: u32) -> State {
-    return State(vec4<u32>(state[at], state[at + p.n], state[at + 2u * p.n], state[at + 3u * p.n]), state[at + 4u * p.n]);
+    return State(vec4<u32>(state[at], state[at + params.n], state[at + 2u * params.n], state[at + 3u * params.n]), state[at + 4u * params.n]);
 }
 fn write_state(at: u32, s: State) {
     state[at] = s.w.x;
-    state[at + p.n] = s.w.y;
-    state[at + 2u * p.n] = s.w.z;
-    state[at + 3u * p.n] = s.w.w;
-    state[at + 4u * p.n] = s.flags;
+    state[at + params.n] = s.w.y;
+    state[at + 2u * params.n] = s.w.z;
+    state[at + 3u * params.n] = s.w.w;
+    state[at + 4u * params.n] = s.flags;
 }

@@ -34,11 +34,11 @@ fn settle() {
 }
 
 fn read_state(at: u32) -> State {
-    return State(vec4<u32>(state[at], state[at + p.n], state[at + 2u * p.n], state[at + 3u * p.n]));
+    return State(vec4<u32>(state[at], state[at + params.n], state[at + 2u * params.n], state[at + 3u * params.n]));
 }
 fn write_state(at: u32, s: State) {
     state[at] = s.w.x;
-    state[at + p.n] = s.w.y;
-    state[at + 2u * p.n] = s.w.z;
-    state[at + 3u * p.n] = s.w.w;
+    state[at + params.n] = s.w.y;
+    state[at + 2u * params.n] = s.w.z;
+    state[at + 3u * params.n] = s.w.w;
 }

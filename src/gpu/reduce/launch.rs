@@ -37,10 +37,12 @@ impl Tuning {
     fn of(context: &Context, variant: Variant) -> Self {
         // Every invocation stays far below 32,768 rounds of all its loops, the carries of float sums included.
         let lane = 16..8192;
-        let (state, shared) = (context.max_block().min(32 << 20), 4 * u64::from(variant.workgroup));
+        let (most, workgroup) = (context.max_block(), u64::from(variant.workgroup));
+        let state = most.min(32 << 20);
         match context.caps.software {
-            true => Self { groups: 16, lane, shared, state, upload: (16 << 20).min(context.max_block()), slice: 1 << 16 },
-            false => Self { groups: 1024, lane, shared, state, upload: (32 << 20).min(context.max_block()), slice: 1 << 26 },
+            // A workgroup's barriers cost much there, and neighbouring lanes gain nothing from neighbouring memory.
+            true => Self { groups: 16, lane, shared: 1 << 14, state, upload: most.min(16 << 20), slice: 1 << 16 },
+            false => Self { groups: 1024, lane, shared: 4 * workgroup, state, upload: most.min(32 << 20), slice: 1 << 26 },
         }
     }
 }
@@ -63,7 +65,8 @@ pub(super) struct Runner<'a> {
 
 impl<'a> Runner<'a> {
     pub(super) fn new(context: &'a Arc<Context>, plan: &'a ReducePlan, control: &'a Control) -> Result<Self> {
-        let mut variant = Variant { op: plan.op, dtype: plan.dtype, workgroup: 1, batched: !context.caps.software };
+        let mut variant =
+            Variant { op: plan.op, dtype: plan.dtype, workgroup: 1, batched: !context.caps.software, int64: context.caps.int64 };
         let most = match (context.caps.software, variant.is_float_sum() && plan.dtype.size() == 8) {
             (true, _) | (_, true) => 64,
             (false, false) => 256,
@@ -108,9 +111,8 @@ impl<'a> Runner<'a> {
     fn pipeline(&self, stage: Stage) -> Result<Arc<Pipeline>> {
         let slots: &[Slot] = match stage {
             Stage::Fold => &[Slot::ReadWrite, Slot::Uniform],
-            Stage::Finish if self.variant.has_flag() => &[Slot::ReadWrite, Slot::Uniform, Slot::ReadWrite, Slot::ReadWrite],
-            Stage::Finish => &[Slot::ReadWrite, Slot::Uniform, Slot::ReadWrite],
-            _ => &[Slot::ReadWrite, Slot::Uniform, Slot::Read],
+            Stage::Finish => &[Slot::Read, Slot::ReadWrite, Slot::ReadWrite, Slot::Uniform],
+            _ => &[Slot::Read, Slot::ReadWrite, Slot::Uniform],
         };
         self.context.pipeline(&Shader {
             label: stage.label(),
@@ -147,6 +149,11 @@ impl<'a> Runner<'a> {
 
     /// Reduces the results in `tile`: the state, with everything in slot 0.
     pub(super) fn reduce(&mut self, source: &Source<'_>, tile: Range<u64>) -> Result<Block> {
+        self.reduce_from(source, tile, 0)
+    }
+
+    /// [`reduce`](Self::reduce) of a part of a larger reduction, whose first element has index `base` there.
+    pub(super) fn reduce_from(&mut self, source: &Source<'_>, tile: Range<u64>, base: u64) -> Result<Block> {
         let n = tile.end - tile.start;
         let slots = (self.tuning.state / (self.slot_bytes() * n)).max(1);
         let most = match source {
@@ -155,7 +162,8 @@ impl<'a> Runner<'a> {
         };
         let longest = slots.saturating_mul(self.tuning.lane.end);
         let fits = |layout: &Layout| layout.len() <= longest.saturating_mul(self.lanes(layout));
-        let pieces = source.pieces(self.plan, tile, most, &fits);
+        let mut pieces = source.pieces(self.plan, tile, most, &fits);
+        pieces.iter_mut().for_each(|piece| piece.base += base);
         let splits = |piece: &Piece| self.splits(&piece.layout, piece.results.end - piece.results.start, slots);
         let used = pieces.iter().map(splits).max().unwrap_or(1);
         let state = self.context.block(used * n * self.slot_bytes())?;
@@ -183,23 +191,13 @@ impl<'a> Runner<'a> {
     }
 
     /// Rounds the states of `n` results to values `first..` of `out`.
-    pub(super) fn finish(&mut self, state: &Block, n: u64, out: &Block, first: u64, flag: Option<&Block>) -> Result<()> {
+    pub(super) fn finish(&mut self, state: &Block, n: u64, out: &Block, first: u64, flag: &Block) -> Result<()> {
         let pipeline = self.pipeline(Stage::Finish)?;
         let mut params = self.params(n);
         params.out_first = first as u32;
         let each = (4 / self.plan.out_dtype.size() as u64).max(1);
         let groups = n.div_ceil(each * u64::from(self.variant.workgroup));
-        let spare;
-        let mut binds = vec![Bind::Block(state), Bind::Uniform(bytemuck::bytes_of(&params)), Bind::Block(out)];
-        if self.variant.has_flag() {
-            binds.push(Bind::Block(match flag {
-                Some(flag) => flag,
-                None => {
-                    spare = self.context.block(4)?;
-                    &spare
-                }
-            }));
-        }
+        let binds = [Bind::Block(state), Bind::Block(out), Bind::Block(flag), Bind::Uniform(bytemuck::bytes_of(&params))];
         self.submit(&pipeline, &binds, groups)
     }
 
@@ -270,7 +268,7 @@ impl<'a> Runner<'a> {
         params.group_end = groups as u32;
         let (len, each) = (piece.len(), piece.len().div_ceil(groups));
         if !self.context.caps.software && len <= self.tuning.slice {
-            let binds = [Bind::Block(state), Bind::Uniform(bytemuck::bytes_of(&params)), Bind::Block(block)];
+            let binds = [Bind::Block(block), Bind::Block(state), Bind::Uniform(bytemuck::bytes_of(&params))];
             self.submit(&pipeline, &binds, groups)?;
             self.control.advance(len);
             return Ok(());
@@ -285,7 +283,7 @@ impl<'a> Runner<'a> {
             let (first, end) = (range.start / each, range.end.div_ceil(each));
             let mut params = params;
             (params.group_first, params.group_end) = (first as u32, end as u32);
-            let binds = [Bind::Block(state), Bind::Uniform(bytemuck::bytes_of(&params)), Bind::Block(block)];
+            let binds = [Bind::Block(block), Bind::Block(state), Bind::Uniform(bytemuck::bytes_of(&params))];
             let groups = fold(end - first, &context.limits);
             let submission = context.submit(&[Dispatch { pipeline: &pipeline, binds: &binds, groups }])?;
             // Progress in elements: the share of the workgroups submitted.

@@ -93,14 +93,8 @@ fn finished(
     let source = Source::of(input, context, &mut scratch)?;
     let mut runner = Runner::new(context, plan, control)?;
     let (out_len, size) = (plan.out_len() as u64, plan.out_dtype.size() as u64);
-    let flag = match runner.may_fail() {
-        true => {
-            let flag = context.block(4)?;
-            context.clear(&flag, 4)?;
-            Some(flag)
-        }
-        false => None,
-    };
+    let flag = context.block(4)?;
+    context.clear(&flag, 4)?;
     let mut segments = vec![];
     for part in tiles(0..out_len, context.max_block() / size) {
         let bytes = (part.end - part.start) * size;
@@ -111,17 +105,14 @@ fn finished(
         };
         for tile in tiles(part.clone(), runner.tile()) {
             let state = runner.reduce(&source, tile.clone())?;
-            runner.finish(&state, tile.end - tile.start, &out, tile.start - part.start, flag.as_ref())?;
+            runner.finish(&state, tile.end - tile.start, &out, tile.start - part.start, &flag)?;
         }
         segments.push((out, bytes));
     }
-    if let Some(flag) = flag {
-        if context.read_small(&flag, 4)?.iter().any(|&byte| byte != 0) {
-            return Err(Error::Overflow { op: plan.op.name(), out_dtype: plan.out_dtype });
-        }
-    } else {
-        runner.drain()?;
+    if runner.may_fail() && context.read_small(&flag, 4)?.iter().any(|&byte| byte != 0) {
+        return Err(Error::Overflow { op: plan.op.name(), out_dtype: plan.out_dtype });
     }
+    runner.drain()?;
     Ok(GpuBuffer::new(context.clone(), segments))
 }
 

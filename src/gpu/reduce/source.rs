@@ -43,6 +43,8 @@ pub(super) struct Variant {
     pub(super) workgroup: u32,
     /// Whether an invocation keeps several loads in flight. Four times the code: a waste on a CPU.
     pub(super) batched: bool,
+    /// Whether the device has 64-bit integers.
+    pub(super) int64: bool,
 }
 
 /// Bits of a digit of an exact float sum.
@@ -94,7 +96,7 @@ impl Variant {
 
     /// A name for caches: everything the text depends on.
     pub(super) fn key(&self) -> String {
-        format!("{} {} {} {}", self.op, self.dtype, self.workgroup, self.batched)
+        format!("{} {} {} {} {}", self.op, self.dtype, self.workgroup, self.batched, self.int64)
     }
 
     fn constants(&self, stage: Stage) -> String {
@@ -137,8 +139,10 @@ impl Variant {
                 return vec![part!("digits"), push];
             }
             ReduceOp::Sum | ReduceOp::Mean => (&[part!("sum_int")], part!("sum_int_push")),
-            ReduceOp::Product if self.dtype.is_float() => (&[part!("wide"), part!("product_float")], part!("product_float_push")),
-            ReduceOp::Product => (&[part!("wide"), part!("product_int")], part!("product_int_push")),
+            ReduceOp::Product if self.dtype.is_float() => {
+                (&[shaders::mul_wide(self.int64), part!("product_float")], part!("product_float_push"))
+            }
+            ReduceOp::Product => (&[shaders::mul_wide(self.int64), part!("product_int")], part!("product_int_push")),
             ReduceOp::Min | ReduceOp::Max => (&[part!("key"), part!("extreme")], part!("extreme_push")),
             ReduceOp::ArgMin | ReduceOp::ArgMax => (&[part!("key"), part!("arg")], part!("arg_push")),
             ReduceOp::Any | ReduceOp::All | ReduceOp::CountNonzero => (&[part!("count")], part!("count_push")),
@@ -159,14 +163,9 @@ impl Variant {
         }
     }
 
-    /// Whether the last stage has a fourth binding, which says whether a result does not fit.
-    pub(super) fn has_flag(&self) -> bool {
-        !self.dtype.is_float() && matches!(self.op, ReduceOp::Sum | ReduceOp::Product)
-    }
-
     /// The whole shader.
     pub(super) fn source(&self, stage: Stage) -> String {
-        let mut parts = vec![part!("params"), part!("state")];
+        let mut parts = vec![part!("params")];
         match stage {
             Stage::Finish => parts.extend(self.finish()),
             _ => parts.extend(self.accumulator()),
@@ -192,7 +191,7 @@ pub(super) fn all() -> Vec<shaders::Variant> {
     for op in ReduceOp::ALL {
         for dtype in Dtype::ALL {
             let workgroup = if dtype == Dtype::F64 { 32 } else { 256 };
-            for variant in [false, true].map(|batched| Variant { op, dtype, workgroup, batched }) {
+            for variant in [false, true].map(|rich| Variant { op, dtype, workgroup, batched: rich, int64: rich }) {
                 list.extend(Stage::ALL.map(|stage| shaders::Variant {
                     label: stage.label(),
                     source: variant.source(stage),

@@ -189,7 +189,7 @@ const AXES: [&[isize]; 8] = [&[], &[0], &[1], &[2], &[0, 1], &[0, 2], &[1, 2], &
 
 #[test]
 fn every_reduction_of_every_dtype_over_every_axis_set() {
-    let shapes: [&[usize]; 3] = [&[3, 7, 5], &[2, 1, 257], &[257, 3, 2]];
+    let shapes: [&[usize]; 3] = [&[3, 7, 5], &[2, 1, 16_411], &[257, 3, 2]];
     for engine in engines() {
         for op in ReduceOp::ALL {
             for dtype in Dtype::ALL {
@@ -207,7 +207,7 @@ fn every_reduction_of_every_dtype_over_every_axis_set() {
 
 #[test]
 fn awkward_lengths() {
-    let lengths = [1, 2, 3, 17, 255, 256, 257, 1023, 1024, 1025, 4099, 70_001];
+    let lengths = [1, 2, 3, 17, 255, 256, 257, 1023, 1024, 1025, 4099, 16_389, 70_001];
     for engine in engines() {
         for op in [ReduceOp::Sum, ReduceOp::ArgMax, ReduceOp::CountNonzero] {
             for dtype in [Dtype::U8, Dtype::I16, Dtype::F32, Dtype::F64] {
@@ -493,5 +493,43 @@ fn cancelled_work_stops() {
         let values = [1u8; 10];
         let got = engine.reduce(&plan, &Input::Host(View::from_slice(&values)), Target::Device(None), &control);
         assert!(matches!(got, Err(Error::Cancelled { .. })), "{got:?}");
+    }
+}
+
+/// Several reduced axes, the innermost among them: workgroups share results that lie in pieces.
+#[test]
+fn long_reductions_over_split_axes() {
+    for engine in engines() {
+        for op in [ReduceOp::Sum, ReduceOp::ArgMin, ReduceOp::Product, ReduceOp::Max] {
+            check(&engine, op, Some(&[0, 2]), &random::<f64>(&[130, 2, 257], 1).view(), true);
+            check(&engine, op, Some(&[0, 2]), &random::<i16>(&[130, 3, 259], 2).view(), true);
+            check(&engine, op, Some(&[0, 2]), &random::<f32>(&[9, 2, 4099], 3).view(), false);
+        }
+    }
+}
+
+/// Elements far into a reduction: their indices need 64 bits.
+#[test]
+fn indices_beyond_32_bits() {
+    use super::decode::States;
+    use super::launch::Runner;
+    use super::pieces::Source;
+    let values = [3i32, 9, -4, 9];
+    for engine in engines() {
+        let context = engine.context().unwrap();
+        // The last elements of a reduction of 2^33 + 1 elements, in segments of which the last one is real.
+        let plan = ReducePlan::new(&Reduce::of(ReduceOp::ArgMax), Dtype::I32, &[4]).unwrap();
+        let buffer = upload(&engine, &View::from_slice(&values));
+        let control = Control::new();
+        for base in [0, (1 << 32) - 1, (1 << 32) - 2, (1 << 33) - 3] {
+            let mut runner = Runner::new(&context, &plan, &control).unwrap();
+            let source = Source::Resident(&buffer);
+            let state = runner.reduce_from(&source, 0..1, base).unwrap();
+            let bytes = context.read_small(&state, runner.slot_bytes()).unwrap();
+            let words: Vec<u32> = bytes.chunks_exact(4).map(|word| u32::from_le_bytes(word.try_into().unwrap())).collect();
+            let mut partials = plan.empty_partials();
+            States { variant: runner.variant(), words: &words, n: 1 }.decode(&mut partials, 0);
+            assert_eq!(partials, Partials::Arg(vec![Some((9i32.arg_key(false), base + 1))]));
+        }
     }
 }
