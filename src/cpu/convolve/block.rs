@@ -70,6 +70,8 @@ impl<C> Blocks<C> {
 }
 
 /// See [`Block`]. `X` is the number of vectors.
+// Plain index loops of constant length are what the compiler unrolls into registers.
+#[allow(clippy::needless_range_loop)]
 #[inline(always)]
 unsafe fn block<V: Vector, const R: usize, const K: usize, const X: usize>(t: &Taps<V::Elem>) {
     let [depth, height, width] = t.kernel;

@@ -49,8 +49,8 @@ impl<C: Number, const N: usize> Vector for Lanes<C, N> {
     #[inline(always)]
     unsafe fn mul_add(self, weight: Self, acc: Self) -> Self {
         let mut sum = acc.0;
-        for i in 0..N {
-            sum[i] = self.0[i].mul_add(weight.0[i], sum[i]);
+        for (sum, (x, w)) in sum.iter_mut().zip(self.0.into_iter().zip(weight.0)) {
+            *sum = x.mul_add(w, *sum);
         }
         Self(sum)
     }

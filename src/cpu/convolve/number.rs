@@ -356,7 +356,7 @@ mod tests {
     fn wide_rounds_once() {
         for shift in [0u32, 1, 60, 100, 126, 127, 128, 129, 150, 190] {
             for odd in
-                [1u64 << 53, (1 << 53) + 1, (1 << 54) + 2, (1 << 54) + 6, (1 << 25) + 1, (1 << 24) + 1, u64::MAX, 0x1_0000_03]
+                [1u64 << 53, (1 << 53) + 1, (1 << 54) + 2, (1 << 54) + 6, (1 << 25) + 1, (1 << 24) + 1, u64::MAX, 0x0100_0003]
             {
                 for tail in [-1i128, 0, 1] {
                     let value = (BigInt::from(odd) << shift) + BigInt::from(tail);
