@@ -4,6 +4,7 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use image::codecs::{jpeg::JpegEncoder, png::PngEncoder, tiff::TiffEncoder};
+use image::metadata::Orientation;
 use image::{DynamicImage, ImageBuffer, ImageDecoder, ImageEncoder, ImageReader};
 use unisono::{Dtype, HostVec};
 
@@ -53,7 +54,7 @@ pub fn read(path: &Path) -> Result<Picture> {
         .map_err(|error| Failure::file(path, reason(&error)))?;
     let mut decoder = reader.into_decoder().map_err(failed)?;
     let profile = decoder.icc_profile().unwrap_or(None);
-    let orientation = decoder.orientation().map_err(failed)?;
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let mut image = DynamicImage::from_decoder(decoder).map_err(failed)?;
     image.apply_orientation(orientation);
     let (height, width) = (image.height() as usize, image.width() as usize);

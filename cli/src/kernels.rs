@@ -104,7 +104,7 @@ impl Kernel {
             Values::Named(values, _) => values.clone(),
             Values::File(npy) if npy.dtype().is_float() => return Ok(Typed::File(npy)),
             Values::File(npy) => {
-                with_dtype!(npy.dtype(), T => to_vec(&npy.typed::<T>()?).into_iter().map(AsF64::as_f64).collect())
+                with_dtype!(npy.dtype(), T => to_vec(&npy.typed::<T>()?).into_iter().map(ToF64::to_f64).collect())
             }
         };
         // A named kernel is rounded to the image's precision; a file's integers only if that loses nothing.
@@ -146,17 +146,17 @@ pub fn gaussian(sigma: f64) -> Vec<f64> {
 }
 
 /// The value as binary64.
-trait AsF64 {
-    fn as_f64(self) -> f64;
+trait ToF64 {
+    fn to_f64(self) -> f64;
 }
-macro_rules! as_f64 {
-    ($($T:ty)*) => {$(impl AsF64 for $T {
-        fn as_f64(self) -> f64 { self as f64 }
+macro_rules! to_f64 {
+    ($($T:ty)*) => {$(impl ToF64 for $T {
+        fn to_f64(self) -> f64 { self as f64 }
     })*};
 }
-as_f64!(u8 i8 u16 i16 u32 i32 u64 i64 f32 f64);
-impl AsF64 for bool {
-    fn as_f64(self) -> f64 {
+to_f64!(u8 i8 u16 i16 u32 i32 u64 i64 f32 f64);
+impl ToF64 for bool {
+    fn to_f64(self) -> f64 {
         self.into()
     }
 }

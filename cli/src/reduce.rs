@@ -156,7 +156,7 @@ impl Cut {
         axes.iter().fold(vec![vec![]], |boxes, &axis| {
             let (n, step) = (self.input[axis], self.step[axis]);
             let ranges: Vec<_> = (0..n.div_ceil(step).max(1)).map(|i| (i * step).min(n)..((i + 1) * step).min(n)).collect();
-            boxes.iter().flat_map(|front| ranges.iter().map(|range| [&front[..], &[range.clone()]].concat())).collect()
+            boxes.iter().flat_map(|front| ranges.iter().map(|range| [&front[..], std::slice::from_ref(range)].concat())).collect()
         })
     }
 }

@@ -194,10 +194,9 @@ fn measure(workload: &mut dyn Workload, backend: &Backend, quick: bool) -> uniso
     let class = backend.info().class;
     let mut resident = None;
     // Software GPUs compute in host memory anyway.
-    if class.is_hardware_gpu() || (class == DeviceClass::SoftwareGpu && !quick) {
-        if let Some(work) = workload.resident(backend)? {
-            resident = Some(time(budget, work)?.median.as_secs_f64());
-        }
+    let on_device = class.is_hardware_gpu() || (class == DeviceClass::SoftwareGpu && !quick);
+    if on_device && let Some(work) = workload.resident(backend)? {
+        resident = Some(time(budget, work)?.median.as_secs_f64());
     }
     let seconds = median.as_secs_f64().max(1e-9);
     Ok(Row {

@@ -27,6 +27,9 @@ pub struct Answer {
     pub error: f64,
 }
 
+/// Work to be done again and again.
+pub type Again<'a> = Box<dyn FnMut() -> unisono::Result<()> + 'a>;
+
 /// A piece of work that can be done again and again on any device.
 pub trait Workload {
     /// A short name.
@@ -44,7 +47,7 @@ pub trait Workload {
     /// The answer of the last run.
     fn answer(&self) -> Answer;
     /// The same work on data that is put on the device beforehand; `None` where that makes no difference.
-    fn resident<'a>(&'a self, backend: &'a Backend) -> unisono::Result<Option<Box<dyn FnMut() -> unisono::Result<()> + 'a>>> {
+    fn resident<'a>(&'a self, backend: &'a Backend) -> unisono::Result<Option<Again<'a>>> {
         let _ = backend;
         Ok(None)
     }
@@ -138,7 +141,7 @@ impl<A: Exact + Promote<K, Output = O>, K: Exact, O: Exact> Workload for Bank<A,
         let parts = self.out.as_slice().unwrap_or(&[]).chunks(1 << 16).map(O::bytes);
         Answer { checksum: checksum(parts), text: None, error: worst }
     }
-    fn resident<'a>(&'a self, backend: &'a Backend) -> unisono::Result<Option<Box<dyn FnMut() -> unisono::Result<()> + 'a>>> {
+    fn resident<'a>(&'a self, backend: &'a Backend) -> unisono::Result<Option<Again<'a>>> {
         let image = backend.upload_dyn(&self.image.as_operand())?.typed::<A>()?;
         let kernels = backend.upload_dyn(&self.kernels.as_operand())?.typed::<K>()?;
         let mut out: Option<Array<O>> = None;
@@ -185,7 +188,7 @@ impl Workload for Sum {
         let error = if right { 0.0 } else { f64::INFINITY };
         Answer { checksum: checksum([self.answer.to_le_bytes().to_vec()]), text: Some(format!("{}", self.answer)), error }
     }
-    fn resident<'a>(&'a self, backend: &'a Backend) -> unisono::Result<Option<Box<dyn FnMut() -> unisono::Result<()> + 'a>>> {
+    fn resident<'a>(&'a self, backend: &'a Backend) -> unisono::Result<Option<Again<'a>>> {
         let values = backend.upload(&self.values)?;
         Ok(Some(Box::new(move || backend.sum(&values)?.item().map(drop))))
     }
