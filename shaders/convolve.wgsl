@@ -76,7 +76,12 @@ fn load_tile(l: vec2<u32>, image_index: u32, corner: vec3<i32>, rows: u32, width
                     let i = base + u32(x);
                     v = V(load(i), load(i + 1u), load(i + 2u), load(i + 3u));
                 } else {
-                    v = V(element(base, x, fill.x), element(base, x + 1, fill.x), element(base, x + 2, fill.x), element(base, x + 3, fill.x));
+                    v = V(
+                        element(base, x, fill.x),
+                        element(base, x + 1, fill.x),
+                        element(base, x + 2, fill.x),
+                        element(base, x + 3, fill.x),
+                    );
                 }
             }
             tile[r * p.pitch + q] = v;
@@ -127,7 +132,12 @@ fn convolve(id: u32, l: vec2<u32>) {
     var s = Sums(V(), V(), V(), V());
     if (p.fresh == 0u) {
         if (BANK) {
-            s = Sums(resume_bank(at, x, y, k), resume_bank(at, x + 1u, y, k), resume_bank(at, x + 2u, y, k), resume_bank(at, x + 3u, y, k));
+            s = Sums(
+                resume_bank(at, x, y, k),
+                resume_bank(at, x + 1u, y, k),
+                resume_bank(at, x + 2u, y, k),
+                resume_bank(at, x + 3u, y, k),
+            );
         } else {
             s = Sums(
                 resume_quad(at, x, y, k),
@@ -211,7 +221,12 @@ fn convolve(id: u32, l: vec2<u32>) {
                     // With one tap left the next vector may lie outside the tile and is not used.
                     let n = i + select(0u, 1u, rest > 1u);
                     let b = Sums(tile[n], tile[n + step], tile[n + 2u * step], tile[n + 3u * step]);
-                    s = Sums(part(s.a, v, a.a, b.a, rest), part(s.b, v, a.b, b.b, rest), part(s.c, v, a.c, b.c, rest), part(s.d, v, a.d, b.d, rest));
+                    s = Sums(
+                        part(s.a, v, a.a, b.a, rest),
+                        part(s.b, v, a.b, b.b, rest),
+                        part(s.c, v, a.c, b.c, rest),
+                        part(s.d, v, a.d, b.d, rest),
+                    );
                 }
             }
         }

@@ -15,8 +15,8 @@ impl Work<'_> {
     /// Computes the chunks and puts their results where they belong.
     pub(super) fn deliver(&mut self, chunks: &[Chunk], target: Target<'_>) -> Result<Option<Storage>> {
         match target {
-            Target::Host(mut out) => self.to_host(chunks, &mut out).map(|()| None),
-            Target::Device(old) => self.to_device(chunks, old).map(Some),
+            Target::Host(mut out) => self.bring(chunks, &mut out).map(|()| None),
+            Target::Device(old) => self.keep(chunks, old).map(Some),
         }
     }
 
@@ -26,7 +26,7 @@ impl Work<'_> {
         (4 * self.sums.words() * outputs, (outputs * self.plan.out_dtype.size() as u64).next_multiple_of(4))
     }
 
-    fn to_device(&mut self, chunks: &[Chunk], old: Option<Storage>) -> Result<Storage> {
+    fn keep(&mut self, chunks: &[Chunk], old: Option<Storage>) -> Result<Storage> {
         // The images may be the storage's own: then somebody else holds its blocks, and they are not reused.
         let mut reused = GpuBuffer::reuse(old, self.context);
         let mut sums: Option<Block> = None;
@@ -50,7 +50,7 @@ impl Work<'_> {
         Ok(Storage::Gpu(GpuBuffer::new(self.context.clone(), segments)))
     }
 
-    fn to_host(&mut self, chunks: &[Chunk], out: &mut ViewMut<'_>) -> Result<()> {
+    fn bring(&mut self, chunks: &[Chunk], out: &mut ViewMut<'_>) -> Result<()> {
         let most = |bytes: fn((u64, u64)) -> u64| chunks.iter().map(|chunk| bytes(self.bytes(chunk))).max().unwrap_or(4);
         let (sum_bytes, result_bytes) = (most(|bytes| bytes.0), most(|bytes| bytes.1));
         let result = self.context.block(result_bytes)?;
@@ -68,22 +68,22 @@ impl Work<'_> {
 /// Where a chunk's results go in the caller's memory: windows of equal length, one after the other.
 struct Place<'a> {
     out: ViewMut<'a>,
-    windows: Windows,
+    windows: Windows<'a>,
     /// Bytes of a window.
     length: u64,
     /// A window that came in pieces and whose memory is not contiguous.
     partial: Vec<u8>,
 }
 
-enum Windows {
+enum Windows<'a> {
     /// One window of contiguous memory, from this byte on.
     Contiguous(usize),
     /// The chunk's region of every output.
-    Outputs { plan: ConvolvePlan, chunk: Chunk },
+    Outputs { plan: &'a ConvolvePlan, chunk: &'a Chunk },
 }
 
 impl<'a> Place<'a> {
-    fn new(plan: &ConvolvePlan, chunk: &Chunk, out: ViewMut<'a>) -> Self {
+    fn new(plan: &'a ConvolvePlan, chunk: &'a Chunk, out: ViewMut<'a>) -> Self {
         let size = plan.out_dtype.size();
         let (kernels, all) = (plan.kernel_count(), plan.output.iter().product::<usize>());
         let whole = (0..3).all(|axis| chunk.region[axis] == (0..plan.output[axis]));
@@ -94,7 +94,7 @@ impl<'a> Place<'a> {
             return Self { out, windows: Windows::Contiguous(start), length, partial: vec![] };
         }
         let length = (chunk.region.iter().map(Range::len).product::<usize>() * size) as u64;
-        Self { out, windows: Windows::Outputs { plan: plan.clone(), chunk: chunk.clone() }, length, partial: vec![] }
+        Self { out, windows: Windows::Outputs { plan, chunk }, length, partial: vec![] }
     }
 
     /// Takes the bytes `range` of the chunk; ranges ascend without gaps.

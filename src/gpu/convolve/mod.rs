@@ -176,10 +176,11 @@ struct Work<'a> {
 impl Work<'_> {
     /// The images of a chunk on the device.
     fn images(&mut self, chunk: &Chunk, axes: &[Axis; 3]) -> Result<Gathered> {
-        if let Some((images, at, gathered)) = &self.images {
-            if *images == chunk.images && at == axes {
-                return Ok(gathered.clone());
-            }
+        if let Some((images, at, gathered)) = &self.images
+            && *images == chunk.images
+            && at == axes
+        {
+            return Ok(gathered.clone());
         }
         // The block before it goes back to the pool first.
         self.images = None;
@@ -205,10 +206,10 @@ impl Work<'_> {
 
     /// The kernels of a chunk on the device.
     fn kernels(&mut self, chunk: &Chunk) -> Result<(Block, u32)> {
-        if let Some((kernels, block, fill_at)) = &self.kernels {
-            if *kernels == chunk.kernels {
-                return Ok((block.clone(), *fill_at));
-            }
+        if let Some((kernels, block, fill_at)) = &self.kernels
+            && *kernels == chunk.kernels
+        {
+            return Ok((block.clone(), *fill_at));
         }
         self.kernels = None;
         let first = self.plan.kernels.start;

@@ -195,7 +195,7 @@ impl Boxes<'_> {
     /// Writes bytes `range` of the packed block.
     pub(super) fn fill(&self, range: Range<u64>, out: &mut [u8]) {
         let size = self.size as u64;
-        if range.start % size != 0 || range.end % size != 0 {
+        if !range.start.is_multiple_of(size) || !range.end.is_multiple_of(size) {
             // A piece that starts or ends inside an element.
             let whole = range.start - range.start % size..range.end.next_multiple_of(size);
             let mut scratch = vec![0; (whole.end - whole.start) as usize];
