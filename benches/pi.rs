@@ -113,7 +113,7 @@ fn limit() -> Option<(&'static str, f64)> {
 
     let level = std::env::var("UNISONO_SIMD").unwrap_or_default();
     let best = |run: &dyn Fn() -> u64, samples_per_product: f64| {
-        let time = (0..9).map(|_| seconds(|| drop(black_box(run())))).fold(f64::MAX, f64::min);
+        let time = (0..9).map(|_| seconds(|| _ = black_box(run()))).fold(f64::MAX, f64::min);
         LOOPS as f64 * CHAINS as f64 / time * samples_per_product
     };
     if level.is_empty() && is_x86_feature_detected!("avx512f") {

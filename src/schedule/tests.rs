@@ -365,3 +365,29 @@ fn auto_passes_on_what_a_device_has_no_feature_for() {
     let (engine, _) = auto(&[(Fake::new("gpu:0", DeviceClass::DiscreteGpu, Mood::Fails(lost.clone())), 1e12)]);
     assert_eq!(engine.count_hits(&plan, &Control::new()).unwrap_err(), lost, "other failures are told");
 }
+
+#[cfg(feature = "gpu")]
+#[test]
+fn auto_measures_the_cpu_and_a_gpu_of_this_machine() {
+    let Ok(gpu) = select::gpu(0) else {
+        assert!(std::env::var_os("UNISONO_REQUIRE_GPU").is_none(), "no GPU, but UNISONO_REQUIRE_GPU is set");
+        eprintln!("\n*** NO GPU ADAPTER FOUND: this test is SKIPPED ***\n");
+        return;
+    };
+    let engine = AutoEngine::new(Member::measured(select::cpu()), vec![Member::measured(gpu)]);
+    let control = Control::new();
+    let plan = MonteCarloPlan { seed: 4, samples: 3..3_000_000 };
+    let said = engine.explain(Work::CountHits(&plan));
+    assert!(said.contains("gpu:0: ") && said.contains("cpu: ") && said.matches("predicted (launch").count() == 2, "{said}");
+    assert_eq!(engine.count_hits(&plan, &control).unwrap(), select::cpu().count_hits(&plan, &control).unwrap());
+    let host = data(Dtype::F64, 700_001);
+    let plan = ReducePlan::new(&Reduce::of(ReduceOp::Sum), Dtype::F64, &[700_001]).unwrap();
+    let input = Input::Host(host.view(&[700_001]));
+    let run = |engine: &dyn Engine| {
+        let storage = engine.reduce(&plan, &input, Target::Device(None), &control).unwrap();
+        array(Dtype::F64, &[], storage).into_host().unwrap()
+    };
+    assert_eq!(run(&engine), run(&*select::cpu()));
+    let said = engine.explain(Work::Reduce(&plan, 5_600_008));
+    assert!(said.contains("moving data") && said.contains("gpu:0"), "{said}");
+}
