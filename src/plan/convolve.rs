@@ -14,8 +14,8 @@ pub enum Mode {
     Full,
     /// The central part of the full result, as large as the image.
     Same,
-    /// The outputs that need no boundary: `max(n, k) - min(n, k) + 1`. One operand must be at least as large as the
-    /// other along every axis.
+    /// The outputs that need no boundary: `max(n, k) - min(n, k) + 1`. One operand, image or kernel, must be at least as
+    /// large as the other along every axis; the boundary is not used.
     Valid,
 }
 
