@@ -155,12 +155,6 @@ macro_rules! window {
                 self.raw.item(lead, index);
                 self
             }
-
-            /// The same window with axes of length 1 put in front until it has `rank` axes.
-            pub(crate) fn pad_rank(mut self, rank: usize) -> Self {
-                self.raw.pad_rank(rank);
-                self
-            }
         }
     };
 }
@@ -233,12 +227,10 @@ impl<'a> View<'a> {
         Some(unsafe { std::slice::from_raw_parts(self.raw.ptr, self.len() * self.dtype().size()) })
     }
 
-    /// The axes in another order.
-    pub(crate) fn permuted(&self, axes: &[usize]) -> Self {
-        let mut view = self.clone();
-        view.raw.shape = axes.iter().map(|&axis| self.shape()[axis]).collect();
-        view.raw.strides = axes.iter().map(|&axis| self.strides()[axis]).collect();
-        view
+    /// The same window with axes of length 1 put in front until it has `rank` axes.
+    pub(crate) fn pad_rank(mut self, rank: usize) -> Self {
+        self.raw.pad_rank(rank);
+        self
     }
 
     /// The same window with `axis` read backwards.

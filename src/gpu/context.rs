@@ -4,7 +4,7 @@ use std::any::Any;
 use std::cell::Cell;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Once, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -28,6 +28,7 @@ pub(crate) struct Context {
     pub(super) budget: Arc<Budget>,
     pub(super) pipelines: Pipelines,
     pub(super) rates: Rates,
+    turns: Turns,
     pub(super) tally: Arc<Tally>,
     lost: Arc<Lost>,
     process: u32,
@@ -145,6 +146,14 @@ impl Lost {
     }
 }
 
+/// The right to submit or to poll, one thread at a time: wgpu 30 reads the fence and collects finished submissions in two
+/// steps, and panics ("If the queue is empty, the current submission index …") if another thread does the same in between.
+#[derive(Debug, Default)]
+struct Turns {
+    turn: Mutex<()>,
+    waiting: AtomicUsize,
+}
+
 thread_local! {
     /// Whether this thread is inside the wall, where a panic becomes an error and prints nothing.
     static WALLED: Cell<bool> = const { Cell::new(false) };
@@ -210,6 +219,7 @@ impl Context {
             budget: adapter.budget.clone(),
             pipelines: Pipelines::default(),
             rates: Rates::default(),
+            turns: Turns::default(),
             tally,
             lost,
             process: std::process::id(),
@@ -259,12 +269,38 @@ impl Context {
         Error::OutOfMemory { device: self.id.clone(), bytes }
     }
 
+    /// Submits commands, in turn.
+    pub(super) fn submit_to(&self, queue: &wgpu::Queue, commands: Option<wgpu::CommandBuffer>) -> wgpu::SubmissionIndex {
+        let _turn = self.turn();
+        queue.submit(commands)
+    }
+
+    /// Polls the device, in turn; a panic of wgpu becomes its message. A wait should be short: it keeps others waiting.
+    pub(super) fn poll(
+        &self,
+        poll: wgpu::PollType,
+    ) -> std::result::Result<std::result::Result<wgpu::PollStatus, wgpu::PollError>, String> {
+        if self.turns.waiting.load(Ordering::Relaxed) > 0 {
+            // The lock is not fair: let the others go first.
+            std::thread::sleep(Duration::from_micros(20));
+        }
+        let _turn = self.turn();
+        wall(|| self.device.poll(poll))
+    }
+
+    fn turn(&self) -> MutexGuard<'_, ()> {
+        self.turns.waiting.fetch_add(1, Ordering::Relaxed);
+        let turn = lock(&self.turns.turn);
+        self.turns.waiting.fetch_sub(1, Ordering::Relaxed);
+        turn
+    }
+
     /// Lets a device that is gone say so: it does when polled, after the work in flight; and if another thread's poll
     /// brought the news, that thread is about to tell it.
     fn settle(&self) {
         for _ in 0..10 {
             let poll = wgpu::PollType::Wait { submission_index: None, timeout: Some(Duration::from_secs(1)) };
-            let _ = wall(|| self.device.poll(poll));
+            let _ = self.poll(poll);
             if self.is_lost() {
                 return;
             }

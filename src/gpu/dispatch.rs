@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::context::{Context, Limits, lock, wall};
+use super::context::{Context, Limits, lock};
 use super::memory::Block;
 use super::pipeline::{Pipeline, Slot};
 use crate::{Control, Result};
@@ -109,7 +109,7 @@ impl Context {
                 pass.dispatch_workgroups(x, y, z);
             }
             drop(pass);
-            Submission::new(queue.submit([encoder.finish()]))
+            Submission::new(self.submit_to(queue, Some(encoder.finish())))
         })?;
         if let Some(buffer) = buffer {
             self.pool.keep_uniforms(buffer);
@@ -154,9 +154,8 @@ impl Context {
         let start = Instant::now();
         loop {
             self.check_alive()?;
-            let timeout = Some(Duration::from_millis(200));
-            let poll = wgpu::PollType::Wait { submission_index: index.clone(), timeout };
-            let polled = wall(|| self.device.poll(poll));
+            let timeout = Some(Duration::from_millis(2));
+            let polled = self.poll(wgpu::PollType::Wait { submission_index: index.clone(), timeout });
             self.check_alive()?;
             match polled {
                 Ok(Ok(_)) if done() => return Ok(()),

@@ -5,7 +5,7 @@ use std::mem::ManuallyDrop;
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
-use super::context::{Context, lock, wall};
+use super::context::{Context, lock};
 use super::transfer::Staging;
 use crate::array::Storage;
 use crate::view::ViewMut;
@@ -158,7 +158,7 @@ impl Context {
             self.budget.give(surplus.iter().map(|&(bytes, _)| bytes).sum());
             drop(surplus);
             // Memory is given back in a poll only.
-            let _ = wall(|| self.device.poll(wgpu::PollType::Poll));
+            let _ = self.poll(wgpu::PollType::Poll);
         }
     }
 
@@ -190,7 +190,7 @@ impl Context {
         self.guarded("clearing memory", |device, queue| {
             let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: None });
             encoder.clear_buffer(block.buffer(), 0, Some(bytes));
-            queue.submit([encoder.finish()]);
+            self.submit_to(queue, Some(encoder.finish()));
         })
     }
 
@@ -202,7 +202,7 @@ impl Context {
         self.guarded("copying memory", |device, queue| {
             let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: None });
             encoder.copy_buffer_to_buffer(from.buffer(), range.start, to.buffer(), offset, range.end - range.start);
-            queue.submit([encoder.finish()]);
+            self.submit_to(queue, Some(encoder.finish()));
         })
     }
 }

@@ -108,7 +108,7 @@ impl Context {
             return self.guarded(STAGE, |_, queue| {
                 queue.write_buffer(to.buffer(), range.start, &scratch);
                 // What is written is sent with the next submission; an empty one sends it now.
-                queue.submit([]);
+                self.submit_to(queue, None);
             });
         }
         let mut ring: VecDeque<Staging> = VecDeque::new();
@@ -140,7 +140,7 @@ impl Context {
                 staging.buffer.unmap();
                 let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: None });
                 encoder.copy_buffer_to_buffer(&staging.buffer, 0, to.buffer(), at, words);
-                let index = queue.submit([encoder.finish()]);
+                let index = self.submit_to(queue, Some(encoder.finish()));
                 staging.map(wgpu::MapMode::Write, self.tuning.staging, index);
             })?;
             ring.push_back(staging);
@@ -246,7 +246,7 @@ impl Context {
                 self.guarded(STAGE, |device, queue| {
                     let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: None });
                     encoder.copy_buffer_to_buffer(from.buffer(), piece.start, &staging.buffer, 0, piece.end - piece.start);
-                    let index = queue.submit([encoder.finish()]);
+                    let index = self.submit_to(queue, Some(encoder.finish()));
                     staging.map(wgpu::MapMode::Read, piece.end - piece.start, index);
                 })?;
                 next = piece.end;

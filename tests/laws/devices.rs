@@ -31,11 +31,6 @@ pub fn all() -> &'static [Backend] {
     })
 }
 
-/// The devices other than the plain CPU, which is the reference in comparisons.
-pub fn others() -> impl Iterator<Item = &'static Backend> {
-    all().iter().skip(1)
-}
-
 /// Whether default f64 convolution runs on every part of the device.
 pub fn has_f64(backend: &Backend) -> bool {
     backend.info().f64 && backend.members().iter().all(|member| member.info().f64)
