@@ -101,7 +101,7 @@ pub struct Counters {
 pub enum Input<'a> {
     /// Host memory, any stride.
     Host(View<'a>),
-    /// Memory of a GPU, C-contiguous; not necessarily of the engine that gets it ([`Input::host`] brings it over).
+    /// Memory of a GPU, C-contiguous; not necessarily of the engine that gets it (which then brings it over through the host).
     #[cfg(feature = "gpu")]
     Gpu {
         /// The buffer.
@@ -173,7 +173,7 @@ pub(crate) mod sealed {
 /// A device that runs plans: the backend trait. Sealed, object-safe, dtype-erased.
 ///
 /// All methods block until the work is done or `control` is cancelled, may be called from several threads at once, and
-/// report progress in the plan's own units of work (`plan.work()`, samples) by [`Control::advance`].
+/// report progress in the plan's own units of work (`plan.work()`, samples) to `control`.
 pub trait Engine: sealed::Sealed + Send + Sync + fmt::Debug {
     /// What is known about the device.
     fn info(&self) -> DeviceInfo;

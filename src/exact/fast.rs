@@ -127,9 +127,9 @@ impl<T: Float, const L: usize> Extract<'_, T, L> {
         }
         let mut sums = [0i64; L];
         for (level, sum) in sums.iter_mut().enumerate() {
-            for lane in 0..N {
+            for lane in levels[level] {
                 // Of no meaning, and possibly large, if the block fails.
-                let moved = levels[level][lane].to_bits().wrapping_sub(constants[level].to_bits());
+                let moved = lane.to_bits().wrapping_sub(constants[level].to_bits());
                 *sum = sum.wrapping_add(moved as i64);
             }
         }

@@ -322,10 +322,10 @@ impl ConvolvePlan {
         };
         for b in boundary {
             let fill = b.fill();
-            if let Some((lo, hi)) = image_dtype.integer_range() {
-                if fill.fract() != 0.0 || !(lo as f64 <= fill && fill <= hi as f64) || fill as i128 > hi {
-                    return Err(Error::invalid("boundary value", fill, format!("a value of {image_dtype}, the image's dtype")));
-                }
+            if let Some((lo, hi)) = image_dtype.integer_range()
+                && (fill.fract() != 0.0 || !(lo as f64 <= fill && fill <= hi as f64) || fill as i128 > hi)
+            {
+                return Err(Error::invalid("boundary value", fill, format!("a value of {image_dtype}, the image's dtype")));
             }
         }
         let (image_lead, image) = split_lead(image_shape, rank);

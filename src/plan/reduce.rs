@@ -346,9 +346,9 @@ pub enum Partials {
     IntegerProduct(Vec<IntegerProduct>),
     /// Products of floats.
     FloatProduct(Vec<FloatProduct>),
-    /// The [order key](Ordered::key) of the smallest or largest element; `None` before the first.
+    /// The order key (an unsigned integer that grows with the value) of the smallest or largest element; `None` before the first.
     Extreme(Vec<Option<u64>>),
-    /// The [arg key](Ordered::arg_key) and the index of the first smallest or largest element.
+    /// The order key, −0 counted as 0, and the index of the first smallest or largest element.
     Arg(Vec<Option<(u64, u64)>>),
     /// The number of nonzero elements.
     Count(Vec<u64>),

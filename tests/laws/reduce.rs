@@ -128,7 +128,7 @@ fn reduce_all<T: Value>(op: ReduceOp, array: &ArrayViewD<'_, T>, axes: &[usize])
     let order: Vec<usize> = kept.iter().chain(axes).copied().collect();
     let rows: usize = kept.iter().map(|&axis| array.len_of(Axis(axis))).product();
     let flat: Vec<T> = array.view().permuted_axes(IxDyn(&order)).iter().copied().collect();
-    let length = if rows == 0 { 0 } else { flat.len() / rows };
+    let length = flat.len().checked_div(rows).unwrap_or(0);
     (0..rows).map(|row| reduce_one(op, &flat[row * length..(row + 1) * length])).collect()
 }
 

@@ -22,6 +22,9 @@ pub(super) struct Layout<'a, T> {
     pub(super) reduced: Vec<Axis>,
 }
 
+/// What is called with rows of a tile and the first reduced position among them.
+pub(super) type Each<'e, T> = dyn FnMut(&[&[T]], u64) -> Result<()> + 'e;
+
 /// Elements by their distance from the first.
 #[derive(Clone, Copy)]
 struct Source<'a, T> {
@@ -151,7 +154,7 @@ impl<'a, T: Element> Layout<'a, T> {
         range: Range<usize>,
         height: usize,
         direct: bool,
-        each: &mut dyn FnMut(&[&[T]], u64) -> Result<()>,
+        each: &mut Each<'_, T>,
     ) -> Result<()> {
         let width = columns.len();
         let mut memory = Vec::new();
