@@ -51,5 +51,5 @@ fn main() -> Result<()> {
 /// Tenths, of which most are not what they seem in binary, with alternating signs of very different size.
 fn value(i: u64) -> f64 {
     let tenth = i as f64 / 10.0;
-    if i % 3 == 0 { -1e9 * tenth } else { tenth }
+    if i.is_multiple_of(3) { -1e9 * tenth } else { tenth }
 }
