@@ -144,29 +144,39 @@ impl<T: Float, const L: usize> Kernel for Extract<'_, T, L> {
 
     #[inline(always)]
     fn run<const BYTES: usize>(self) -> Extracted<L> {
-        match BYTES {
-            64.. => self.lanes::<32>(),
-            32.. => self.lanes::<16>(),
-            _ => self.lanes::<8>(),
+        match lanes::<T>(BYTES) {
+            32 => self.lanes::<32>(),
+            16 => self.lanes::<16>(),
+            8 => self.lanes::<8>(),
+            _ => self.lanes::<4>(),
         }
     }
 }
 
+/// Lanes for vectors of so many bytes: few enough that all levels of a binary64 block stay in registers.
+#[inline(always)]
+const fn lanes<T: Float>(bytes: usize) -> usize {
+    let lanes = if bytes >= 64 {
+        32
+    } else if bytes >= 32 {
+        16
+    } else {
+        8
+    };
+    lanes * 4 / T::DTYPE.size()
+}
+
 /// Elements per block: `2^STEPS` per lane.
-fn block(simd: Simd) -> usize {
-    struct Lanes;
-    impl Kernel for Lanes {
+fn block<T: Float>(simd: Simd) -> usize {
+    struct Lanes<T>(std::marker::PhantomData<T>);
+    impl<T: Float> Kernel for Lanes<T> {
         type Output = usize;
         #[inline(always)]
         fn run<const BYTES: usize>(self) -> usize {
-            match BYTES {
-                64.. => 32,
-                32.. => 16,
-                _ => 8,
-            }
+            lanes::<T>(BYTES)
         }
     }
-    simd.run(Lanes) << STEPS
+    simd.run(Lanes::<T>(std::marker::PhantomData)) << STEPS
 }
 
 /// Sums by exponent field: of the lower 32 bits and of the upper 21 bits of the signed significands.
@@ -205,7 +215,7 @@ impl Accumulator {
             values.iter().for_each(|value| self.push(value.widen()));
             return;
         }
-        for block in values.chunks(block(simd)) {
+        for block in values.chunks(block::<T>(simd)) {
             if self.spill.as_ref().is_some_and(|sum| sum.is_nan()) {
                 return;
             }
