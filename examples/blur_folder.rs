@@ -1,7 +1,7 @@
 //! A worker pool over a folder: every photograph is decoded, blurred and written by one of a few workers that share the
 //! device. A handle is cheap to clone and may be used from many threads at once.
 //!
-//! `cargo run --release --example blur_folder -- tests/data --output /tmp/blurred --sigma 3`
+//! `cargo run --release --example blur_folder -- tests/data --output blurred --sigma 3`
 
 use std::fs;
 use std::path::{Path, PathBuf};
