@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use unisono::{Boundary, Dtype, Mode, ReduceOp};
+use unisono::{Algorithm, Boundary, Dtype, Mode, ReduceOp};
 
 /// Convolution, exact reductions and Monte Carlo on every CPU and GPU: one call, any device, one answer.
 #[derive(Debug, Parser)]
@@ -83,6 +83,9 @@ pub struct ConvolveArgs {
     /// The value outside the image; implies --boundary constant
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     pub value: Option<f64>,
+    /// auto, direct, separable, fast-fir or fft
+    #[arg(long, default_value = "auto", value_name = "ALGORITHM")]
+    pub algorithm: Algorithm,
     /// Correlate: do not reverse the kernel
     #[arg(long)]
     pub correlate: bool,

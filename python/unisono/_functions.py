@@ -51,6 +51,7 @@ def convolve(
     device="auto",
     out=None,
     out_dtype=None,
+    algorithm="auto",
 ):
     """Convolve images with kernels over the last ``ndim`` axes.
 
@@ -77,6 +78,8 @@ def convolve(
         Array to write to; its dtype is the dtype of the result. Saves the page faults of a fresh array.
     out_dtype : dtype, optional
         Dtype of the result instead of NumPy's promotion of the two operands' dtypes.
+    algorithm : {"auto", "direct", "separable", "fast-fir", "fft"}
+        How the sums are formed; ``"auto"`` takes the one predicted to be fastest. Integers are exact with each of them.
 
     Returns
     -------
@@ -105,7 +108,7 @@ def convolve(
     >>> unisono.convolve(np.ones((5, 4, 4)), bank, mode="valid").shape
     (5, 2, 3, 3)
     """
-    return _convolve(False, images, kernels, mode, boundary, fill_value, ndim, device, out, out_dtype)
+    return _convolve(False, images, kernels, mode, boundary, fill_value, ndim, device, out, out_dtype, algorithm)
 
 
 def correlate(
@@ -118,6 +121,7 @@ def correlate(
     device="auto",
     out=None,
     out_dtype=None,
+    algorithm="auto",
 ):
     """Correlate images with kernels: :func:`convolve` without reversing the kernels.
 
@@ -128,14 +132,14 @@ def correlate(
     >>> unisono.correlate([1, 2, 3], [0, 1, 10], ndim=1)
     array([10, 21, 32,  3,  0])
     """
-    return _convolve(True, images, kernels, mode, boundary, fill_value, ndim, device, out, out_dtype)
+    return _convolve(True, images, kernels, mode, boundary, fill_value, ndim, device, out, out_dtype, algorithm)
 
 
-def _convolve(correlate, images, kernels, mode, boundary, fill_value, ndim, device, out, out_dtype):
+def _convolve(correlate, images, kernels, mode, boundary, fill_value, ndim, device, out, out_dtype, algorithm):
     boundaries = [boundary] if isinstance(boundary, str) else list(boundary)
     dtype = None if out_dtype is None else np.dtype(out_dtype)
     return _unisono.convolve(
-        correlate, images, kernels, mode, boundaries, fill_value, ndim, device, out, dtype
+        correlate, images, kernels, mode, boundaries, fill_value, ndim, algorithm, device, out, dtype
     )
 
 

@@ -9,6 +9,7 @@ from ._backend import Backend
 from ._unisono import Array
 
 _DeviceLike: TypeAlias = str | Backend
+_Algorithm: TypeAlias = Literal["auto", "direct", "separable", "fast-fir", "fft"]
 _Mode: TypeAlias = Literal["full", "same", "valid"]
 _Axis: TypeAlias = int | Sequence[int] | None
 _OutT = TypeVar("_OutT", bound=NDArray[Any] | Array)
@@ -25,6 +26,7 @@ def convolve(
     device: _DeviceLike = "auto",
     out: None = None,
     out_dtype: DTypeLike | None = None,
+    algorithm: _Algorithm = "auto",
 ) -> Array: ...
 @overload
 def convolve(
@@ -37,6 +39,7 @@ def convolve(
     device: _DeviceLike = "auto",
     out: None = None,
     out_dtype: DTypeLike | None = None,
+    algorithm: _Algorithm = "auto",
 ) -> NDArray[Any]: ...
 @overload
 def convolve(
@@ -50,6 +53,7 @@ def convolve(
     *,
     out: _OutT,
     out_dtype: DTypeLike | None = None,
+    algorithm: _Algorithm = "auto",
 ) -> _OutT: ...
 @overload
 def correlate(
@@ -62,6 +66,7 @@ def correlate(
     device: _DeviceLike = "auto",
     out: None = None,
     out_dtype: DTypeLike | None = None,
+    algorithm: _Algorithm = "auto",
 ) -> Array: ...
 @overload
 def correlate(
@@ -74,6 +79,7 @@ def correlate(
     device: _DeviceLike = "auto",
     out: None = None,
     out_dtype: DTypeLike | None = None,
+    algorithm: _Algorithm = "auto",
 ) -> NDArray[Any]: ...
 @overload
 def correlate(
@@ -87,6 +93,7 @@ def correlate(
     *,
     out: _OutT,
     out_dtype: DTypeLike | None = None,
+    algorithm: _Algorithm = "auto",
 ) -> _OutT: ...
 @overload
 def sum(a: Array, axis: _Axis = None, keepdims: bool = False, device: _DeviceLike = "auto", out: None = None) -> Array: ...

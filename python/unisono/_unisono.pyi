@@ -67,6 +67,7 @@ def convolve(
     boundary: Sequence[str],
     fill_value: float,
     ndim: int,
+    algorithm: str,
     device: _DeviceLike,
     out: NDArray[Any] | Array | None,
     out_dtype: np.dtype[Any] | None,

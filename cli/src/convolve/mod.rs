@@ -56,7 +56,7 @@ pub fn run(args: &ConvolveArgs) -> Result<Outcome> {
     let backend = crate::open(&args.common.device)?.with_control(&control);
     interrupt::cancels(&control)?;
     let device = backend.info().id;
-    let how = Convolve::d2().mode(args.mode).boundary(boundary);
+    let how = Convolve::d2().mode(args.mode).boundary(boundary).algorithm(args.algorithm);
     let direction = if args.correlate { Direction::Correlate } else { Direction::Convolve };
     let filter = Filter { backend, kernel, how, mode: args.mode, direction, dtype: args.dtype };
 

@@ -23,7 +23,7 @@ use self::tile::{Job, Layout};
 use super::simd::Simd;
 use crate::array::{HostVec, Storage};
 use crate::engine::Target;
-use crate::plan::{Accumulator, Boundary, ConvolvePlan};
+use crate::plan::{Accumulator, Algorithm, Boundary, ConvolvePlan};
 use crate::view::{View, ViewMut, contiguous_strides};
 use crate::{Control, Error, Result};
 
@@ -137,6 +137,9 @@ fn compute(
         return Ok(());
     }
     control.check()?;
+    if !matches!(plan.algorithm, Algorithm::Auto | Algorithm::Direct) {
+        return Err(Error::invalid("algorithm", plan.algorithm, "auto or direct"));
+    }
     let reach = if plan.is_integer() { reach(plan, image, kernel, simd) } else { 0 };
     let work = Work { plan, image, kernel, output, reach, simd, control };
     match plan.accumulator(reach) {

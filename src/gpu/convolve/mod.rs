@@ -28,7 +28,7 @@ use super::memory::{Block, Gathered, GpuBuffer};
 use super::pipeline::{Pipeline, Shader, Slot};
 use crate::array::Storage;
 use crate::engine::{Input, Target};
-use crate::plan::ConvolvePlan;
+use crate::plan::{Algorithm, ConvolvePlan};
 use crate::view::View;
 use crate::{Control, Error, Result};
 use chunk::{Axis, Caps, Chunk, chunks, contiguous};
@@ -73,6 +73,13 @@ fn run_limited(
     most: u64,
 ) -> Result<Option<Storage>> {
     control.check()?;
+    if !matches!(plan.algorithm, Algorithm::Auto | Algorithm::Direct) {
+        return Err(Error::Unsupported {
+            device: context.id.clone(),
+            operation: plan.name().into(),
+            feature: format!("algorithm {} (GPUs have direct)", plan.algorithm),
+        });
+    }
     let to_host = matches!(target, Target::Host(_));
     if plan.outputs() == 0 {
         let nothing = || Storage::Gpu(GpuBuffer::new(context.clone(), vec![]));

@@ -8,7 +8,7 @@ mod tests;
 use std::ops::Range;
 
 pub use boundary::{Boundary, Mode};
-pub use options::{Convolve, Direction};
+pub use options::{Algorithm, Convolve, Direction};
 
 use crate::{Dtype, Error, Result};
 
@@ -62,6 +62,8 @@ pub struct ConvolvePlan {
     pub boundary: [Boundary; 3],
     /// Whether the kernel is read backwards along its spatial axes.
     pub reversed: bool,
+    /// How the sums are formed. With [`Algorithm::Auto`] a device chooses, by the whole plan: its parts choose the same.
+    pub algorithm: Algorithm,
     /// The shape of the whole result: `[N.., K.., spatial..]`.
     pub shape: Vec<usize>,
     /// Images of this part, of `image_count()`.
@@ -157,6 +159,7 @@ impl ConvolvePlan {
             start,
             boundary,
             reversed: direction == Direction::Convolve,
+            algorithm: how.algorithm,
             shape,
             rows: 0..0,
         };

@@ -44,6 +44,11 @@ fn names_are_read_with_their_aliases() {
     assert_eq!("BORDER_REFLECT_101".parse::<Boundary>().unwrap(), Boundary::Mirror);
     assert_eq!("symm".parse::<Boundary>().unwrap(), Boundary::Reflect);
     assert_eq!("constant:2.5".parse::<Boundary>().unwrap(), Boundary::Constant(2.5));
+    for algorithm in [Algorithm::Auto, Algorithm::Direct, Algorithm::Separable, Algorithm::FastFir, Algorithm::Fft] {
+        assert_eq!(algorithm.to_string().parse::<Algorithm>().unwrap(), algorithm);
+    }
+    assert_eq!("Fast_FIR".parse::<Algorithm>().unwrap(), Algorithm::FastFir);
+    assert!("winograd".parse::<Algorithm>().unwrap_err().to_string().contains("fast-fir or fft"));
     assert!("round".parse::<Boundary>().unwrap_err().to_string().contains("\"round\""));
 }
 
