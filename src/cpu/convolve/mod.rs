@@ -43,6 +43,10 @@ pub(super) fn run(
     simd: Simd,
     control: &Control,
 ) -> Result<Option<Storage>> {
+    if plan.is_exact_float() {
+        let (device, operation) = ("cpu".into(), format!("{} of floats", plan.name()));
+        return Err(Error::Unsupported { device, operation, feature: "exact accuracy".into() });
+    }
     expect("image", &image, plan.image_dtype, [&plan.image_lead, &plan.image[3 - plan.rank..]].concat())?;
     expect("kernel", &kernel, plan.kernel_dtype, [&plan.kernel_lead, &plan.kernel[3 - plan.rank..]].concat())?;
     match target {

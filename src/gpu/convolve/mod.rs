@@ -80,6 +80,10 @@ fn run_limited(
             feature: format!("algorithm {} (GPUs have direct)", plan.algorithm),
         });
     }
+    if plan.is_exact_float() {
+        let (device, operation) = (context.id.clone(), format!("{} of floats", plan.name()));
+        return Err(Error::Unsupported { device, operation, feature: "exact accuracy".into() });
+    }
     let to_host = matches!(target, Target::Host(_));
     if plan.outputs() == 0 {
         let nothing = || Storage::Gpu(GpuBuffer::new(context.clone(), vec![]));

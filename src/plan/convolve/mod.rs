@@ -1,5 +1,6 @@
 //! Convolution and correlation: shapes, modes, boundaries, exactness by range analysis, cutting into parts.
 
+mod accuracy;
 mod boundary;
 mod options;
 #[cfg(test)]
@@ -7,6 +8,7 @@ mod tests;
 
 use std::ops::Range;
 
+pub use accuracy::Accuracy;
 pub use boundary::{Boundary, Mode};
 pub use options::{Algorithm, Convolve, Direction};
 
@@ -46,6 +48,8 @@ pub struct ConvolvePlan {
     pub kernel_dtype: Dtype,
     /// Dtype of the result.
     pub out_dtype: Dtype,
+    /// How near the exact value float results must be.
+    pub accuracy: Accuracy,
     /// Lengths of the image's leading axes (`[N..]`).
     pub image_lead: Vec<usize>,
     /// Lengths of the kernel's leading axes (`[K..]`).
@@ -119,6 +123,10 @@ impl ConvolvePlan {
                 return Err(Error::invalid("boundary value", fill, format!("a value of {image_dtype}, the image's dtype")));
             }
         }
+        let integers = !image_dtype.is_float() && !kernel_dtype.is_float();
+        if !integers && how.accuracy != Accuracy::Default && !matches!(how.algorithm, Algorithm::Auto | Algorithm::Direct) {
+            return Err(Error::invalid("algorithm", how.algorithm, format!("direct or auto for {} accuracy", how.accuracy)));
+        }
         let (image_lead, image) = split_lead(image_shape, rank);
         let (kernel_lead, kernel) = split_lead(kernel_shape, rank);
         let mut boundary = boundary;
@@ -149,6 +157,7 @@ impl ConvolvePlan {
             image_dtype,
             kernel_dtype,
             out_dtype: how.out_dtype.unwrap_or(image_dtype.promote(kernel_dtype)),
+            accuracy: how.accuracy,
             images: 0..image_lead.iter().product(),
             kernels: 0..kernel_lead.iter().product(),
             image_lead,
@@ -229,6 +238,11 @@ impl ConvolvePlan {
     /// Whether both operands are integers, so that the result is computed exactly and rounded or narrowed once.
     pub fn is_integer(&self) -> bool {
         !self.image_dtype.is_float() && !self.kernel_dtype.is_float()
+    }
+
+    /// Whether an operand is a float and the result is to be exact all the same ([`Accuracy::Exact`]).
+    pub fn is_exact_float(&self) -> bool {
+        self.accuracy == Accuracy::Exact && !self.is_integer()
     }
 
     /// The arithmetic to use. For integer operands give `reach`, the largest possible `|Σ w·x|`

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Boundary, Mode};
+use super::{Accuracy, Boundary, Mode};
 use crate::{Dtype, Error, Result};
 
 /// How the sums of a convolution are formed. With `T` taps, `ε` the unit roundoff and `c` of the order of `T` at most:
@@ -81,12 +81,20 @@ pub struct Convolve {
     pub(crate) boundary: Vec<Boundary>,
     pub(crate) out_dtype: Option<Dtype>,
     pub(crate) algorithm: Algorithm,
+    pub(crate) accuracy: Accuracy,
 }
 
 impl Convolve {
     /// Over the last `rank` axes (1, 2 or 3; checked when used). Full mode, zero boundary.
     pub fn rank(rank: usize) -> Self {
-        Self { rank, mode: Mode::Full, boundary: vec![Boundary::ZERO], out_dtype: None, algorithm: Algorithm::Auto }
+        Self {
+            rank,
+            mode: Mode::Full,
+            boundary: vec![Boundary::ZERO],
+            out_dtype: None,
+            algorithm: Algorithm::Auto,
+            accuracy: Accuracy::Default,
+        }
     }
 
     /// Over the last axis.
@@ -143,5 +151,20 @@ impl Convolve {
     /// The algorithm, instead of the one predicted to be fastest. One that cannot do a convolution is an error of that call.
     pub fn algorithm(self, algorithm: Algorithm) -> Self {
         Self { algorithm, ..self }
+    }
+
+    /// How near the exact value float results must be; integers are always exact.
+    ///
+    /// ```no_run
+    /// # fn main() -> unisono::Result<()> {
+    /// use unisono::{Accuracy, Backend, Convolve};
+    /// let (x, k) = ([1e8f32, 1.0, -1e8], [1.0f32, 1.0, 1.0]);
+    /// let y = Backend::cpu().convolve(&x, &k, &Convolve::d1().valid().accuracy(Accuracy::Exact))?;
+    /// assert_eq!(y.into_vec()?, [1.0]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn accuracy(self, accuracy: Accuracy) -> Self {
+        Self { accuracy, ..self }
     }
 }

@@ -64,3 +64,16 @@ fn a_split_covers_every_output_once() {
         }
     }
 }
+
+#[test]
+fn accuracy_admits_only_algorithms_that_have_it() {
+    for accuracy in [Accuracy::Elementwise, Accuracy::Exact] {
+        let how = Convolve::d2().accuracy(accuracy);
+        for algorithm in [Algorithm::Separable, Algorithm::FastFir, Algorithm::Fft] {
+            let text = plan(how.clone().algorithm(algorithm), &[9, 9], &[3, 3]).unwrap_err().to_string();
+            assert_eq!(text, format!("algorithm: got {algorithm}, expected direct or auto for {accuracy} accuracy"));
+        }
+        assert_eq!(plan(how.algorithm(Algorithm::Direct), &[9, 9], &[3, 3]).unwrap().accuracy, accuracy);
+        assert_eq!(accuracy.to_string().parse(), Ok(accuracy));
+    }
+}
