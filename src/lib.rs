@@ -46,8 +46,8 @@ pub use gpu::GpuBuffer;
 pub use job::Job;
 pub use philox::Philox4x32;
 pub use plan::{
-    Accumulator, Accuracy, Algorithm, Boundary, Convolve, ConvolvePlan, Direction, FloatProduct, IntegerProduct, Mode,
-    MonteCarloPlan, Partials, Pi, Reduce, ReduceOp, ReducePlan, Reduction, op,
+    Accumulator, Accuracy, Algorithm, Boundary, Centre, Convolve, ConvolvePlan, Direction, FloatProduct, IntegerProduct, Mode,
+    MonteCarloPlan, Overflow, Partials, Pi, Reduce, ReduceOp, ReducePlan, Reduction, op,
 };
 pub use select::{Device, devices};
 pub use view::{View, ViewMut};

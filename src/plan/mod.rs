@@ -4,7 +4,7 @@ mod convolve;
 mod monte_carlo;
 mod reduce;
 
-pub use convolve::{Accumulator, Accuracy, Algorithm, Boundary, Convolve, ConvolvePlan, Direction, Mode};
+pub use convolve::{Accumulator, Accuracy, Algorithm, Boundary, Centre, Convolve, ConvolvePlan, Direction, Mode, Overflow};
 pub use monte_carlo::{MonteCarloPlan, Pi};
 pub use reduce::{FloatProduct, IntegerProduct, Partials, Reduce, ReduceOp, ReducePlan, Reduction, op};
 pub(crate) use reduce::{Ordered, first_extreme};

@@ -47,8 +47,12 @@ pub(super) fn run(
         let (device, operation) = ("cpu".into(), format!("{} of floats", plan.name()));
         return Err(Error::Unsupported { device, operation, feature: "exact accuracy".into() });
     }
-    expect("image", &image, plan.image_dtype, [&plan.image_lead, &plan.image[3 - plan.rank..]].concat())?;
-    expect("kernel", &kernel, plan.kernel_dtype, [&plan.kernel_lead, &plan.kernel[3 - plan.rank..]].concat())?;
+    if !plan.is_plain() {
+        let operation = format!("{} with channels, stride or dilation", plan.name());
+        return Err(Error::Unsupported { device: "cpu".into(), operation, feature: "such sums".into() });
+    }
+    expect("image", &image, plan.image_dtype, plan.image_shape())?;
+    expect("kernel", &kernel, plan.kernel_dtype, plan.kernel_shape())?;
     match target {
         Target::Host(out) => {
             out.expect(plan.out_dtype, &plan.shape)?;

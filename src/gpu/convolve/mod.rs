@@ -28,7 +28,7 @@ use super::memory::{Block, Gathered, GpuBuffer};
 use super::pipeline::{Pipeline, Shader, Slot};
 use crate::array::Storage;
 use crate::engine::{Input, Target};
-use crate::plan::{Algorithm, ConvolvePlan};
+use crate::plan::{Algorithm, ConvolvePlan, Overflow};
 use crate::view::View;
 use crate::{Control, Error, Result};
 use chunk::{Axis, Caps, Chunk, chunks, contiguous};
@@ -83,6 +83,13 @@ fn run_limited(
     if plan.is_exact_float() {
         let (device, operation) = (context.id.clone(), format!("{} of floats", plan.name()));
         return Err(Error::Unsupported { device, operation, feature: "exact accuracy".into() });
+    }
+    if !plan.is_plain() || plan.overflow != Overflow::Error {
+        return Err(Error::Unsupported {
+            device: context.id.clone(),
+            operation: format!("{} with channels, stride, dilation or another policy on overflow", plan.name()),
+            feature: "such sums".into(),
+        });
     }
     let to_host = matches!(target, Target::Host(_));
     if plan.outputs() == 0 {

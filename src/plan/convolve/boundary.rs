@@ -1,8 +1,9 @@
-//! Modes and boundaries, and the names they have in SciPy, NumPy and OpenCV.
+//! Modes, boundaries, centres, and the names they have in SciPy, NumPy and OpenCV.
 
 use std::fmt;
 use std::str::FromStr;
 
+use super::Direction;
 use crate::{Error, Result};
 
 /// How much of the result is kept, as in `scipy.signal`.
@@ -16,6 +17,52 @@ pub enum Mode {
     /// The outputs that need no boundary: `max(n, k) - min(n, k) + 1`. One operand, image or kernel, must be at least as
     /// large as the other along every axis; the boundary is not used.
     Valid,
+}
+
+/// Which element of a kernel of length `k` lies on the output's own pixel in `same` mode: SciPy has three conventions, which
+/// differ for even `k` only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Centre {
+    /// Element `(k - 1) / 2` to convolve, `k / 2` to correlate: `scipy.signal.convolve`, `convolve2d` and `correlate`.
+    #[default]
+    Signal,
+    /// Element `(k - 1) / 2` for both: `scipy.signal.convolve2d` and `correlate2d`.
+    Signal2d,
+    /// Element `k / 2` for both: `scipy.ndimage.convolve` and `correlate`.
+    Ndimage,
+}
+
+impl Centre {
+    /// The element, of a kernel of length `k`.
+    pub(super) fn element(self, k: usize, direction: Direction) -> usize {
+        match (self, direction) {
+            (Self::Signal, Direction::Convolve) | (Self::Signal2d, _) => (k - 1) / 2,
+            (Self::Signal, Direction::Correlate) | (Self::Ndimage, _) => k / 2,
+        }
+    }
+}
+
+impl FromStr for Centre {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "signal" => Ok(Self::Signal),
+            "signal2d" => Ok(Self::Signal2d),
+            "ndimage" => Ok(Self::Ndimage),
+            _ => Err(Error::invalid("centre", format!("{text:?}"), "signal, signal2d or ndimage")),
+        }
+    }
+}
+
+impl fmt::Display for Centre {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Signal => "signal",
+            Self::Signal2d => "signal2d",
+            Self::Ndimage => "ndimage",
+        })
+    }
 }
 
 /// What lies outside the image, named as in `scipy.ndimage`. For a line `a b c d`:

@@ -2,15 +2,18 @@
 
 mod accuracy;
 mod boundary;
+mod geometry;
 mod options;
+mod overflow;
 #[cfg(test)]
 mod tests;
 
 use std::ops::Range;
 
 pub use accuracy::Accuracy;
-pub use boundary::{Boundary, Mode};
+pub use boundary::{Boundary, Centre, Mode};
 pub use options::{Algorithm, Convolve, Direction};
+pub use overflow::Overflow;
 
 use crate::{Dtype, Error, Result};
 
@@ -31,8 +34,9 @@ pub enum Accumulator {
 
 /// One convolution, ready for an engine. Everything is a correlation here:
 ///
-/// `out[n, k, o] = Σ_t w_k[t] · x̃_n[o + t + start]` with `x̃_n` image `n` extended by the boundary and `w_k` kernel `k`,
-/// read backwards along every axis if [`reversed`](Self::reversed).
+/// `out[n, k, o] = Σ_c Σ_t w_k,c[t] · x̃_n,c[stride · o + dilation · t + start]` with `x̃_n,c` channel `c` of image `n` extended
+/// by the boundary and `w_k,c` that of kernel `k`, read backwards along every spatial axis if
+/// [`reversed`](Self::reversed). Kernel `k` reads the channels from [`channels`](Self::channels) `· (k div (K div groups))` on.
 ///
 /// Spatial arrays always have three axes here (`[depth, height, width]`, missing ones of length 1). The ranges say
 /// which part of the result is to be computed; a plan is born whole and is cut by [`part`](Self::part).
@@ -50,10 +54,16 @@ pub struct ConvolvePlan {
     pub out_dtype: Dtype,
     /// How near the exact value float results must be.
     pub accuracy: Accuracy,
-    /// Lengths of the image's leading axes (`[N..]`).
+    /// Lengths of the image's leading axes (`[N..]`), without the channels.
     pub image_lead: Vec<usize>,
-    /// Lengths of the kernel's leading axes (`[K..]`).
+    /// Lengths of the kernel's leading axes (`[K..]`), without the channels.
     pub kernel_lead: Vec<usize>,
+    /// Whether both operands have an axis of channels between the leading and the spatial ones.
+    pub has_channels: bool,
+    /// Channels that one output sums over.
+    pub channels: usize,
+    /// Runs of kernels, each with channels of its own; images have `groups · channels` of them.
+    pub groups: usize,
     /// Spatial lengths of an image.
     pub image: [usize; 3],
     /// Spatial lengths of a kernel.
@@ -62,12 +72,18 @@ pub struct ConvolvePlan {
     pub output: [usize; 3],
     /// Where, in the image, tap 0 of output 0 reads.
     pub start: [isize; 3],
+    /// Elements of the image from one output to the next.
+    pub stride: [usize; 3],
+    /// Elements of the image from one tap to the next.
+    pub dilation: [usize; 3],
     /// The boundary of each axis.
     pub boundary: [Boundary; 3],
     /// Whether the kernel is read backwards along its spatial axes.
     pub reversed: bool,
     /// How the sums are formed. With [`Algorithm::Auto`] a device chooses, by the whole plan: its parts choose the same.
     pub algorithm: Algorithm,
+    /// What becomes of an exact integer that the result's dtype does not hold.
+    pub overflow: Overflow,
     /// The shape of the whole result: `[N.., K.., spatial..]`.
     pub shape: Vec<usize>,
     /// Images of this part, of `image_count()`.
@@ -82,9 +98,10 @@ impl ConvolvePlan {
     /// Checks the operands' shapes and dtypes against `how`.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if the rank is not 1, 2 or 3, an operand has fewer axes than that, an operand is empty, the
-    /// boundaries do not match the rank, `valid` is asked for operands of which neither contains the other, or the
-    /// boundary's constant is no value of an integer image's dtype.
+    /// [`Error::Invalid`] if the rank is not 1, 2 or 3, an operand has fewer axes than that, an operand is empty, there are
+    /// neither one nor `rank` boundaries, origins, strides or dilations, one of those is out of its range, the channels do
+    /// not match the groups, `valid` is asked for operands of which neither contains the other, the boundary's constant is
+    /// no value of an integer image's dtype, or floats are to wrap.
     pub fn new(
         how: &Convolve,
         direction: Direction,
@@ -95,26 +112,22 @@ impl ConvolvePlan {
         if !(1..=3).contains(&rank) {
             return Err(Error::invalid("convolution rank", rank, "1, 2 or 3"));
         }
+        let least = rank + usize::from(how.groups.is_some());
         for (what, shape) in [("image", image_shape), ("kernel", kernel_shape)] {
-            if shape.len() < rank {
+            if shape.len() < least {
+                let grouped = if how.groups.is_some() { " in groups of channels" } else { "" };
                 return Err(Error::invalid(
                     format!("{what} shape"),
                     format!("{shape:?}"),
-                    format!("at least {rank} axes for a {rank}-d convolution"),
+                    format!("at least {least} axes for a {rank}-d convolution{grouped}"),
                 ));
             }
-            if shape[shape.len() - rank..].contains(&0) {
-                return Err(Error::invalid(format!("{what} shape"), format!("{shape:?}"), "spatial axes longer than 0"));
+            if shape[shape.len() - least..].contains(&0) {
+                let axes = if how.groups.is_some() { "channels and spatial axes" } else { "spatial axes" };
+                return Err(Error::invalid(format!("{what} shape"), format!("{shape:?}"), format!("{axes} longer than 0")));
             }
         }
-        let boundary = match how.boundary[..] {
-            [one] => [one; 3],
-            [height, width] if rank == 2 => [Boundary::ZERO, height, width],
-            [depth, height, width] if rank == 3 => [depth, height, width],
-            _ => {
-                return Err(Error::invalid("boundaries", format!("{} of them", how.boundary.len()), format!("1 or {rank}")));
-            }
-        };
+        let mut boundary = geometry::per_axis("boundaries", &how.boundary, rank, Boundary::ZERO)?;
         for b in boundary {
             let fill = b.fill();
             if let Some((lo, hi)) = image_dtype.integer_range()
@@ -127,48 +140,63 @@ impl ConvolvePlan {
         if !integers && how.accuracy != Accuracy::Default && !matches!(how.algorithm, Algorithm::Auto | Algorithm::Direct) {
             return Err(Error::invalid("algorithm", how.algorithm, format!("direct or auto for {} accuracy", how.accuracy)));
         }
+        let out_dtype = how.out_dtype.unwrap_or(image_dtype.promote(kernel_dtype));
+        if how.overflow == Overflow::Wrap
+            && (image_dtype.is_float() || kernel_dtype.is_float())
+            && out_dtype.integer_range().is_some()
+        {
+            return Err(Error::invalid(
+                "overflow",
+                format!("{} for {image_dtype} and {kernel_dtype}", how.overflow),
+                "error or saturate: floats are rounded and saturated",
+            ));
+        }
         let (image_lead, image) = split_lead(image_shape, rank);
         let (kernel_lead, kernel) = split_lead(kernel_shape, rank);
-        let mut boundary = boundary;
+        let (image_lead, kernel_lead, channels) = match how.groups {
+            None => (image_lead, kernel_lead, 1),
+            Some(groups) => geometry::split_channels(groups, (image_shape, image_lead), (kernel_shape, kernel_lead))?,
+        };
+        let axes = geometry::axes(how, direction, image, kernel)?;
         if how.mode == Mode::Valid {
-            let covers = |a: [usize; 3], b: [usize; 3]| a.iter().zip(b).all(|(&a, b)| a >= b);
-            if !covers(image, kernel) && !covers(kernel, image) {
+            let covers = |a: fn(&geometry::Axis) -> (usize, usize)| axes.iter().map(a).all(|(a, b)| a >= b);
+            if !covers(|axis| (axis.image, axis.kernel)) && !covers(|axis| (axis.kernel, axis.image)) {
+                let spatial = |shape: &[usize]| format!("{:?}", &shape[shape.len() - rank..]);
+                let spread = if axes.iter().any(|axis| axis.dilation > 1) { ", dilation included," } else { "" };
                 return Err(Error::invalid(
                     "shapes in valid mode",
-                    format!("image {:?} and kernel {:?}", &image_shape[image_lead.len()..], &kernel_shape[kernel_lead.len()..]),
-                    "one of them at least as large as the other along every axis",
+                    format!("image {} and kernel {}", spatial(image_shape), spatial(kernel_shape)),
+                    format!("one of them{spread} at least as large as the other along every axis"),
                 ));
             }
             boundary = [Boundary::ZERO; 3];
         }
-        let (mut output, mut start) = ([0; 3], [0; 3]);
-        for axis in 0..3 {
-            let (n, k) = (image[axis], kernel[axis]);
-            (output[axis], start[axis]) = match how.mode {
-                Mode::Full => (n + k - 1, 1 - k as isize),
-                Mode::Same => (n, -((k / 2) as isize)),
-                Mode::Valid => (n.abs_diff(k) + 1, n.min(k) as isize - k as isize),
-            };
-        }
+        let output = axes.map(|axis| axis.output);
         let shape = [&image_lead, &kernel_lead, &output[3 - rank..]].concat();
         let plan = Self {
             rank,
             direction,
             image_dtype,
             kernel_dtype,
-            out_dtype: how.out_dtype.unwrap_or(image_dtype.promote(kernel_dtype)),
+            out_dtype,
             accuracy: how.accuracy,
             images: 0..image_lead.iter().product(),
             kernels: 0..kernel_lead.iter().product(),
             image_lead,
             kernel_lead,
+            has_channels: how.groups.is_some(),
+            channels,
+            groups: how.groups.unwrap_or(1),
             image,
             kernel,
             output,
-            start,
+            start: axes.map(|axis| axis.start),
+            stride: axes.map(|axis| axis.stride),
+            dilation: axes.map(|axis| axis.dilation),
             boundary,
             reversed: direction == Direction::Convolve,
             algorithm: how.algorithm,
+            overflow: how.overflow,
             shape,
             rows: 0..0,
         };
@@ -177,6 +205,24 @@ impl ConvolvePlan {
             return Err(Error::invalid("result shape", format!("{:?}", plan.shape), "a result that fits the address space"));
         }
         Ok(Self { rows: 0..plan.output[plan.row_axis()], ..plan })
+    }
+
+    /// Whether every output is one image with one kernel, its taps and the outputs side by side: no channels, stride or
+    /// dilation.
+    pub fn is_plain(&self) -> bool {
+        !self.has_channels && self.stride == [1; 3] && self.dilation == [1; 3]
+    }
+
+    /// The shape of the images: `[N.., C, spatial..]`.
+    pub fn image_shape(&self) -> Vec<usize> {
+        let channels = if self.has_channels { vec![self.groups * self.channels] } else { vec![] };
+        [&self.image_lead, &channels, &self.image[3 - self.rank..]].concat()
+    }
+
+    /// The shape of the kernels: `[K.., C / groups, spatial..]`.
+    pub fn kernel_shape(&self) -> Vec<usize> {
+        let channels = if self.has_channels { vec![self.channels] } else { vec![] };
+        [&self.kernel_lead, &channels, &self.kernel[3 - self.rank..]].concat()
     }
 
     /// The number of images of the whole plan.
@@ -208,7 +254,7 @@ impl ConvolvePlan {
 
     /// Multiply-adds of this part: the unit of its progress and of its cost.
     pub fn work(&self) -> u64 {
-        (self.outputs() as u64).saturating_mul(self.kernel.iter().product::<usize>() as u64)
+        (self.outputs() as u64).saturating_mul((self.channels * self.kernel.iter().product::<usize>()) as u64)
     }
 
     /// The same plan for a part of its result.
@@ -246,13 +292,20 @@ impl ConvolvePlan {
     }
 
     /// The arithmetic to use. For integer operands give `reach`, the largest possible `|Σ w·x|`
-    /// (`max|x| · max_k Σ|w_k|`, saturating, boundary value included): the cheapest arithmetic that is exact.
+    /// (`max|x| · max_k Σ|w_k|`, saturating, boundary value included): the cheapest arithmetic that is exact, or exact
+    /// modulo 2^32 or 2^64 where results wrap to no more bits.
     pub fn accumulator(&self, reach: u128) -> Accumulator {
         if !self.is_integer() {
             let wide = self.image_dtype.promote(self.kernel_dtype) == Dtype::F64 || self.out_dtype == Dtype::F64;
             return if wide { Accumulator::F64 } else { Accumulator::F32 };
         }
-        match reach {
+        // What wraps needs no more bits than the result has.
+        let enough = match self.out_dtype.size() {
+            _ if !self.wraps() => u128::MAX,
+            0..=4 => i32::MAX as u128,
+            _ => i64::MAX as u128,
+        };
+        match reach.min(enough) {
             0..=0xff_ffff => Accumulator::F32,
             0x100_0000..=0x7fff_ffff => Accumulator::I32,
             0x8000_0000..=0x1f_ffff_ffff_ffff => Accumulator::F64,
@@ -261,11 +314,16 @@ impl ConvolvePlan {
         }
     }
 
-    /// Whether every result of this reach fits the result's dtype, so that nothing has to be checked.
+    /// Whether integer results are taken modulo the range of their dtype.
+    fn wraps(&self) -> bool {
+        self.overflow == Overflow::Wrap && self.out_dtype != Dtype::Bool && self.out_dtype.integer_range().is_some()
+    }
+
+    /// Whether every result of this reach fits the result's dtype or wraps, so that nothing has to be checked.
     pub fn always_fits(&self, reach: u128) -> bool {
         match self.out_dtype.integer_range() {
             None => true,
-            _ if self.out_dtype == Dtype::Bool => true,
+            _ if self.out_dtype == Dtype::Bool || self.wraps() => true,
             Some((0, hi)) => {
                 reach <= hi as u128
                     && self.image_dtype.integer_range().is_some_and(|r| r.0 == 0)

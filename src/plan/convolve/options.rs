@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Accuracy, Boundary, Mode};
+use super::{Accuracy, Boundary, Centre, Mode, Overflow};
 use crate::{Dtype, Error, Result};
 
 /// How the sums of a convolution are formed. With `T` taps, `ε` the unit roundoff and `c` of the order of `T` at most:
@@ -82,6 +82,12 @@ pub struct Convolve {
     pub(crate) out_dtype: Option<Dtype>,
     pub(crate) algorithm: Algorithm,
     pub(crate) accuracy: Accuracy,
+    pub(crate) centre: Centre,
+    pub(crate) origin: Vec<isize>,
+    pub(crate) stride: Vec<usize>,
+    pub(crate) dilation: Vec<usize>,
+    pub(crate) groups: Option<usize>,
+    pub(crate) overflow: Overflow,
 }
 
 impl Convolve {
@@ -94,6 +100,12 @@ impl Convolve {
             out_dtype: None,
             algorithm: Algorithm::Auto,
             accuracy: Accuracy::Default,
+            centre: Centre::Signal,
+            origin: vec![0],
+            stride: vec![1],
+            dilation: vec![1],
+            groups: None,
+            overflow: Overflow::Error,
         }
     }
 
@@ -166,5 +178,39 @@ impl Convolve {
     /// ```
     pub fn accuracy(self, accuracy: Accuracy) -> Self {
         Self { accuracy, ..self }
+    }
+
+    /// Which element of the kernel lies on the output's own pixel in `same` mode.
+    pub fn centre(self, centre: Centre) -> Self {
+        Self { centre, ..self }
+    }
+
+    /// Shifts the centre of `same` mode by so many elements of the kernel along each spatial axis (one number: along all),
+    /// as `scipy.ndimage` does: `-(k / 2) <= origin <= (k - 1) / 2` for a kernel of length `k`.
+    pub fn origin(self, origin: &[isize]) -> Self {
+        Self { origin: origin.to_vec(), ..self }
+    }
+
+    /// Keeps, along each spatial axis (one number: along all), every `stride`-th output of the whole, from the first one on.
+    pub fn stride(self, stride: &[usize]) -> Self {
+        Self { stride: stride.to_vec(), ..self }
+    }
+
+    /// Spreads the taps `dilation` elements apart along each spatial axis (one number: along all): everything is as with a
+    /// kernel of length `(k - 1) * dilation + 1` that has zeros between its taps.
+    pub fn dilation(self, dilation: &[usize]) -> Self {
+        Self { dilation: dilation.to_vec(), ..self }
+    }
+
+    /// Sums over channels: images `[N.., C, spatial..]` with kernels `[O.., C / groups, spatial..]` give
+    /// `[N.., O.., spatial'..]`, as a layer of a neural network does. Channels and kernels are taken in `groups` equal
+    /// runs, each run of kernels over its run of channels; 1 sums over all channels, `C` over none.
+    pub fn groups(self, groups: usize) -> Self {
+        Self { groups: Some(groups), ..self }
+    }
+
+    /// What becomes of an exact integer that the result's dtype does not hold.
+    pub fn overflow(self, overflow: Overflow) -> Self {
+        Self { overflow, ..self }
     }
 }

@@ -77,3 +77,90 @@ fn accuracy_admits_only_algorithms_that_have_it() {
         assert_eq!(accuracy.to_string().parse(), Ok(accuracy));
     }
 }
+
+#[test]
+fn the_centre_is_scipys() {
+    let start = |centre, direction, k: usize, origin| {
+        let how = Convolve::d1().same().centre(centre).origin(&[origin]);
+        ConvolvePlan::new(&how, direction, (Dtype::F32, &[9]), (Dtype::F32, &[k])).unwrap().start[2]
+    };
+    use Direction::{Convolve as Conv, Correlate as Corr};
+    for (centre, direction, starts) in [
+        (Centre::Signal, Conv, [-2, -2]),
+        (Centre::Signal, Corr, [-2, -2]),
+        (Centre::Signal2d, Conv, [-2, -2]),
+        (Centre::Signal2d, Corr, [-1, -2]),
+        (Centre::Ndimage, Conv, [-1, -2]),
+        (Centre::Ndimage, Corr, [-2, -2]),
+    ] {
+        assert_eq!([4, 5].map(|k| start(centre, direction, k, 0)), starts, "{centre} {direction:?}");
+        let shift = if direction == Conv { 1 } else { -1 };
+        assert_eq!([4, 5].map(|k| start(centre, direction, k, 1)), starts.map(|s| s + shift), "{centre} {direction:?}");
+    }
+}
+
+#[test]
+fn strides_dilations_and_channels_have_the_shapes_of_pytorch() {
+    // torch.nn.functional.conv2d(x, w, stride=(2, 3), dilation=(1, 2), groups=2)
+    let how = Convolve::d2().valid().stride(&[2, 3]).dilation(&[1, 2]).groups(2);
+    let p = plan(how, &[5, 6, 20, 31], &[8, 3, 4, 5]).unwrap();
+    assert_eq!((p.shape.clone(), p.channels, p.groups, p.start), (vec![5, 8, 9, 8], 3, 2, [0; 3]));
+    assert_eq!((p.image_shape(), p.kernel_shape()), (vec![5, 6, 20, 31], vec![8, 3, 4, 5]));
+    assert_eq!(p.work(), (5 * 8 * 9 * 8 * 3 * 20) as u64);
+    let p = plan(Convolve::d1().stride(&[4]).dilation(&[3]), &[10], &[3]).unwrap();
+    assert_eq!((p.shape.clone(), p.start), (vec![4], [0, 0, -6]));
+    assert!(!p.is_plain());
+    let p = plan(Convolve::d1().same().stride(&[99]).dilation(&[9]), &[10], &[1]).unwrap();
+    assert_eq!((p.shape.clone(), p.stride, p.dilation), (vec![1], [1, 1, 10], [1; 3]));
+    let p = plan(Convolve::d1().groups(1), &[3, 10], &[3, 4]).unwrap();
+    assert_eq!(p.shape, [13], "a kernel without leading axes is one kernel");
+}
+
+#[test]
+fn what_does_not_match_is_refused() {
+    let text = |how, image: &[usize], kernel: &[usize]| plan(how, image, kernel).unwrap_err().to_string();
+    let d1 = Convolve::d1;
+    assert_eq!(text(d1().same().origin(&[2]), &[9], &[4]), "origin: got 2, expected -2..=1 for a kernel of length 4");
+    assert_eq!(text(d1().same().origin(&[-3]), &[9], &[5]), "origin: got -3, expected -2..=2 for a kernel of length 5");
+    assert_eq!(
+        text(d1().origin(&[1]), &[9], &[4]),
+        "origin: got [1] in full mode, expected 0: an origin shifts the centre of same mode"
+    );
+    assert_eq!(text(d1().origin(&[0, 0]), &[9], &[4]), "origins: got 2 of them, expected 1");
+    assert_eq!(text(Convolve::d2().stride(&[1; 3]), &[9, 9], &[4, 4]), "strides: got 3 of them, expected 1 or 2");
+    assert_eq!(text(d1().stride(&[0]), &[9], &[4]), "stride: got 0, expected at least 1");
+    assert!(text(d1().dilation(&[0]), &[9], &[1]).starts_with("dilation: got 0 for 1 taps, expected at least 1"));
+    assert!(text(d1().dilation(&[usize::MAX]), &[9], &[3]).contains("span less than"));
+    assert_eq!(
+        text(Convolve::d2().valid().dilation(&[1, 4]), &[9, 8], &[3, 3]),
+        "shapes in valid mode: got image [9, 8] and kernel [3, 3], expected one of them, dilation included, at least as large as the other along every axis"
+    );
+    assert!(text(d1().groups(1), &[9], &[1, 4]).starts_with("image shape: got [9], expected at least 2 axes"));
+    assert!(text(d1().groups(1), &[0, 9], &[1, 4]).contains("channels and spatial axes longer than 0"));
+    assert_eq!(text(d1().groups(0), &[6, 9], &[4, 3, 4]), "groups: got 0, expected a divisor of the 6 channels of images [6, 9]");
+    assert_eq!(text(d1().groups(4), &[6, 9], &[4, 3, 4]), "groups: got 4, expected a divisor of the 6 channels of images [6, 9]");
+    assert_eq!(
+        text(d1().groups(3), &[6, 9], &[4, 3, 4]),
+        "kernel shape: got [4, 3, 4], expected 2 channels: images [6, 9] have 6, in groups: 3"
+    );
+    assert_eq!(
+        text(d1().groups(2), &[6, 9], &[5, 3, 4]),
+        "kernel shape: got [5, 3, 4], expected kernels in a multiple of the groups, 2"
+    );
+    let wraps = d1().overflow(Overflow::Wrap).out_dtype(Dtype::U8);
+    assert_eq!(
+        text(wraps, &[9], &[4]),
+        "overflow: got wrap for float32 and float32, expected error or saturate: floats are rounded and saturated"
+    );
+}
+
+#[test]
+fn what_wraps_needs_no_wide_sums() {
+    let how = |out| Convolve::d1().overflow(Overflow::Wrap).out_dtype(out);
+    let of = |out| ConvolvePlan::new(&how(out), Direction::Convolve, (Dtype::I64, &[5]), (Dtype::I64, &[3])).unwrap();
+    assert_eq!(of(Dtype::U8).accumulator(u128::MAX), Accumulator::I32);
+    assert_eq!(of(Dtype::I64).accumulator(u128::MAX), Accumulator::I64);
+    assert_eq!(of(Dtype::F64).accumulator(u128::MAX), Accumulator::Wide);
+    assert_eq!(of(Dtype::Bool).accumulator(u128::MAX), Accumulator::Wide);
+    assert!(of(Dtype::I8).always_fits(u128::MAX));
+}
