@@ -94,9 +94,11 @@ fn limit() -> Option<(&'static str, f64)> {
     #[target_feature(enable = "avx512f")]
     fn wide(loops: u64) -> u64 {
         let factor = _mm512_set1_epi64(0xD251_1F53);
-        let mut chains: [__m512i; CHAINS] = std::array::from_fn(|i| _mm512_set1_epi64(i as i64 + 3));
+        let mut chains = black_box([_mm512_set1_epi64(3); CHAINS]);
         for _ in 0..loops {
-            chains = chains.map(|x| _mm512_mul_epu32(x, factor));
+            for x in &mut chains {
+                *x = _mm512_mul_epu32(*x, factor);
+            }
         }
         chains.into_iter().map(|x| _mm512_reduce_add_epi64(x) as u64).fold(0, u64::wrapping_add)
     }
@@ -104,9 +106,11 @@ fn limit() -> Option<(&'static str, f64)> {
     #[target_feature(enable = "avx2")]
     fn narrow(loops: u64) -> u64 {
         let factor = _mm256_set1_epi64x(0xD251_1F53);
-        let mut chains: [__m256i; CHAINS] = std::array::from_fn(|i| _mm256_set1_epi64x(i as i64 + 3));
+        let mut chains = black_box([_mm256_set1_epi64x(3); CHAINS]);
         for _ in 0..loops {
-            chains = chains.map(|x| _mm256_mul_epu32(x, factor));
+            for x in &mut chains {
+                *x = _mm256_mul_epu32(*x, factor);
+            }
         }
         chains.into_iter().map(|x| _mm256_extract_epi64::<0>(x) as u64).fold(0, u64::wrapping_add)
     }

@@ -4,6 +4,7 @@ mod convolve;
 mod monte_carlo;
 mod reduce;
 pub(crate) mod simd;
+pub(crate) mod tasks;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,6 +18,11 @@ use crate::plan::{ConvolvePlan, MonteCarloPlan, Partials, ReducePlan};
 use crate::view::{View, ViewMut};
 use crate::{Control, Error, Result};
 use simd::Simd;
+
+/// Multiply-adds, elements, samples that are done before a sleeping thread would have woken (some tens of microseconds).
+const LITTLE_CONVOLUTION: u64 = 1 << 16;
+const LITTLE_REDUCTION: u64 = 1 << 14;
+const LITTLE_MONTE_CARLO: u64 = 1 << 15;
 
 /// The CPU. Its thread pool is its own, started at first use and anew in a forked child.
 #[derive(Debug)]
@@ -43,8 +49,15 @@ impl CpuEngine {
         self.threads.map_or_else(|| "cpu".into(), |n| format!("cpu:{n}"))
     }
 
-    /// Runs `operation` on the pool, and counts it.
-    fn install<T: Send>(&self, work: u64, operation: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+    /// Runs `operation` on the pool, or on this thread if its `work` is at most `little`; and counts it.
+    fn install<T: Send>(&self, work: u64, little: u64, operation: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+        let result = if work <= little { tasks::here(operation) } else { self.pooled(operation) }?;
+        self.operations.fetch_add(1, Ordering::Relaxed);
+        self.work.fetch_add(work, Ordering::Relaxed);
+        Ok(result)
+    }
+
+    fn pooled<T: Send>(&self, operation: impl FnOnce() -> Result<T> + Send) -> Result<T> {
         let threads = self.threads();
         let pool = self.pool.get(|| {
             let builder = ThreadPoolBuilder::new().num_threads(threads).thread_name(|i| format!("unisono-cpu-{i}"));
@@ -55,10 +68,7 @@ impl CpuEngine {
             stage: format!("starting {threads} threads"),
             message: message.clone(),
         })?;
-        let result = pool.install(operation)?;
-        self.operations.fetch_add(1, Ordering::Relaxed);
-        self.work.fetch_add(work, Ordering::Relaxed);
-        Ok(result)
+        pool.install(operation)
     }
 }
 
@@ -104,23 +114,23 @@ impl Engine for CpuEngine {
     ) -> Result<Option<Storage>> {
         let (mut image_memory, mut kernel_memory) = (None, None);
         let (image, kernel) = (image.host(&mut image_memory)?, kernel.host(&mut kernel_memory)?);
-        self.install(plan.work(), || convolve::run(plan, image, kernel, target, Simd::current(), control))
+        self.install(plan.work(), LITTLE_CONVOLUTION, || convolve::run(plan, image, kernel, target, Simd::current(), control))
     }
 
     fn reduce(&self, plan: &ReducePlan, input: &Input<'_>, target: Target<'_>, control: &Control) -> Result<Option<Storage>> {
         let mut memory = None;
         let input = input.host(&mut memory)?;
-        self.install(plan.work(), || reduce::run(plan, input, target, Simd::current(), control))
+        self.install(plan.work(), LITTLE_REDUCTION, || reduce::run(plan, input, target, Simd::current(), control))
     }
 
     fn reduce_partials(&self, plan: &ReducePlan, input: &Input<'_>, control: &Control) -> Result<Partials> {
         let mut memory = None;
         let input = input.host(&mut memory)?;
-        self.install(plan.work(), || reduce::partials(plan, input, Simd::current(), control))
+        self.install(plan.work(), LITTLE_REDUCTION, || reduce::partials(plan, input, Simd::current(), control))
     }
 
     fn count_hits(&self, plan: &MonteCarloPlan, control: &Control) -> Result<u64> {
-        self.install(plan.len(), || monte_carlo::count_hits(plan, Simd::current(), control))
+        self.install(plan.len(), LITTLE_MONTE_CARLO, || monte_carlo::count_hits(plan, Simd::current(), control))
     }
 
     fn upload(&self, view: &View<'_>) -> Result<Storage> {

@@ -8,10 +8,10 @@
 mod x86;
 
 use std::ops::Range;
-
-use rayon::prelude::*;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::simd::Simd;
+use super::tasks;
 use crate::philox::{MULTIPLIERS, ROUNDS};
 use crate::plan::MonteCarloPlan;
 use crate::{Control, Philox4x32, Result};
@@ -26,15 +26,18 @@ pub(super) fn count_hits(plan: &MonteCarloPlan, simd: Simd, control: &Control) -
     }
     // Chunks end at multiples of their length, so that only the first and the last have edges.
     let (first, last) = (start / chunk, (end - 1) / chunk);
-    let count = |index: u64| {
+    let hits = AtomicU64::new(0);
+    let count = |task: usize| {
         control.check()?;
+        let index = first + task as u64;
         let samples = start.max(index * chunk)..end.min((index * chunk).saturating_add(chunk));
         let len = samples.end - samples.start;
-        let hits = count_range(&philox, samples, simd);
+        hits.fetch_add(count_range(&philox, samples, simd), Ordering::Relaxed);
         control.advance(len);
-        Ok(hits)
+        Ok(())
     };
-    (first..=last).into_par_iter().map(count).try_reduce(|| 0, |a, b| Ok(a + b))
+    tasks::for_each((last - first + 1) as usize, 1, &count)?;
+    Ok(hits.into_inner())
 }
 
 /// Samples per chunk, a power of two: some milliseconds of work, less if there is little work for many threads.
@@ -44,7 +47,7 @@ fn chunk_len(len: u64, simd: Simd) -> u64 {
         Simd::Avx512 => 1 << 23,
         _ => 1 << 22,
     };
-    (len / (4 * rayon::current_num_threads() as u64)).next_power_of_two().clamp(1 << 18, most)
+    (len / (4 * tasks::threads() as u64)).next_power_of_two().clamp(1 << 18, most)
 }
 
 /// The hits among samples that one thread counts in one go (fewer than 2^31).

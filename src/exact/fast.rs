@@ -9,6 +9,7 @@
 //! Sources: Rump, Ogita, Oishi, "Accurate floating-point summation", 2008 (extraction); Demmel, Nguyen, "Parallel
 //! reproducible summation", 2015 (running levels); Neal, 2015 (buckets).
 
+use super::lanes::*;
 use super::round::{BINARY32, BINARY64, fixed, quotient};
 use super::{ExactSum, LEAST, NEGATIVE_ZEROS, NOTHING, OTHERS};
 use crate::cpu::simd::{Kernel, Simd};
@@ -24,8 +25,15 @@ const PATIENCE: u32 = 16;
 
 /// binary32 or binary64.
 pub(crate) trait Float: crate::Element {
+    /// Whether this is binary32.
+    const NARROW: bool = Self::DTYPE.size() == 4;
     /// The same number as f64.
     fn widen(self) -> f64;
+    /// Numbers that lie next to each other, as f64.
+    ///
+    /// # Safety
+    /// `p` must be good for `V::LANES` elements, and the instruction set of `V` be present.
+    unsafe fn load<V: Doubles>(p: *const Self) -> V;
     /// The nearest number of this format to the sum, over `count` if given.
     fn read(sum: &Accumulator, count: Option<u64>) -> Self;
 }
@@ -34,6 +42,11 @@ impl Float for f32 {
     #[inline(always)]
     fn widen(self) -> f64 {
         f64::from(self)
+    }
+    #[inline(always)]
+    unsafe fn load<V: Doubles>(p: *const f32) -> V {
+        // SAFETY: the caller's promise.
+        unsafe { V::widen(p) }
     }
     fn read(sum: &Accumulator, count: Option<u64>) -> Self {
         match (sum.window(), count) {
@@ -51,6 +64,11 @@ impl Float for f64 {
     #[inline(always)]
     fn widen(self) -> f64 {
         self
+    }
+    #[inline(always)]
+    unsafe fn load<V: Doubles>(p: *const f64) -> V {
+        // SAFETY: the caller's promise.
+        unsafe { V::load(p) }
     }
     fn read(sum: &Accumulator, count: Option<u64>) -> Self {
         match (sum.window(), count) {
@@ -80,13 +98,19 @@ pub(crate) fn constant(k: i32) -> f64 {
     f64::from_bits((((k + 1023) as u64) << 52) | (1 << 51))
 }
 
-/// One step of a lane: `x` loses to each level what the level's grid can hold.
+/// One step of some lanes: `x` loses to each level what the level's grid can hold.
+///
+/// # Safety
+/// The instruction set of `V` must be present.
 #[inline(always)]
-pub(crate) fn step<const L: usize, const N: usize>(levels: &mut [[f64; N]; L], lane: usize, mut x: f64) -> f64 {
+pub(crate) unsafe fn step<V: Doubles, const L: usize, const M: usize>(levels: &mut [[V; M]; L], at: usize, mut x: V) -> V {
     for level in levels {
-        let moved = level[lane] + x;
-        x -= moved - level[lane];
-        level[lane] = moved;
+        // SAFETY: the caller's promise.
+        unsafe {
+            let moved = level[at].add(x);
+            x = x.sub(moved.sub(level[at]));
+            level[at] = moved;
+        }
     }
     x
 }
@@ -106,36 +130,69 @@ struct Extracted<const L: usize> {
     complete: bool,
 }
 
+/// The most lanes of one block.
+const MOST: usize = 32;
+
 impl<T: Float, const L: usize> Extract<'_, T, L> {
+    /// Runs in `M` vectors.
+    ///
+    /// # Safety
+    /// The instruction set of `V` must be present.
+    // Plain index loops of constant length over vectors: they stay in registers whatever the compiler inlines elsewhere.
+    #[allow(clippy::needless_range_loop)]
     #[inline(always)]
-    fn lanes<const N: usize>(self) -> Extracted<L> {
-        let constants = self.exponents.map(constant);
-        let mut levels = constants.map(|c| [c; N]);
-        let (mut largest, mut left) = ([0f64; N], [0u64; N]);
-        let (chunks, rest) = self.values.as_chunks::<N>();
-        let mut last = [T::ZERO; N];
+    unsafe fn vectors<V: Doubles, const M: usize>(self) -> Extracted<L> {
+        let n = M * V::LANES;
+        let whole = self.values.len() / n;
+        let rest = &self.values[whole * n..];
+        let mut last = [T::ZERO; MOST];
         last[..rest.len()].copy_from_slice(rest);
-        // By index: a chained iterator would keep the lanes from staying in registers.
-        for i in 0..chunks.len() + usize::from(!rest.is_empty()) {
-            let chunk = chunks.get(i).unwrap_or(&last);
-            for lane in 0..N {
-                let x = chunk[lane].widen();
-                let magnitude = x.abs();
-                largest[lane] = if magnitude > largest[lane] { magnitude } else { largest[lane] };
-                left[lane] |= step(&mut levels, lane, x).to_bits();
+        // SAFETY: the caller's promise; n elements lie at each of the whole places, and MOST, which is no less, in `last`
+        // and in the buffers.
+        unsafe {
+            let mut levels = [[V::splat(0.0); M]; L];
+            for level in 0..L {
+                levels[level] = [V::splat(constant(self.exponents[level])); M];
             }
-        }
-        let mut sums = [0i64; L];
-        for (level, sum) in sums.iter_mut().enumerate() {
-            for lane in levels[level] {
-                // Of no meaning, and possibly large, if the block fails.
-                let moved = lane.to_bits().wrapping_sub(constants[level].to_bits());
-                *sum = sum.wrapping_add(moved as i64);
+            let (mut largest, mut left) = ([V::splat(0.0); M], [V::splat(0.0); M]);
+            let values = self.values.as_ptr();
+            for i in 0..whole + usize::from(!rest.is_empty()) {
+                let from = if i < whole { values.add(i * n) } else { last.as_ptr() };
+                for at in 0..M {
+                    let x: V = T::load(from.add(at * V::LANES));
+                    largest[at] = x.magnitude_or(largest[at]);
+                    left[at] = left[at].or(step(&mut levels, at, x));
+                }
             }
+            let mut lanes = [0.0; MOST];
+            let mut sums = [0i64; L];
+            for level in 0..L {
+                for at in 0..M {
+                    levels[level][at].store(lanes.as_mut_ptr().add(at * V::LANES));
+                }
+                let start = constant(self.exponents[level]).to_bits();
+                for lane in 0..n {
+                    // Of no meaning, and possibly large, if the block fails.
+                    sums[level] = sums[level].wrapping_add(lanes[lane].to_bits().wrapping_sub(start) as i64);
+                }
+            }
+            for at in 1..M {
+                largest[0] = largest[at].magnitude_or(largest[0]);
+                left[0] = left[0].or(left[at]);
+            }
+            largest[0].store(lanes.as_mut_ptr());
+            let mut top = 0.0;
+            for lane in 0..V::LANES {
+                top = if lanes[lane] > top { lanes[lane] } else { top };
+            }
+            left[0].store(lanes.as_mut_ptr());
+            let mut any = 0;
+            for lane in 0..V::LANES {
+                any |= lanes[lane].to_bits();
+            }
+            // What is left of −0 is −0.
+            Extracted { sums, largest: top, complete: any << 1 == 0 }
         }
-        let any = left.iter().fold(0, |a, b| a | b);
-        // What is left of −0 is −0.
-        Extracted { sums, largest: largest.iter().fold(0.0, |a, &b| if b > a { b } else { a }), complete: any << 1 == 0 }
     }
 }
 
@@ -144,39 +201,32 @@ impl<T: Float, const L: usize> Kernel for Extract<'_, T, L> {
 
     #[inline(always)]
     fn run<const BYTES: usize>(self) -> Extracted<L> {
-        match lanes::<T>(BYTES) {
-            32 => self.lanes::<32>(),
-            16 => self.lanes::<16>(),
-            8 => self.lanes::<8>(),
-            _ => self.lanes::<4>(),
+        // Few enough vectors that all levels of a binary64 block stay in registers.
+        // SAFETY: vectors of `BYTES` bytes are present.
+        unsafe {
+            #[cfg(target_arch = "x86_64")]
+            match BYTES {
+                64 if T::NARROW => return self.vectors::<Doubles8, 4>(),
+                64 => return self.vectors::<Doubles8, 2>(),
+                32 if T::NARROW => return self.vectors::<Doubles4, 4>(),
+                32 => return self.vectors::<Doubles4, 2>(),
+                _ => {}
+            }
+            if T::NARROW { self.vectors::<Portable<2>, 4>() } else { self.vectors::<Portable<2>, 2>() }
         }
     }
-}
-
-/// Lanes for vectors of so many bytes: few enough that all levels of a binary64 block stay in registers.
-#[inline(always)]
-const fn lanes<T: Float>(bytes: usize) -> usize {
-    let lanes = if bytes >= 64 {
-        32
-    } else if bytes >= 32 {
-        16
-    } else {
-        8
-    };
-    lanes * 4 / T::DTYPE.size()
 }
 
 /// Elements per block: `2^STEPS` per lane.
 fn block<T: Float>(simd: Simd) -> usize {
-    struct Lanes<T>(std::marker::PhantomData<T>);
-    impl<T: Float> Kernel for Lanes<T> {
-        type Output = usize;
-        #[inline(always)]
-        fn run<const BYTES: usize>(self) -> usize {
-            lanes::<T>(BYTES)
-        }
-    }
-    simd.run(Lanes::<T>(std::marker::PhantomData)) << STEPS
+    let lanes = match simd {
+        #[cfg(target_arch = "x86_64")]
+        Simd::Avx512 => 16,
+        #[cfg(target_arch = "x86_64")]
+        Simd::Avx2 => 8,
+        _ => 4,
+    };
+    (if T::NARROW { 2 * lanes } else { lanes }) << STEPS
 }
 
 /// Sums by exponent field: of the lower 32 bits and of the upper 21 bits of the signed significands.

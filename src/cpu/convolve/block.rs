@@ -87,7 +87,10 @@ unsafe fn block<V: Vector, const R: usize, const K: usize, const X: usize>(t: &T
                 let (first, last) = ((j + 1).saturating_sub(height), j.min(R - 1));
                 if R == 1 || (first == 0 && last == R - 1) {
                     for dx in 0..width {
-                        let pixels: [V; X] = std::array::from_fn(|x| V::load(image.add(dx + x * V::LANES)));
+                        let mut pixels = [V::splat(V::Elem::ZERO); X];
+                        for x in 0..X {
+                            pixels[x] = V::load(image.add(dx + x * V::LANES));
+                        }
                         for r in 0..R {
                             let w = weights.add(((j - r) * width + dx) * K);
                             for k in 0..K {
@@ -100,7 +103,10 @@ unsafe fn block<V: Vector, const R: usize, const K: usize, const X: usize>(t: &T
                     }
                 } else {
                     for dx in 0..width {
-                        let pixels: [V; X] = std::array::from_fn(|x| V::load(image.add(dx + x * V::LANES)));
+                        let mut pixels = [V::splat(V::Elem::ZERO); X];
+                        for x in 0..X {
+                            pixels[x] = V::load(image.add(dx + x * V::LANES));
+                        }
                         for r in 0..R {
                             if first <= r && r <= last {
                                 let w = weights.add(((j - r) * width + dx) * K);

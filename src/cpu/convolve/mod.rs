@@ -14,6 +14,7 @@ mod tests;
 mod tile;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use self::block::Blocked;
 use self::number::Wide;
@@ -21,6 +22,7 @@ use self::pack::{CastRow, Castable};
 use self::store::{Finish, FinishRow, Finishable};
 use self::tile::{Job, Layout};
 use super::simd::Simd;
+use super::tasks;
 use crate::array::{HostVec, Storage};
 use crate::engine::Target;
 use crate::plan::{Accumulator, Algorithm, Boundary, ConvolvePlan};
@@ -148,7 +150,7 @@ fn compute(
     if !matches!(plan.algorithm, Algorithm::Auto | Algorithm::Direct) {
         return Err(Error::invalid("algorithm", plan.algorithm, "auto or direct"));
     }
-    let reach = if plan.is_integer() { reach(plan, image, kernel, simd) } else { 0 };
+    let reach = if plan.is_integer() { reach(plan, image, kernel, simd)? } else { 0 };
     let work = Work { plan, image, kernel, output, reach, simd, control };
     match plan.accumulator(reach) {
         Accumulator::F32 => work.run::<f32>(),
@@ -184,8 +186,7 @@ fn image_layout(plan: &ConvolvePlan, image: &View<'_>) -> Layout {
 
 /// An upper bound of the magnitude of every integer result: that of the image's values (boundary included) times the
 /// largest sum of a kernel's magnitudes. The image is read only if its dtype alone would ask for dearer arithmetic.
-fn reach(plan: &ConvolvePlan, image: &View<'_>, kernel: &View<'_>, simd: Simd) -> u128 {
-    use rayon::prelude::*;
+fn reach(plan: &ConvolvePlan, image: &View<'_>, kernel: &View<'_>, simd: Simd) -> Result<u128> {
     let rows = |layout: &Layout, lengths: [usize; 3]| {
         let strides = layout.strides;
         let (items, per_item) = (layout.images.clone(), lengths[0] * lengths[1]);
@@ -213,7 +214,7 @@ fn reach(plan: &ConvolvePlan, image: &View<'_>, kernel: &View<'_>, simd: Simd) -
     let bound = number::bound(plan.image_dtype).unwrap_or(0);
     let reach = weight.saturating_mul(bound);
     if plan.accumulator(reach) == Accumulator::F32 && plan.always_fits(reach) {
-        return reach;
+        return Ok(reach);
     }
     let layout = image_layout(plan, image);
     let row = rows(&layout, plan.image);
@@ -224,13 +225,14 @@ fn reach(plan: &ConvolvePlan, image: &View<'_>, kernel: &View<'_>, simd: Simd) -
     };
     let count = layout.images.len() * plan.image[0] * plan.image[1];
     let together = ((1 << 16) / plan.image[2]).max(1);
-    let image = if count > together && rayon::current_num_threads() > 1 {
-        (0..count).into_par_iter().with_min_len(together).map(largest).max()
-    } else {
-        (0..count).map(largest).max()
-    };
+    let image = AtomicU64::new(0);
+    tasks::for_each(count, together, &|i| {
+        // No magnitude of an element is larger than 2^64 - 1.
+        image.fetch_max(largest(i).try_into().unwrap_or(u64::MAX), Ordering::Relaxed);
+        Ok(())
+    })?;
     let fill = plan.boundary.iter().map(|b| (b.fill() as i128).unsigned_abs()).max();
-    weight.saturating_mul(image.unwrap_or(0).max(fill.unwrap_or(0)))
+    Ok(weight.saturating_mul(u128::from(image.into_inner()).max(fill.unwrap_or(0))))
 }
 
 /// A part with everything known but the type to compute in.

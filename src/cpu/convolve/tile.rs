@@ -8,12 +8,11 @@
 use std::cell::RefCell;
 use std::ops::Range;
 
-use rayon::prelude::*;
-
 use super::block::{Blocked, Blocks, KERNELS, Shape, Taps};
 use super::pack::{CastRow, Castable, Line, pack_row};
 use super::store::{self, FinishRow, Finishable};
 use crate::cpu::simd::Simd;
+use crate::cpu::tasks;
 use crate::plan::ConvolvePlan;
 use crate::{Control, Error, Result};
 
@@ -119,14 +118,11 @@ thread_local! {
 impl<C: Blocked + Castable + Finishable> Job<'_, C> {
     /// Runs all tasks on the current thread pool.
     pub(super) fn run(&self) -> Result<()> {
-        let tiling = self.tiling(rayon::current_num_threads());
+        let tiling = self.tiling(tasks::threads());
         let tasks = self.plan.images.len() * self.plan.part_output()[0] * tiling.counts.iter().product::<usize>();
         let blocks = C::blocks(self.simd);
-        if tiling.parallel {
-            (0..tasks).into_par_iter().with_min_len(tiling.together).try_for_each(|task| self.task(blocks, &tiling, task))
-        } else {
-            (0..tasks).try_for_each(|task| self.task(blocks, &tiling, task))
-        }
+        let together = if tiling.parallel { tiling.together } else { tasks };
+        tasks::for_each(tasks, together, &|task| self.task(blocks, &tiling, task))
     }
 
     fn tiling(&self, threads: usize) -> Tiling {

@@ -1,16 +1,15 @@
 //! The walk over the input: which elements each task reads, and how its partial results come together.
 
-use rayon::prelude::*;
-
 use super::layout::Layout;
+use crate::cpu::tasks::{for_each, threads};
 use crate::plan::ReducePlan;
 use crate::view::View;
 use crate::{Control, Element, Result};
 
 /// Elements of one result that a task reads at most.
 const SEGMENT: usize = 1 << 17;
-/// Columns of a task.
-const WIDTH: usize = 1024;
+/// Columns of a task: long runs of memory, and state that stays in the second-level cache.
+const WIDTH: usize = 4096;
 /// Rows of a tile: as many as a lane of an exact sum takes.
 const HEIGHT: usize = 1 << 8;
 /// Rows and columns of a tile that is copied together from other strides.
@@ -64,14 +63,6 @@ impl<O> Sink<O> {
     }
 }
 
-/// Runs tasks `0..count` on the current thread pool. Not generic, so that rayon is compiled once for all reductions.
-fn parallel(count: usize, task: &(dyn Fn(usize) -> Result<()> + Sync)) -> Result<()> {
-    if count == 1 {
-        return task(0);
-    }
-    (0..count).into_par_iter().with_max_len(1).try_for_each(task)
-}
-
 /// Folds `input` into one partial per kept position, and gives each to `emit` once, with its place in the result (C order).
 pub(super) fn drive<T: Element, F: Fold<T>>(
     fold: &F,
@@ -85,12 +76,12 @@ pub(super) fn drive<T: Element, F: Fold<T>>(
         return (0..count).try_for_each(|place| emit(place, fold.start(None)));
     }
     let layout = Layout::<T>::new(plan, input, F::FREE)?;
-    let threads = rayon::current_num_threads();
+    let threads = threads();
     if layout.has_rows(48) || (!layout.has_columns(32) && count < 32) {
         let segments = len.div_ceil(SEGMENT);
         if segments == 1 {
             let share = (SEGMENT / len).min(count.div_ceil(4 * threads)).max(1);
-            return parallel(count.div_ceil(share), &|task| {
+            return for_each(count.div_ceil(share), 1, &|task| {
                 control.check()?;
                 let kept = task * share..count.min((task + 1) * share);
                 let (mut buffer, mut last) = (Vec::new(), None);
@@ -106,7 +97,7 @@ pub(super) fn drive<T: Element, F: Fold<T>>(
         }
         let mut partials: Vec<Option<F::Partial>> = (0..count * segments).map(|_| None).collect();
         let sink = Sink::new(&mut partials);
-        parallel(count * segments, &|task| {
+        for_each(count * segments, 1, &|task| {
             control.check()?;
             let (position, segment) = (task / segments, task % segments);
             let range = segment * SEGMENT..len.min((segment + 1) * SEGMENT);
@@ -132,7 +123,7 @@ pub(super) fn drive<T: Element, F: Fold<T>>(
     let width = width.min(run.div_ceil((4 * threads).div_ceil(count / run)).max(64));
     let per_run = run.div_ceil(width);
     let blocks = per_run * (count / run);
-    let segment = if F::EXACT { len.div_ceil((8 * threads).div_ceil(blocks)).max(height) } else { SEGMENT };
+    let segment = if F::EXACT { len.div_ceil((4 * threads).div_ceil(blocks)).max(height) } else { SEGMENT };
     let segments = len.div_ceil(segment);
     let columns = |block: usize| {
         let start = block / per_run * run;
@@ -145,7 +136,7 @@ pub(super) fn drive<T: Element, F: Fold<T>>(
     let mut parts: Vec<Vec<F::Partial>> = Vec::new();
     parts.resize_with(if segments == 1 { 0 } else { blocks * segments }, Vec::new);
     let sink = Sink::new(&mut parts);
-    parallel(blocks * segments, &|task| {
+    for_each(blocks * segments, 1, &|task| {
         let (block, segment_index) = (task / segments, task % segments);
         let columns = columns(block);
         let mut state = fold.start_columns(columns.len());

@@ -232,15 +232,20 @@ impl<T: Scan> Fold<T> for Arg {
     }
 
     fn row(&self, best: &mut Self::Partial, values: &[T], index: u64) {
+        // The block that holds the best so far is searched once, at the end: on a ramp every block is better than the last.
+        let mut improved: Option<(&[T], u64)> = None;
         for (block, at) in values.chunks(BLOCK).zip((index..).step_by(BLOCK)) {
             if best.is_some_and(|(key, _)| key == self.nan() && is_nan_mark::<T>()) {
-                return;
+                break;
             }
             let new = key::<T>(self.simd.run(Bounds::<T, true>(block)), self.smaller);
             if best.is_none_or(|(old, _)| self.better(new, old)) {
-                let found = block.iter().position(|x| x.arg_key(self.smaller) == new);
-                *best = Some((new, at + found.unwrap_or(0) as u64));
+                *best = Some((new, at));
+                improved = Some((block, at));
             }
+        }
+        if let (Some((block, at)), Some((key, place))) = (improved, best) {
+            *place = at + block.iter().position(|x| x.arg_key(self.smaller) == *key).unwrap_or(0) as u64;
         }
     }
 

@@ -4,6 +4,7 @@ use super::drive::{Fold, rows_by_row};
 use crate::Element;
 use crate::cpu::simd::{Kernel, Simd};
 use crate::exact::fast::{Accumulator, Float, constant, exponent, exponents, step};
+use crate::exact::lanes::*;
 
 /// Sums of floats.
 pub(super) struct FloatSum(pub(super) Simd);
@@ -13,7 +14,7 @@ pub(super) struct FloatColumns {
     sums: Vec<Accumulator>,
     /// Per level and column, then the largest magnitudes.
     lanes: Vec<f64>,
-    left: Vec<u64>,
+    left: Vec<f64>,
     top: i32,
 }
 
@@ -34,7 +35,7 @@ impl<T: Float> Fold<T> for FloatSum {
     }
 
     fn start_columns(&self, width: usize) -> FloatColumns {
-        FloatColumns { sums: vec![Accumulator::new(); width], lanes: vec![0.0; 4 * width], left: vec![0; width], top: i32::MIN }
+        FloatColumns { sums: vec![Accumulator::new(); width], lanes: vec![0.0; 4 * width], left: vec![0.0; width], top: i32::MIN }
     }
 
     fn rows(&self, columns: &mut FloatColumns, rows: &[&[T]], index: u64) {
@@ -67,7 +68,7 @@ impl FloatColumns {
             }
             let (levels, largest) = self.lanes.split_at_mut(3 * width);
             largest.fill(0.0);
-            self.left.fill(0);
+            self.left.fill(0.0);
             let (largest_of_all, left) = simd.run(Strips::<T, L> { rows, levels, largest, left: &mut self.left });
             let top = exponent(largest_of_all);
             if left << 1 == 0 && top <= self.top {
@@ -95,51 +96,78 @@ struct Strips<'a, T, const L: usize> {
     rows: &'a [&'a [T]],
     levels: &'a mut [f64],
     largest: &'a mut [f64],
-    left: &'a mut [u64],
+    left: &'a mut [f64],
 }
 
 impl<T: Float, const L: usize> Strips<'_, T, L> {
     /// Eight rows at a time, so that the lanes are loaded and stored once per eight rows, and memory is read in long runs.
+    ///
+    /// # Safety
+    /// The instruction set of `V` must be present.
     #[inline(always)]
-    fn strips<const N: usize>(mut self) -> (f64, u64) {
+    unsafe fn strips<V: Doubles, const M: usize>(mut self) -> (f64, u64) {
         let width = self.largest.len();
         for rows in self.rows.chunks(8) {
             let mut at = 0;
-            while at + N <= width {
-                self.levels_of::<N>(rows, at, width);
-                at += N;
-            }
-            while at < width {
-                self.levels_of::<1>(rows, at, width);
-                at += 1;
+            // SAFETY: the caller's promise; the columns lie below the width.
+            unsafe {
+                while at + M * V::LANES <= width {
+                    self.columns::<V, M>(rows, at);
+                    at += M * V::LANES;
+                }
+                while at < width {
+                    self.columns::<Portable<1>, 1>(rows, at);
+                    at += 1;
+                }
             }
         }
-        (self.largest.iter().fold(0.0, |a, &b| if b > a { b } else { a }), self.left.iter().fold(0, |a, b| a | b))
+        let (mut largest, mut left) = (0.0, 0);
+        for column in 0..width {
+            largest = if self.largest[column] > largest { self.largest[column] } else { largest };
+            left |= self.left[column].to_bits();
+        }
+        (largest, left)
     }
 
+    /// Adds some rows of `M` vectors of columns, from column `at` on.
+    ///
+    /// # Safety
+    /// The instruction set of `V` must be present, and the columns lie below the width.
+    // Plain index loops of constant length over vectors stay in registers.
+    #[allow(clippy::needless_range_loop)]
     #[inline(always)]
-    fn levels_of<const N: usize>(&mut self, rows: &[&[T]], at: usize, width: usize) {
-        let mut levels = [[0f64; N]; L];
-        for (level, lanes) in levels.iter_mut().enumerate() {
-            lanes.copy_from_slice(&self.levels[level * width + at..][..N]);
-        }
-        let (mut largest, mut left) = ([0f64; N], [0u64; N]);
-        largest.copy_from_slice(&self.largest[at..at + N]);
-        left.copy_from_slice(&self.left[at..at + N]);
-        for row in rows {
-            let row = &row[at..at + N];
-            for lane in 0..N {
-                let x = row[lane].widen();
-                let magnitude = x.abs();
-                largest[lane] = if magnitude > largest[lane] { magnitude } else { largest[lane] };
-                left[lane] |= step(&mut levels, lane, x).to_bits();
+    unsafe fn columns<V: Doubles, const M: usize>(&mut self, rows: &[&[T]], at: usize) {
+        let width = self.largest.len();
+        debug_assert!(at + M * V::LANES <= width);
+        // SAFETY: the caller's promise; there are L times the width of levels, and rows are as wide.
+        unsafe {
+            let (levels_at, largest_at) = (self.levels.as_mut_ptr().add(at), self.largest.as_mut_ptr().add(at));
+            let left_at = self.left.as_mut_ptr().add(at);
+            let mut levels = [[V::splat(0.0); M]; L];
+            let (mut largest, mut left) = ([V::splat(0.0); M], [V::splat(0.0); M]);
+            for i in 0..M {
+                for level in 0..L {
+                    levels[level][i] = V::load(levels_at.add(level * width + i * V::LANES));
+                }
+                largest[i] = V::load(largest_at.add(i * V::LANES));
+                left[i] = V::load(left_at.add(i * V::LANES));
+            }
+            for row in rows {
+                let row = row.as_ptr().add(at);
+                for i in 0..M {
+                    let x: V = T::load(row.add(i * V::LANES));
+                    largest[i] = x.magnitude_or(largest[i]);
+                    left[i] = left[i].or(step(&mut levels, i, x));
+                }
+            }
+            for i in 0..M {
+                for level in 0..L {
+                    levels[level][i].store(levels_at.add(level * width + i * V::LANES));
+                }
+                largest[i].store(largest_at.add(i * V::LANES));
+                left[i].store(left_at.add(i * V::LANES));
             }
         }
-        for (level, lanes) in levels.iter().enumerate() {
-            self.levels[level * width + at..][..N].copy_from_slice(lanes);
-        }
-        self.largest[at..at + N].copy_from_slice(&largest);
-        self.left[at..at + N].copy_from_slice(&left);
     }
 }
 
@@ -148,10 +176,15 @@ impl<T: Float, const L: usize> Kernel for Strips<'_, T, L> {
 
     #[inline(always)]
     fn run<const BYTES: usize>(self) -> (f64, u64) {
-        match BYTES {
-            64.. => Self::strips::<16>(self),
-            32.. => Self::strips::<8>(self),
-            _ => Self::strips::<4>(self),
+        // SAFETY: vectors of `BYTES` bytes are present.
+        unsafe {
+            match BYTES {
+                #[cfg(target_arch = "x86_64")]
+                64 => self.strips::<Doubles8, 4>(),
+                #[cfg(target_arch = "x86_64")]
+                32 => self.strips::<Doubles4, 2>(),
+                _ => self.strips::<Portable<2>, 2>(),
+            }
         }
     }
 }
