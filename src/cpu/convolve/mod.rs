@@ -5,7 +5,10 @@
 //! tile, part and instruction set. Integer results are exact ([`ConvolvePlan::accumulator`]) and rounded or checked once.
 
 mod block;
+mod choice;
+mod fast_fir;
 mod lanes;
+mod nest;
 mod number;
 mod pack;
 mod store;
@@ -17,6 +20,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use self::block::Blocked;
+use self::choice::Choice;
+use self::fast_fir::{FastFir, Nest};
+use self::nest::Nested;
 use self::number::Wide;
 use self::pack::{CastRow, Castable};
 use self::store::{Finish, FinishRow, Finishable};
@@ -25,7 +31,7 @@ use super::simd::Simd;
 use super::tasks;
 use crate::array::{HostVec, Storage};
 use crate::engine::Target;
-use crate::plan::{Accumulator, Algorithm, Boundary, ConvolvePlan};
+use crate::plan::{Accumulator, Boundary, ConvolvePlan};
 use crate::view::{View, ViewMut, contiguous_strides};
 use crate::{Control, Error, Result};
 
@@ -147,11 +153,23 @@ fn compute(
         return Ok(());
     }
     control.check()?;
-    if !matches!(plan.algorithm, Algorithm::Auto | Algorithm::Direct) {
-        return Err(Error::invalid("algorithm", plan.algorithm, "auto or direct"));
-    }
     let reach = if plan.is_integer() { reach(plan, image, kernel, simd)? } else { 0 };
     let work = Work { plan, image, kernel, output, reach, simd, control };
+    if let Choice::FastFir(nest) = choice::choose(plan)? {
+        let growth = nest.growth();
+        // In 32-bit and 64-bit integers the differences and sums are exact modulo 2^32 and 2^64.
+        match plan.accumulator(reach) {
+            Accumulator::F32 if reach.saturating_mul(growth) < 1 << 24 || !plan.is_integer() => {
+                return work.fast_fir::<f32>(nest);
+            }
+            Accumulator::F32 | Accumulator::I32 => return work.fast_fir::<i32>(nest),
+            Accumulator::F64 if reach.saturating_mul(growth) < 1 << 53 || !plan.is_integer() => {
+                return work.fast_fir::<f64>(nest);
+            }
+            Accumulator::F64 | Accumulator::I64 => return work.fast_fir::<i64>(nest),
+            Accumulator::Wide => {}
+        }
+    }
     match plan.accumulator(reach) {
         Accumulator::F32 => work.run::<f32>(),
         Accumulator::I32 => work.run::<i32>(),
@@ -184,22 +202,24 @@ fn image_layout(plan: &ConvolvePlan, image: &View<'_>) -> Layout {
     }
 }
 
+/// The rows of the items of a layout: where each starts, its stride and its length.
+fn rows_of(layout: &Layout, lengths: [usize; 3]) -> impl Fn(usize) -> (*const u8, isize, usize) + Sync + use<> {
+    let strides = layout.strides;
+    let (items, per_item) = (layout.images.clone(), lengths[0] * lengths[1]);
+    let (start, size) = (layout.start as usize, layout.size);
+    move |row: usize| {
+        let (z, y) = (row % per_item / lengths[1], row % lengths[1]);
+        let offset = items[row / per_item] + z as isize * strides[0] + y as isize * strides[1];
+        ((start as *const u8).wrapping_offset(offset * size as isize), strides[2], lengths[2])
+    }
+}
+
 /// An upper bound of the magnitude of every integer result: that of the image's values (boundary included) times the
 /// largest sum of a kernel's magnitudes. The image is read only if its dtype alone would ask for dearer arithmetic.
 fn reach(plan: &ConvolvePlan, image: &View<'_>, kernel: &View<'_>, simd: Simd) -> Result<u128> {
-    let rows = |layout: &Layout, lengths: [usize; 3]| {
-        let strides = layout.strides;
-        let (items, per_item) = (layout.images.clone(), lengths[0] * lengths[1]);
-        let (start, size) = (layout.start as usize, layout.size);
-        move |row: usize| {
-            let (z, y) = (row % per_item / lengths[1], row % lengths[1]);
-            let offset = items[row / per_item] + z as isize * strides[0] + y as isize * strides[1];
-            ((start as *const u8).wrapping_offset(offset * size as isize), strides[2], lengths[2])
-        }
-    };
     let layout = kernel_layout(plan, kernel);
     let [kd, kh, _] = plan.kernel;
-    let row = rows(&layout, plan.kernel);
+    let row = rows_of(&layout, plan.kernel);
     let weight = (0..layout.images.len())
         .map(|k| {
             (0..kd * kh).fold(0u128, |sum, j| {
@@ -217,7 +237,7 @@ fn reach(plan: &ConvolvePlan, image: &View<'_>, kernel: &View<'_>, simd: Simd) -
         return Ok(reach);
     }
     let layout = image_layout(plan, image);
-    let row = rows(&layout, plan.image);
+    let row = rows_of(&layout, plan.image);
     // SAFETY: a row of an image of the view.
     let largest = |i: usize| unsafe {
         let (start, stride, n) = row(i);
@@ -246,8 +266,18 @@ struct Work<'a> {
     control: &'a Control,
 }
 
-impl Work<'_> {
+impl<'a> Work<'a> {
     fn run<C: Blocked + Castable + Finishable>(self) -> Result<()> {
+        self.job::<C>()?.run()
+    }
+
+    fn fast_fir<C: Blocked + Castable + Finishable + Nested>(self, nest: Nest) -> Result<()> {
+        let weight = if C::FLOAT { choice::weight(self.plan, self.kernel, self.simd) } else { 0.0 };
+        FastFir::new(self.job::<C>()?, nest, weight)?.run()
+    }
+
+    /// The direct convolution.
+    fn job<C: Blocked + Castable + Finishable>(self) -> Result<Job<'a, C>> {
         let Self { plan, image, kernel, output, reach, simd, control } = self;
         let taps = plan.kernel.iter().product();
         let groups = tile::groups(plan.kernels.len(), taps);
@@ -258,7 +288,7 @@ impl Work<'_> {
             check: plan.is_integer() && !plan.always_fits(reach),
             stream: output.strides[2] == 1 && bytes > STREAM_BYTES,
         };
-        let job = Job::<C> {
+        Ok(Job {
             plan,
             control,
             simd,
@@ -269,8 +299,7 @@ impl Work<'_> {
             weights,
             finish: FinishRow::new(simd, plan.out_dtype, finish),
             output,
-        };
-        job.run()
+        })
     }
 }
 

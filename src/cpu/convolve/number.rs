@@ -1,5 +1,7 @@
 //! The types that convolution computes in, and the conversions into and out of them.
 
+use std::ops::{Add, Sub};
+
 use crate::Dtype;
 
 /// A type to compute in: one of [`Accumulator`](crate::Accumulator)'s kinds.
@@ -12,12 +14,18 @@ pub(super) trait Number: Copy + Send + Sync + PartialEq + std::fmt::Debug + 'sta
     /// `acc + self · weight`, fused for floats.
     fn mul_add(self, weight: Self, acc: Self) -> Self;
 
+    /// The sum; of integers wrapping.
+    fn plus(self, other: Self) -> Self;
+
+    /// The difference; of integers wrapping.
+    fn minus(self, other: Self) -> Self;
+
     /// The nearest value; the boundary's constant comes through here.
     fn from_fill(fill: f64) -> Self;
 }
 
 macro_rules! numbers {
-    ($($type:ty, $float:literal, |$x:ident, $w:ident, $acc:ident| $fma:expr;)*) => {$(
+    ($($type:ty, $float:literal, |$x:ident, $w:ident, $acc:ident| $fma:expr, $plus:expr, $minus:expr;)*) => {$(
         impl Number for $type {
             const ZERO: Self = 0 as $type;
             const FLOAT: bool = $float;
@@ -28,6 +36,16 @@ macro_rules! numbers {
                 $fma
             }
 
+            #[inline(always)]
+            fn plus(self, other: Self) -> Self {
+                $plus(self, other)
+            }
+
+            #[inline(always)]
+            fn minus(self, other: Self) -> Self {
+                $minus(self, other)
+            }
+
             fn from_fill(fill: f64) -> Self {
                 fill as $type
             }
@@ -35,11 +53,11 @@ macro_rules! numbers {
     )*};
 }
 numbers! {
-    f32, true, |x, w, acc| x.mul_add(w, acc);
-    f64, true, |x, w, acc| x.mul_add(w, acc);
-    i32, false, |x, w, acc| acc.wrapping_add(x.wrapping_mul(w));
-    i64, false, |x, w, acc| acc.wrapping_add(x.wrapping_mul(w));
-    i128, false, |x, w, acc| acc.wrapping_add(x.wrapping_mul(w));
+    f32, true, |x, w, acc| x.mul_add(w, acc), Add::add, Sub::sub;
+    f64, true, |x, w, acc| x.mul_add(w, acc), Add::add, Sub::sub;
+    i32, false, |x, w, acc| acc.wrapping_add(x.wrapping_mul(w)), i32::wrapping_add, i32::wrapping_sub;
+    i64, false, |x, w, acc| acc.wrapping_add(x.wrapping_mul(w)), i64::wrapping_add, i64::wrapping_sub;
+    i128, false, |x, w, acc| acc.wrapping_add(x.wrapping_mul(w)), i128::wrapping_add, i128::wrapping_sub;
 }
 
 /// A 256-bit integer in two's complement: room for 2^127 products of any two 64-bit integers.
@@ -60,7 +78,7 @@ impl Wide {
         Self { low, high: (!self.high).wrapping_add(carry as i128) }
     }
 
-    fn plus(self, other: Self) -> Self {
+    fn sum(self, other: Self) -> Self {
         let (low, carry) = self.low.overflowing_add(other.low);
         Self { low, high: self.high.wrapping_add(other.high).wrapping_add(carry as i128) }
     }
@@ -103,7 +121,15 @@ impl Number for Wide {
     fn mul_add(self, weight: Self, acc: Self) -> Self {
         let (x, w) = (self.low as i128, weight.low as i128);
         let product = Self { low: x.unsigned_abs().wrapping_mul(w.unsigned_abs()), high: 0 };
-        acc.plus(if (x < 0) != (w < 0) { product.negative() } else { product })
+        acc.sum(if (x < 0) != (w < 0) { product.negative() } else { product })
+    }
+
+    fn plus(self, other: Self) -> Self {
+        self.sum(other)
+    }
+
+    fn minus(self, other: Self) -> Self {
+        self.sum(other.negative())
     }
 
     fn from_fill(fill: f64) -> Self {

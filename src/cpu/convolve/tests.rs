@@ -1,5 +1,7 @@
 //! The CPU's convolution against ten-line loops in exact arithmetic.
 
+mod algorithms;
+
 use ndarray::{ArrayD, IxDyn};
 use num_bigint::BigInt;
 use num_rational::BigRational;

@@ -43,7 +43,8 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    fn at(&self, offset: isize) -> *mut u8 {
+    /// The element at an offset.
+    pub(super) fn at(&self, offset: isize) -> *mut u8 {
         self.start.wrapping_offset(offset * self.size as isize)
     }
 }
@@ -97,13 +98,18 @@ struct Tiling {
     parallel: bool,
 }
 
-/// One tile.
-struct Tile {
-    image: usize,
-    depth: usize,
-    rows: Range<usize>,
-    columns: Range<usize>,
-    groups: Range<usize>,
+/// One tile of the part.
+pub(super) struct Tile {
+    /// The image, counted from the part's first.
+    pub image: usize,
+    /// The output's depth, counted from the part's first.
+    pub depth: usize,
+    /// Output rows, likewise.
+    pub rows: Range<usize>,
+    /// Output columns, likewise.
+    pub columns: Range<usize>,
+    /// The groups of kernels.
+    pub groups: Range<usize>,
 }
 
 /// Scratch, aligned to cache lines.
@@ -113,6 +119,33 @@ struct CacheLine(#[allow(dead_code)] [u8; 64]);
 
 thread_local! {
     static SCRATCH: RefCell<Vec<CacheLine>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Lends `bytes` of memory, aligned to 64 bytes and filled with zeros or older numbers, to `work`.
+///
+/// # Errors
+/// [`Error::OutOfMemory`], and the errors of `work`.
+pub(super) fn with_scratch<T>(bytes: usize, work: impl FnOnce(*mut u8) -> Result<T>) -> Result<T> {
+    let mut scratch = SCRATCH.take();
+    let lines = bytes.div_ceil(64);
+    if scratch.len() < lines {
+        let failed = |_| Error::OutOfMemory { device: "the host".into(), bytes: bytes as u64 };
+        scratch.try_reserve_exact(lines - scratch.len()).map_err(failed)?;
+        scratch.resize(lines, CacheLine([0; 64]));
+    }
+    let done = work(scratch.as_mut_ptr().cast());
+    if scratch.len() * 64 <= KEPT_BYTES {
+        SCRATCH.set(scratch);
+    }
+    done
+}
+
+/// Bytes from one row to the next for rows of at least `elements`: whole cache lines, and no whole page, because rows a
+/// page apart would compete for the same few places of the first-level cache.
+pub(super) fn pitch<C>(elements: usize) -> usize {
+    let line = 64 / size_of::<C>().min(64);
+    let row = elements.next_multiple_of(line);
+    if (row * size_of::<C>()).is_multiple_of(4096) { row + line } else { row }
 }
 
 impl<C: Blocked + Castable + Finishable> Job<'_, C> {
@@ -172,40 +205,31 @@ impl<C: Blocked + Castable + Finishable> Job<'_, C> {
     }
 
     fn task(&self, blocks: &Blocks<C>, tiling: &Tiling, task: usize) -> Result<()> {
+        self.run_tile(blocks, &self.tile(tiling, task))
+    }
+
+    /// Computes the outputs of one tile.
+    pub(super) fn run_tile(&self, blocks: &Blocks<C>, tile: &Tile) -> Result<()> {
         self.control.check()?;
-        let tile = self.tile(tiling, task);
         let [kd, kh, kw] = self.plan.kernel;
         let out_row = tile.columns.len().next_multiple_of(blocks.wide);
-        let mut row = (out_row + kw - 1).next_multiple_of(64 / size_of::<C>().min(64));
-        if (row * size_of::<C>()).is_multiple_of(4096) {
-            // Rows a page apart would compete for the same few places of the first-level cache.
-            row += 64 / size_of::<C>().min(64);
-        }
+        let row = pitch::<C>(out_row + kw - 1);
         let slab = (tile.rows.len() + kh - 1).checked_mul(row);
         let elements = slab.and_then(|slab| slab.checked_mul(kd)?.checked_add(KERNELS * out_row));
         let bytes = elements.and_then(|n| n.checked_mul(size_of::<C>())).unwrap_or(usize::MAX);
-        let mut scratch = SCRATCH.take();
-        let lines = bytes.div_ceil(64);
-        if scratch.len() < lines {
-            let failed = |_| Error::OutOfMemory { device: "the host".into(), bytes: bytes as u64 };
-            scratch.try_reserve_exact(lines - scratch.len()).map_err(failed)?;
-            scratch.resize(lines, CacheLine([0; 64]));
-        }
-        let results = scratch.as_mut_ptr().cast::<C>();
-        // SAFETY: scratch holds KERNELS rows of results, then the band; both are zeros or older numbers, aligned to 64
-        // bytes, and this thread's own.
-        let done = unsafe {
-            let band = Band { start: results.add(KERNELS * out_row), row, slab: slab.unwrap_or(0) };
-            self.pack(&tile, &band);
-            self.convolve(blocks, &tile, &band, results, out_row)
-        };
-        if self.finish.streams() {
-            store::fence();
-        }
-        if scratch.len() * 64 <= KEPT_BYTES {
-            SCRATCH.set(scratch);
-        }
-        done
+        with_scratch(bytes, |scratch| {
+            let results = scratch.cast::<C>();
+            // SAFETY: scratch holds KERNELS rows of results, then the band, and is this thread's own.
+            let done = unsafe {
+                let band = Band { start: results.add(KERNELS * out_row), row, slab: slab.unwrap_or(0) };
+                self.pack(tile, &band);
+                self.convolve(blocks, tile, &band, results, out_row)
+            };
+            if self.finish.streams() {
+                store::fence();
+            }
+            done
+        })
     }
 
     /// Packs what the tile reads.
@@ -216,7 +240,6 @@ impl<C: Blocked + Castable + Finishable> Job<'_, C> {
         let plan = self.plan;
         let axis = plan.row_axis();
         let part = |at: usize| if axis == at { plan.rows.start as isize } else { 0 };
-        let line = |at: usize| Line { boundary: plan.boundary[at], length: plan.image[at] };
         let [from_z, from_y, from_x] = [
             part(0) + tile.depth as isize + plan.start[0],
             part(1) + tile.rows.start as isize + plan.start[1],
@@ -224,26 +247,36 @@ impl<C: Blocked + Castable + Finishable> Job<'_, C> {
         ];
         let n = tile.columns.len() + plan.kernel[2] - 1;
         for dz in 0..plan.kernel[0] {
-            let z = line(0).source(from_z + dz as isize);
             for j in 0..tile.rows.len() + plan.kernel[1] - 1 {
                 // SAFETY: rows of `row` elements, of which n are written, for every j and dz of the band.
-                let target = unsafe { band.start.add(dz * band.slab + j * band.row) };
-                let constant = match (z, line(1).source(from_y + j as isize)) {
-                    (Some(z), Some(y)) => {
-                        let [stride_z, stride_y, stride_x] = self.image.strides;
-                        let offset = self.image.images[tile.image] + z as isize * stride_z + y as isize * stride_y;
-                        let source = (self.image.at(offset).cast_const(), stride_x);
-                        // SAFETY: the row lies inside the image; the target has room for n.
-                        unsafe { pack_row(&self.cast, source, line(2), from_x, self.fill[2], (target, n)) };
-                        continue;
-                    }
-                    (None, _) => self.fill[0],
-                    (_, None) => self.fill[1],
-                };
-                // SAFETY: the target has room for n.
-                unsafe { std::slice::from_raw_parts_mut(target, n) }.fill(constant);
+                unsafe {
+                    let target = band.start.add(dz * band.slab + j * band.row);
+                    self.row(tile.image, [from_z + dz as isize, from_y + j as isize, from_x], target, n);
+                }
             }
         }
+    }
+
+    /// Packs `n` elements of an image, extended by the boundary, from `(z, y, x)` on along its last axis.
+    ///
+    /// # Safety
+    /// The target must have room for `n`.
+    pub(super) unsafe fn row(&self, image: usize, [z, y, x]: [isize; 3], target: *mut C, n: usize) {
+        let plan = self.plan;
+        let line = |at: usize| Line { boundary: plan.boundary[at], length: plan.image[at] };
+        let constant = match (line(0).source(z), line(1).source(y)) {
+            (Some(z), Some(y)) => {
+                let [stride_z, stride_y, stride_x] = self.image.strides;
+                let offset = self.image.images[image] + z as isize * stride_z + y as isize * stride_y;
+                let source = (self.image.at(offset).cast_const(), stride_x);
+                // SAFETY: the row lies inside the image; the target has room for n.
+                return unsafe { pack_row(&self.cast, source, line(2), x, self.fill[2], (target, n)) };
+            }
+            (None, _) => self.fill[0],
+            (_, None) => self.fill[1],
+        };
+        // SAFETY: the target has room for n.
+        unsafe { std::slice::from_raw_parts_mut(target, n) }.fill(constant);
     }
 
     /// Runs the blocks of a packed tile.
@@ -321,7 +354,7 @@ impl<C: Blocked + Castable + Finishable> Job<'_, C> {
 
 /// The next rows to compute, from row `y` on: where they start and how many they are. A tall block may start again on rows
 /// that are done if that saves several flat ones.
-fn step<C>(shape: &Shape<C>, y: usize, rows: usize) -> (usize, usize) {
+pub(super) fn step<C>(shape: &Shape<C>, y: usize, rows: usize) -> (usize, usize) {
     let left = rows - y;
     if left >= shape.rows {
         (y, shape.rows)

@@ -1,0 +1,61 @@
+//! Which algorithm a plan is done with: asked for, or predicted to be fastest. A function of the whole plan, so that its
+//! parts are done with the same.
+
+use super::fast_fir::Nest;
+use super::pack::CastRow;
+use super::{kernel_layout, rows_of};
+use crate::cpu::simd::Simd;
+use crate::plan::{Algorithm, ConvolvePlan};
+use crate::view::View;
+use crate::{Error, Result};
+
+/// An algorithm with what it needs to know.
+pub(super) enum Choice {
+    Direct,
+    FastFir(Nest),
+}
+
+/// The algorithm of the whole that `plan` is a part of.
+pub(super) fn choose(plan: &ConvolvePlan) -> Result<Choice> {
+    let cannot = |why: &str| Err(Error::invalid("algorithm", plan.algorithm, why));
+    if !plan.is_plain() {
+        return match plan.algorithm {
+            Algorithm::Auto | Algorithm::Direct => Ok(Choice::Direct),
+            _ => cannot("auto or direct with channels, stride or dilation"),
+        };
+    }
+    match plan.algorithm {
+        Algorithm::Auto | Algorithm::Direct => Ok(Choice::Direct),
+        Algorithm::FastFir => match Nest::choose(plan.kernel) {
+            Some(nest) => Ok(Choice::FastFir(nest)),
+            None => cannot("kernels of at least 4 taps along one of the last two axes for fast-fir"),
+        },
+        _ => cannot("auto, direct or fast-fir"),
+    }
+}
+
+/// The largest sum of a kernel's magnitudes over the whole bank, roughly; NaN if there is a NaN.
+pub(super) fn weight(plan: &ConvolvePlan, kernel: &View<'_>, simd: Simd) -> f64 {
+    let whole = plan.part(plan.images.clone(), 0..plan.kernel_count(), plan.rows.clone());
+    let layout = kernel_layout(&whole, kernel);
+    let cast = CastRow::<f64>::new(simd, plan.kernel_dtype);
+    let [kd, kh, kw] = plan.kernel;
+    let row = rows_of(&layout, plan.kernel);
+    let mut line = vec![0.0; kw];
+    let mut largest = 0.0f64;
+    for k in 0..layout.images.len() {
+        let mut sum = 0.0;
+        for j in 0..kd * kh {
+            let (start, stride, n) = row(k * kd * kh + j);
+            // SAFETY: a row of a kernel of the view; the line holds it.
+            unsafe { cast.row(start, stride, line.as_mut_ptr(), n) };
+            sum += line.iter().map(|w| w.abs()).sum::<f64>();
+        }
+        // A NaN stays.
+        largest = if sum > largest || sum.is_nan() { sum } else { largest };
+        if sum.is_nan() {
+            break;
+        }
+    }
+    largest
+}

@@ -1,0 +1,168 @@
+//! Every algorithm is its definition: integers exactly, floats within the algorithm's bound, the same bits everywhere.
+
+use super::*;
+use crate::Algorithm;
+
+/// A random plan with kernels large enough for every algorithm and images across the edges of its tiles.
+fn large_plan(random: &mut Random, dtypes: (Dtype, Dtype, Option<Dtype>), algorithm: Algorithm) -> ConvolvePlan {
+    loop {
+        let rank = 1 + random.below(3);
+        let (longest, widest) = ([3000, 130, 12][rank - 1], [40, 18, 7][rank - 1]);
+        let mut lead = |limit: usize| (0..random.below(2)).map(|_| 1 + random.below(limit)).collect::<Vec<_>>();
+        let (mut image, mut kernel) = (lead(2), lead(8));
+        image.extend((0..rank).map(|_| 1 + random.below(longest)));
+        kernel.extend((0..rank).map(|_| 1 + random.below(widest)));
+        let n = kernel.len();
+        kernel[n - 1] = kernel[n - 1].max(4);
+        let mode = random.pick(&[crate::Mode::Full, crate::Mode::Same, crate::Mode::Valid]);
+        let mut how = Convolve::rank(rank).mode(mode).boundary(random_boundary(random, 3.0)).algorithm(algorithm);
+        if let Some(out) = dtypes.2 {
+            how = how.out_dtype(out);
+        }
+        let direction = random.pick(&[Direction::Convolve, Direction::Correlate]);
+        if let Ok(plan) = ConvolvePlan::new(&how, direction, (dtypes.0, &image), (dtypes.1, &kernel)) {
+            return plan;
+        }
+    }
+}
+
+fn operand(dtype: Dtype, plan_len: usize, random: &mut Random, magnitude: i64) -> HostVec {
+    match dtype {
+        Dtype::F32 => HostVec::F32((0..plan_len).map(|_| random.between(-1 << 24, 1 << 24) as f32 / (1 << 24) as f32).collect()),
+        Dtype::F64 => {
+            HostVec::F64((0..plan_len).map(|_| random.between(-1 << 53, 1 << 53) as f64 / (1i64 << 53) as f64).collect())
+        }
+        _ => integers(dtype, &sample(random, dtype, magnitude, plan_len)),
+    }
+}
+
+fn operands(plan: &ConvolvePlan, random: &mut Random, magnitudes: (i64, i64)) -> (HostVec, HostVec) {
+    let image = operand(plan.image_dtype, plan.image_count() * plan.image.iter().product::<usize>(), random, magnitudes.0);
+    let kernel = operand(plan.kernel_dtype, plan.kernel_count() * plan.kernel.iter().product::<usize>(), random, magnitudes.1);
+    (image, kernel)
+}
+
+/// The direct convolution's answer.
+fn directly(plan: &ConvolvePlan, image: &HostVec, kernel: &HostVec) -> Result<HostVec> {
+    let plan = ConvolvePlan { algorithm: Algorithm::Direct, ..plan.clone() };
+    let (image_shape, kernel_shape) = shapes(&plan);
+    packed(&plan, &image.view(&image_shape), &kernel.view(&kernel_shape), *Simd::available().last().unwrap(), 2)
+}
+
+#[test]
+fn fast_fir_is_exact_for_integers() {
+    let mut random = Random(11);
+    for round in 0..40 {
+        let dtype = random.pick(&[Dtype::U8, Dtype::I16, Dtype::I32, Dtype::I64, Dtype::U64]);
+        let magnitudes = random.pick(&[(50, 9), (3000, 300), (1 << 30, 1 << 8), (1 << 40, 1 << 8), (1 << 50, 1 << 3)]);
+        let out = random.pick(&[Dtype::I64, Dtype::I64, Dtype::F32, Dtype::F64]);
+        let plan = large_plan(&mut random, (dtype, Dtype::I64, Some(out)), Algorithm::FastFir);
+        let (image, kernel) = operands(&plan, &mut random, magnitudes);
+        match (everywhere(&mut random, &plan, &image, &kernel), directly(&plan, &image, &kernel)) {
+            (Ok(got), Ok(wanted)) => assert_eq!(texts(&got), texts(&wanted), "{round}: {plan:?}"),
+            (Err(Error::Overflow { .. }), Err(Error::Overflow { .. })) => {}
+            (got, wanted) => panic!("{got:?} instead of {wanted:?} for {plan:?}"),
+        }
+    }
+}
+
+/// Checks a result of f32 or f64 against `bound · Σ|k| · max|x|`, with sums in binary64 (or twice that, roughly).
+fn close(plan: &ConvolvePlan, got: &HostVec, image: &HostVec, kernel: &HostVec, units: f64) {
+    let wide = |vec: &HostVec| match vec {
+        HostVec::F32(vec) => vec.iter().map(|&x| f64::from(x)).collect(),
+        HostVec::F64(vec) => vec.clone(),
+        _ => panic!("no floats"),
+    };
+    let (got, image, kernel) = (wide(got), wide(image), wide(kernel));
+    let single = plan.out_dtype == Dtype::F32;
+    let u = if single { f64::from(f32::EPSILON) / 2.0 } else { f64::EPSILON / 2.0 };
+    let largest = image.iter().fold(plan.boundary.iter().map(|b| b.fill()).fold(0.0, f64::max), |m: f64, x| m.max(x.abs()));
+    let weight = kernel.chunks(plan.kernel.iter().product()).map(|k| k.iter().map(|w| w.abs()).sum::<f64>()).fold(0.0, f64::max);
+    // The oracle's own error: a product and a sum per tap in binary64.
+    let taps: usize = plan.kernel.iter().product();
+    let own = taps as f64 * f64::EPSILON * weight * largest;
+    let fills = plan.boundary.map(|b| b.fill());
+    let wanted = oracle(plan, &image, &kernel, &fills, 0.0, |acc, x, w| x.mul_add(*w, acc));
+    let bound = units * u * weight * largest + own;
+    let worst = got.iter().zip(&wanted).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+    assert!(worst <= bound, "{worst:e} is beyond {bound:e} for {plan:?}");
+}
+
+/// What [`Algorithm::FastFir`] may lose, in units of `u · Σ|k| · max|x|`: values are up to 16 times as large as the direct
+/// convolution's within two levels along both axes, and each sum has at most the taps' roundings and a few more.
+fn units(plan: &ConvolvePlan) -> f64 {
+    let taps: usize = plan.kernel.iter().product();
+    16.0 * (taps as f64 / 4.0 + 8.0)
+}
+
+#[test]
+fn fast_fir_keeps_its_bound_and_its_bits() {
+    let mut random = Random(12);
+    for round in 0..30 {
+        let dtype = if round % 3 == 0 { Dtype::F64 } else { Dtype::F32 };
+        let plan = large_plan(&mut random, (dtype, dtype, None), Algorithm::FastFir);
+        let (image, kernel) = operands(&plan, &mut random, (0, 0));
+        let got = everywhere(&mut random, &plan, &image, &kernel).unwrap();
+        close(&plan, &got, &image, &kernel, units(&plan));
+    }
+}
+
+/// Two levels along both axes, a cell's edges, and rows and columns that end within a block of phases.
+#[test]
+fn fast_fir_at_the_edges_of_its_cells() {
+    let mut random = Random(13);
+    for (kernel, image) in
+        [([12, 12], [97, 1025]), ([16, 17], [49, 257]), ([10, 10], [48, 1024]), ([4, 30], [95, 514]), ([33, 5], [101, 70])]
+    {
+        for count in [1, 2, 7] {
+            let how = Convolve::d2().same().boundary(Boundary::Reflect).algorithm(Algorithm::FastFir);
+            let shapes = ([Dtype::F32; 2], [count, kernel[0], kernel[1]]);
+            let plan = ConvolvePlan::new(&how, Direction::Convolve, (shapes.0[0], &image), (shapes.0[1], &shapes.1)).unwrap();
+            let (image, kernel) = operands(&plan, &mut random, (0, 0));
+            let got = everywhere(&mut random, &plan, &image, &kernel).unwrap();
+            close(&plan, &got, &image, &kernel, units(&plan));
+        }
+    }
+}
+
+#[test]
+fn non_finite_and_huge_values_spread_no_further() {
+    let mut random = Random(14);
+    for algorithm in [Algorithm::FastFir] {
+        for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX, 1e38] {
+            let how = Convolve::d2().same().boundary(Boundary::Nearest).algorithm(algorithm);
+            let shapes = ([150, 1100], [3, 9, 12]);
+            let plan = ConvolvePlan::new(&how, Direction::Correlate, (Dtype::F32, &shapes.0), (Dtype::F32, &shapes.1)).unwrap();
+            let (mut image, kernel) = operands(&plan, &mut random, (0, 0));
+            let clean = everywhere(&mut random, &plan, &image, &kernel).unwrap();
+            if let HostVec::F32(image) = &mut image {
+                for _ in 0..3 {
+                    image[random.below(150 * 1100)] = value;
+                }
+            }
+            let got = everywhere(&mut random, &plan, &image, &kernel).unwrap();
+            let wanted = directly(&plan, &image, &kernel).unwrap();
+            let (HostVec::F32(got), HostVec::F32(wanted), HostVec::F32(clean)) = (got, wanted, clean) else { panic!() };
+            let mut same = 0;
+            for ((got, wanted), clean) in got.iter().zip(&wanted).zip(&clean) {
+                if !wanted.is_finite() || wanted.abs() > 1e30 {
+                    assert!(got.to_bits() == wanted.to_bits() || got.is_nan() && wanted.is_nan(), "{value}: {got} for {wanted}");
+                } else {
+                    assert!((got - wanted).abs() < 1e-3, "{value}: {got} for {wanted}");
+                }
+                same += usize::from(got.to_bits() == clean.to_bits());
+            }
+            assert!(same > 100_000, "tiles without such a value are as before: {same}");
+        }
+    }
+}
+
+#[test]
+fn what_an_algorithm_cannot_do_is_an_error() {
+    let how = Convolve::d2().algorithm(Algorithm::FastFir);
+    let plan = ConvolvePlan::new(&how, Direction::Convolve, (Dtype::F32, &[9, 9]), (Dtype::F32, &[3, 3])).unwrap();
+    let mut random = Random(15);
+    let (image, kernel) = operands(&plan, &mut random, (0, 0));
+    let error = packed(&plan, &image.view(&[9, 9]), &kernel.view(&[3, 3]), Simd::Portable, 1).unwrap_err();
+    assert!(error.to_string().starts_with("algorithm: got fast-fir, expected kernels of at least 4 taps"), "{error}");
+}
