@@ -13,7 +13,7 @@ struct FinishParams {
     first: u32,
     end: u32,
     count: u32,
-    unused: u32,
+    exponent: u32,
 }
 
 const RAW_I32: u32 = 0u;

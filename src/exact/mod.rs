@@ -2,6 +2,7 @@
 //!
 //! Source: Kulisch's long accumulator; Neal, "Fast exact summation using small and large superaccumulators", 2015.
 
+pub(crate) mod dot;
 pub(crate) mod fast;
 pub(crate) mod lanes;
 pub(crate) mod round;

@@ -5,6 +5,7 @@ mod convolve;
 mod devices;
 mod dtypes;
 mod errors;
+mod exact_convolve;
 mod jobs;
 mod oracle;
 mod output;

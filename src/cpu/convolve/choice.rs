@@ -5,7 +5,7 @@ use super::fast_fir::Nest;
 use super::pack::CastRow;
 use super::{kernel_layout, rows_of};
 use crate::cpu::simd::Simd;
-use crate::plan::{Algorithm, ConvolvePlan};
+use crate::plan::{Accuracy, Algorithm, ConvolvePlan};
 use crate::view::View;
 use crate::{Error, Result};
 
@@ -18,6 +18,10 @@ pub(super) enum Choice {
 /// The algorithm of the whole that `plan` is a part of.
 pub(super) fn choose(plan: &ConvolvePlan) -> Result<Choice> {
     let cannot = |why: &str| Err(Error::invalid("algorithm", plan.algorithm, why));
+    if plan.accuracy != Accuracy::Default && !plan.is_integer() {
+        // The plan has refused the others.
+        return Ok(Choice::Direct);
+    }
     if !plan.is_plain() {
         return match plan.algorithm {
             Algorithm::Auto | Algorithm::Direct => Ok(Choice::Direct),

@@ -6,6 +6,7 @@
 
 mod block;
 mod choice;
+mod exact;
 mod fast_fir;
 mod lanes;
 mod nest;
@@ -51,10 +52,6 @@ pub(super) fn run(
     simd: Simd,
     control: &Control,
 ) -> Result<Option<Storage>> {
-    if plan.is_exact_float() {
-        let (device, operation) = ("cpu".into(), format!("{} of floats", plan.name()));
-        return Err(Error::Unsupported { device, operation, feature: "exact accuracy".into() });
-    }
     if !plan.is_plain() {
         let operation = format!("{} with channels, stride or dilation", plan.name());
         return Err(Error::Unsupported { device: "cpu".into(), operation, feature: "such sums".into() });
@@ -153,6 +150,9 @@ fn compute(
         return Ok(());
     }
     control.check()?;
+    if plan.is_exact_float() {
+        return exact::run(plan, image, kernel, output, simd, control);
+    }
     let reach = if plan.is_integer() { reach(plan, image, kernel, simd)? } else { 0 };
     let work = Work { plan, image, kernel, output, reach, simd, control };
     if let Choice::FastFir(nest) = choice::choose(plan)? {
@@ -299,6 +299,7 @@ impl<'a> Work<'a> {
             weights,
             finish: FinishRow::new(simd, plan.out_dtype, finish),
             output,
+            exact: None,
         })
     }
 }

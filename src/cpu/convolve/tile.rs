@@ -9,6 +9,7 @@ use std::cell::RefCell;
 use std::ops::Range;
 
 use super::block::{Blocked, Blocks, KERNELS, Shape, Taps};
+use super::exact::Exact;
 use super::pack::{CastRow, Castable, Line, pack_row};
 use super::store::{self, FinishRow, Finishable};
 use crate::cpu::simd::Simd;
@@ -78,7 +79,15 @@ pub(super) struct Job<'a, C: 'static> {
     pub weights: Vec<C>,
     pub output: Layout,
     pub finish: FinishRow<C>,
+    /// How to compute a packed tile where results are rounded once, instead of by the blocks alone.
+    pub exact: Option<(&'a Exact, Exactly<C>)>,
 }
+
+/// Computes a packed tile.
+///
+/// # Safety
+/// The band must be packed, and `results` have room for [`KERNELS`] rows.
+pub(super) type Exactly<C> = unsafe fn(&Job<'_, C>, &Exact, &Tile, &Band<C>, results: *mut C, out_row: usize) -> Result<()>;
 
 // SAFETY: the image is only read, and every task writes outputs of its own.
 unsafe impl<C: Sync> Sync for Job<'_, C> {}
@@ -223,7 +232,10 @@ impl<C: Blocked + Castable + Finishable> Job<'_, C> {
             let done = unsafe {
                 let band = Band { start: results.add(KERNELS * out_row), row, slab: slab.unwrap_or(0) };
                 self.pack(tile, &band);
-                self.convolve(blocks, tile, &band, results, out_row)
+                match self.exact {
+                    Some((exact, run)) => run(self, exact, tile, &band, results, out_row),
+                    None => self.convolve(blocks, tile, &band, results, out_row),
+                }
             };
             if self.finish.streams() {
                 store::fence();
@@ -293,25 +305,8 @@ impl<C: Blocked + Castable + Finishable> Job<'_, C> {
             while y < rows {
                 self.control.check()?;
                 let (at, height) = step(shape, y, rows);
-                let pair = if height > 1 { &shape.tall } else { &shape.flat };
-                let mut x = 0;
-                while x < columns {
-                    let wide = columns - x > blocks.wide / 2;
-                    // SAFETY: the band holds the rows at..at + height + kh - 1, whole blocks of columns wide; the
-                    // instruction set is the one that the blocks were chosen for.
-                    unsafe {
-                        pair[!wide as usize](&Taps {
-                            image: band.start.add(at * band.row + x),
-                            row: band.row,
-                            slab: band.slab,
-                            weights: self.weights.as_ptr().add(group.weights),
-                            kernel: self.plan.kernel,
-                            out: results.add(x),
-                            out_row,
-                        });
-                    }
-                    x += if wide { blocks.wide } else { blocks.narrow };
-                }
+                // SAFETY: the band holds these rows.
+                unsafe { self.blocks(blocks, group, band, at..at + height, columns, results, out_row) };
                 // SAFETY: the blocks have filled height rows for each kernel of the group.
                 unsafe { self.store(tile, group, at, height, results, out_row)? };
                 work += ((at + height - y) * columns * taps * group.count) as u64;
@@ -325,11 +320,56 @@ impl<C: Blocked + Castable + Finishable> Job<'_, C> {
         Ok(())
     }
 
+    /// Runs the blocks of a group over one row, or as many as its tall blocks take.
+    ///
+    /// # Safety
+    /// The band must hold what the rows read, and `results` have room for [`KERNELS`] rows.
+    #[allow(clippy::too_many_arguments)]
+    pub(super) unsafe fn blocks(
+        &self,
+        blocks: &Blocks<C>,
+        group: &Group,
+        band: &Band<C>,
+        rows: Range<usize>,
+        columns: usize,
+        results: *mut C,
+        out_row: usize,
+    ) {
+        let shape = blocks.shape(group.count);
+        let pair = if rows.len() > 1 { &shape.tall } else { &shape.flat };
+        let mut x = 0;
+        while x < columns {
+            let wide = columns - x > blocks.wide / 2;
+            // SAFETY: the band holds the rows' image rows, whole blocks of columns wide; the instruction set is the one that
+            // the blocks were chosen for.
+            unsafe {
+                pair[!wide as usize](&Taps {
+                    image: band.start.add(rows.start * band.row + x),
+                    row: band.row,
+                    slab: band.slab,
+                    weights: self.weights.as_ptr().add(group.weights),
+                    kernel: self.plan.kernel,
+                    out: results.add(x),
+                    out_row,
+                });
+            }
+            x += if wide { blocks.wide } else { blocks.narrow };
+        }
+    }
+
     /// Stores `height` rows of results for each kernel of `group`, from row `at` of the tile on.
     ///
     /// # Safety
     /// The rows must be in `results`.
-    unsafe fn store(&self, tile: &Tile, group: &Group, at: usize, height: usize, results: *mut C, out_row: usize) -> Result<()> {
+    pub(super) unsafe fn store(
+        &self,
+        tile: &Tile,
+        group: &Group,
+        at: usize,
+        height: usize,
+        results: *mut C,
+        out_row: usize,
+    ) -> Result<()> {
         let [stride_z, stride_y, stride_x] = self.output.strides;
         for k in 0..group.count {
             for r in 0..height {
@@ -366,8 +406,8 @@ pub(super) fn step<C>(shape: &Shape<C>, y: usize, rows: usize) -> (usize, usize)
 }
 
 /// The packed image rows of a tile.
-struct Band<C> {
-    start: *mut C,
-    row: usize,
-    slab: usize,
+pub(super) struct Band<C> {
+    pub start: *mut C,
+    pub row: usize,
+    pub slab: usize,
 }

@@ -12,6 +12,7 @@
 
 mod chunk;
 mod deliver;
+mod exact;
 mod pack;
 mod reach;
 mod shader;
@@ -80,10 +81,6 @@ fn run_limited(
             feature: format!("algorithm {} (GPUs have direct)", plan.algorithm),
         });
     }
-    if plan.is_exact_float() {
-        let (device, operation) = (context.id.clone(), format!("{} of floats", plan.name()));
-        return Err(Error::Unsupported { device, operation, feature: "exact accuracy".into() });
-    }
     if !plan.is_plain() || plan.overflow != Overflow::Error {
         return Err(Error::Unsupported {
             device: context.id.clone(),
@@ -104,9 +101,14 @@ fn run_limited(
         Input::Gpu { buffer, .. } if buffer.belongs_to(context) => Images::Device(buffer),
         other => Images::Host(other.host(&mut scratch)?),
     };
-    let reach = reach::reach(context, plan, &source, &weights)?;
-    let sums = Sums::choose(plan, reach, &context.caps, &context.id)?;
-    let always_fits = plan.always_fits(reach);
+    let (weights, sums, exponent, always_fits) = if plan.is_exact_float() {
+        let exact = exact::prepare(context, plan, &source, &weights)?;
+        (exact.weights, exact.sums, exact.exponent, true)
+    } else {
+        let reach = reach::reach(context, plan, &source, &weights)?;
+        let sums = Sums::choose(plan, reach, &context.caps, &context.id)?;
+        (weights, sums, 0, plan.always_fits(reach))
+    };
 
     let most = most.min(context.max_block());
     let element = (4 * sums.words()).max(plan.out_dtype.size() as u64);
@@ -141,6 +143,7 @@ fn run_limited(
         whole,
         weights,
         sums,
+        exponent,
         bank: sums.is_tiled() && use_bank(plan.kernels.len()),
         direct: sums.is_result(plan.out_dtype, always_fits),
         flag,
@@ -180,6 +183,8 @@ struct Work<'a> {
     whole: bool,
     weights: Weights,
     sums: Sums,
+    /// The exponent of bit 0 of exact float sums.
+    exponent: i32,
     bank: bool,
     /// Whether the sums are the result as they are.
     direct: bool,
@@ -370,7 +375,8 @@ impl Work<'_> {
     fn finish_params(&self, chunk: &Chunk, groups: Range<u64>) -> (FinishParams, [u32; 3]) {
         let words = self.finish_words(chunk);
         let (first, end) = (groups.start * FINISH_GROUP, words.min(groups.end.saturating_mul(FINISH_GROUP)));
-        let params = FinishParams { first: first as u32, end: end as u32, count: chunk.outputs() as u32, unused: 0 };
+        let (count, exponent) = (chunk.outputs() as u32, self.exponent as u32);
+        let params = FinishParams { first: first as u32, end: end as u32, count, exponent };
         (params, fold((end - first).div_ceil(FINISH_GROUP), &self.context.limits))
     }
 

@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::chunk::{Axis, Source};
 use super::shader::Sums;
 use crate::dtype::with_dtype;
+use crate::exact::dot::Factor;
 use crate::plan::ConvolvePlan;
 use crate::view::View;
 use crate::{Dtype, Element};
@@ -14,6 +15,12 @@ use crate::{Dtype, Element};
 pub(super) enum Weights {
     Integer(Vec<i128>),
     Float(Vec<f64>),
+    /// Of exact float sums: elements, values outside along x, y and z, and the images' base, as the shader reads them.
+    Parts {
+        elements: Vec<[u32; 2]>,
+        outside: [[u32; 2]; 3],
+        base: u32,
+    },
 }
 
 impl Weights {
@@ -42,10 +49,20 @@ impl Weights {
         sums.max().unwrap_or(0)
     }
 
+    /// The weights as factors.
+    pub(super) fn factors(&self) -> Box<dyn Iterator<Item = Factor> + '_> {
+        match self {
+            Self::Integer(weights) => Box::new(weights.iter().map(|&w| w.into())),
+            Self::Float(weights) => Box::new(weights.iter().map(|&w| w.into())),
+            Self::Parts { .. } => Box::new(std::iter::empty()),
+        }
+    }
+
     fn push(&self, at: usize, sums: Sums, out: &mut Vec<u8>) {
         match self {
             Self::Integer(weights) => push(sums, weights[at], weights[at] as f64, out),
             Self::Float(weights) => push(sums, 0, weights[at], out),
+            Self::Parts { elements, .. } => out.extend(bytemuck::bytes_of(&elements[at])),
         }
     }
 
@@ -83,6 +100,11 @@ impl Weights {
         }
         let element = sums.weight_bytes() * if sums.is_tiled() { 4 } else { 1 };
         let fill_at = out.len() / element;
+        if let Self::Parts { outside, base, .. } = self {
+            out.extend(bytemuck::bytes_of(outside));
+            out.extend(bytemuck::bytes_of(&[*base, 0]));
+            return (out, fill_at as u32);
+        }
         for axis in [2, 1, 0] {
             let fill = plan.boundary[axis].fill();
             let fill = if plan.image_dtype == Dtype::F32 { f64::from(fill as f32) } else { fill };
@@ -113,7 +135,8 @@ fn push(sums: Sums, integer: i128, float: f64, out: &mut Vec<u8>) {
         Sums::F32 | Sums::F32Integer => out.extend((float as f32).to_le_bytes()),
         Sums::F64 => out.extend(float.to_le_bytes()),
         Sums::I32 => out.extend((integer as i32).to_le_bytes()),
-        Sums::I64 | Sums::Limbs2 | Sums::Limbs5 => out.extend((integer as i64).to_le_bytes()),
+        // Exact float sums have parts, and zeros.
+        Sums::I64 | Sums::Limbs2 | Sums::Limbs5 | Sums::Exact(_) => out.extend((integer as i64).to_le_bytes()),
     }
 }
 
@@ -174,12 +197,15 @@ pub(super) fn largest_magnitude(plan: &ConvolvePlan, image: &View<'_>) -> u128 {
     if plan.image_dtype.size() == 1 {
         return bound(plan.image_dtype);
     }
-    let lead = plan.image_lead.len();
-    let one = |n| with_dtype!(plan.image_dtype, T => scan::<T>(&image.clone().item(lead, n)));
-    match plan.images.len() == plan.image_count() {
-        true => with_dtype!(plan.image_dtype, T => scan::<T>(image)),
-        false => plan.images.clone().map(one).max().unwrap_or(0),
+    images_of(plan, image).iter().map(|view| with_dtype!(plan.image_dtype, T => scan::<T>(view))).max().unwrap_or(0)
+}
+
+/// The part's images: all at once, or one by one.
+pub(super) fn images_of<'a>(plan: &ConvolvePlan, image: &View<'a>) -> Vec<View<'a>> {
+    if plan.images.len() == plan.image_count() {
+        return vec![image.clone()];
     }
+    plan.images.clone().map(|n| image.clone().item(plan.image_lead.len(), n)).collect()
 }
 
 /// Boxes of a batch of images in host memory, as they are packed into one block.

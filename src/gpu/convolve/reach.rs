@@ -16,6 +16,7 @@ use crate::plan::ConvolvePlan;
 use crate::{Control, Dtype, Result};
 
 const REACH: &str = include_str!("../../../shaders/convolve_reach.wgsl");
+const SPAN: &str = include_str!("../../../shaders/convolve_span.wgsl");
 /// Elements that a workgroup of `convolve_reach.wgsl` reads: 128 invocations, 32 each.
 const GROUP: u64 = 128 * 32;
 
@@ -49,11 +50,26 @@ fn source(dtype: Dtype) -> String {
     join(&[&header, REACH])
 }
 
+fn span_source(dtype: Dtype) -> String {
+    join(&[&format!("const WIDE: bool = {};\n", dtype == Dtype::F64), SPAN])
+}
+
 /// The largest magnitude of 32- or 64-bit integers on the device; of the latter, its upper half rounded up if it has one.
 fn on_device(context: &Arc<Context>, dtype: Dtype, buffer: &GpuBuffer) -> Result<u128> {
+    let [low, high] = largest(context, "convolve_reach", dtype, buffer)?.map(u128::from);
+    Ok(if high == 0 { low } else { (high + 1) << 32 })
+}
+
+/// What `convolve_span.wgsl` finds in floats on the device.
+pub(super) fn span_on_device(context: &Arc<Context>, dtype: Dtype, buffer: &GpuBuffer) -> Result<[u32; 2]> {
+    largest(context, "convolve_span", dtype, buffer)
+}
+
+/// The two words that a shader finds in an array on the device.
+fn largest(context: &Arc<Context>, label: &'static str, dtype: Dtype, buffer: &GpuBuffer) -> Result<[u32; 2]> {
     let pipeline = context.pipeline(&Shader {
-        label: "convolve_reach",
-        source: &|| source(dtype),
+        label,
+        source: &|| if dtype.is_float() { span_source(dtype) } else { source(dtype) },
         variant: dtype.name(),
         constants: &[],
         workgroup: [128, 1, 1],
@@ -70,16 +86,17 @@ fn on_device(context: &Arc<Context>, dtype: Dtype, buffer: &GpuBuffer) -> Result
             let grid = fold(groups.end - groups.start, &context.limits);
             context.submit(&[Dispatch { pipeline: &pipeline, binds: &binds, groups: grid }])
         };
-        context.sliced("convolve_reach", count.div_ceil(GROUP), 1, 0, &Control::new(), &mut run)?;
+        context.sliced(label, count.div_ceil(GROUP), 1, 0, &Control::new(), &mut run)?;
     }
     let words: Vec<u32> = bytemuck::pod_collect_to_vec(&context.read_small(&largest, 8)?);
-    let (low, high) = (u128::from(words[0]), u128::from(words[1]));
-    Ok(if high == 0 { low } else { (high + 1) << 32 })
+    Ok([words[0], words[1]])
 }
 
 /// The shader, for its tests.
 pub(super) fn variants() -> Vec<Variant> {
     let layouts = || vec![layout!(ReachParams { first, count, unused_a, unused_b })];
     let dtypes = [Dtype::U32, Dtype::I32, Dtype::U64, Dtype::I64];
-    dtypes.map(|dtype| Variant { label: "convolve_reach", source: source(dtype), layouts: layouts() }).into()
+    let reach = dtypes.map(|dtype| Variant { label: "convolve_reach", source: source(dtype), layouts: layouts() });
+    let span = |dtype| Variant { label: "convolve_span", source: span_source(dtype), layouts: layouts() };
+    reach.into_iter().chain([Dtype::F32, Dtype::F64].map(span)).collect()
 }

@@ -9,6 +9,7 @@ use crate::{Dtype, Error, Result};
 
 const TILED: &str = include_str!("../../../shaders/convolve.wgsl");
 const LIMBS: &str = include_str!("../../../shaders/convolve_wide.wgsl");
+const EXACT_FINISH: &str = include_str!("../../../shaders/convolve_exact_finish.wgsl");
 const FINISH: &str = include_str!("../../../shaders/convolve_finish.wgsl");
 const PARAMS: &str = include_str!("../../../shaders/parts/convolve_params.wgsl");
 const WORDS: &str = include_str!("../../../shaders/parts/convolve_words.wgsl");
@@ -28,6 +29,42 @@ pub(super) enum Sums {
     /// 160-bit integers in five words.
     Limbs5,
     F64,
+    /// Fixed-point numbers that hold every product of floats.
+    Exact(Fixed),
+}
+
+/// The layout of exact sums of products of floats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Fixed {
+    /// Words of a sum, of [`Fixed::WORDS`].
+    pub(super) words: u8,
+    /// Whether significands have up to 53 bits, not 32.
+    pub(super) double: bool,
+}
+
+impl Fixed {
+    /// How many words there may be: few, for each makes a shader to compile.
+    pub(super) const WORDS: [u8; 8] = [3, 4, 5, 6, 8, 10, 14, 20];
+    /// Sums that hold all products of binary64 numbers.
+    pub(super) const FULL: Self = Self { words: 134, double: true };
+    const NAMES: [[&str; 2]; 8] = [
+        ["exact 3", "exact 3 double"],
+        ["exact 4", "exact 4 double"],
+        ["exact 5", "exact 5 double"],
+        ["exact 6", "exact 6 double"],
+        ["exact 8", "exact 8 double"],
+        ["exact 10", "exact 10 double"],
+        ["exact 14", "exact 14 double"],
+        ["exact 20", "exact 20 double"],
+    ];
+
+    fn name(self) -> &'static str {
+        if self == Self::FULL {
+            return "exact full";
+        }
+        let at = Self::WORDS.into_iter().position(|words| words == self.words).unwrap_or(Self::WORDS.len() - 1);
+        Self::NAMES[at][usize::from(self.double)]
+    }
 }
 
 impl Sums {
@@ -51,14 +88,19 @@ impl Sums {
 
     /// Whether the sums are made by `convolve.wgsl`, from vectors; else by `convolve_wide.wgsl`.
     pub(super) fn is_tiled(self) -> bool {
-        !matches!(self, Self::Limbs2 | Self::Limbs5)
+        !matches!(self, Self::Limbs2 | Self::Limbs5 | Self::Exact(_))
+    }
+
+    /// Loop iterations of a multiply-add, its own among them.
+    pub(super) fn iterations(self) -> u64 {
+        if let Self::Exact(fixed) = self { u64::from(fixed.words) + 1 } else { 1 }
     }
 
     /// Bytes of a weight and of an element of the tile.
     pub(super) fn weight_bytes(self) -> usize {
         match self {
             Self::F32 | Self::F32Integer | Self::I32 => 4,
-            Self::I64 | Self::F64 | Self::Limbs2 | Self::Limbs5 => 8,
+            Self::I64 | Self::F64 | Self::Limbs2 | Self::Limbs5 | Self::Exact(_) => 8,
         }
     }
 
@@ -68,6 +110,7 @@ impl Sums {
             Self::F32 | Self::F32Integer | Self::I32 => 1,
             Self::I64 | Self::Limbs2 | Self::F64 => 2,
             Self::Limbs5 => 5,
+            Self::Exact(fixed) => u64::from(fixed.words) + 1,
         }
     }
 
@@ -78,7 +121,7 @@ impl Sums {
             Self::F64 => out == Dtype::F64,
             Self::F32Integer | Self::I32 => always_fits && matches!(out, Dtype::I32 | Dtype::U32),
             Self::I64 | Self::Limbs2 => always_fits && matches!(out, Dtype::I64 | Dtype::U64),
-            Self::Limbs5 => false,
+            Self::Limbs5 | Self::Exact(_) => false,
         }
     }
 
@@ -91,6 +134,7 @@ impl Sums {
             Self::Limbs2 => "64-bit limbs",
             Self::Limbs5 => "160-bit limbs",
             Self::F64 => "f64",
+            Self::Exact(fixed) => fixed.name(),
         }
     }
 
@@ -100,7 +144,7 @@ impl Sums {
             Self::I64 | Self::Limbs2 => "RAW_I64",
             Self::Limbs5 => "RAW_WIDE",
             Self::F32 => "RAW_F32",
-            Self::F64 => "RAW_F64",
+            Self::F64 | Self::Exact(_) => "RAW_F64",
         }
     }
 }
@@ -109,13 +153,22 @@ impl Sums {
 pub(super) fn source(sums: Sums, image: Dtype, kernel_signed: bool, bank: bool) -> String {
     let mut header = format!("const IMAGE: u32 = {}u;\n", image as u8);
     let f64_load = include_str!("../../../shaders/parts/convolve_f64_words.wgsl");
+    if let Sums::Exact(fixed) = sums {
+        let full = fixed == Fixed::FULL;
+        header += &format!("const WORDS: u32 = {}u;\nconst DOUBLE: bool = {};\n", fixed.words, fixed.double);
+        header += &format!("const FULL: bool = {full};\n");
+        let words = include_str!("../../../shaders/parts/convolve_exact_words.wgsl");
+        let window = include_str!("../../../shaders/parts/convolve_exact.wgsl");
+        let all = include_str!("../../../shaders/parts/convolve_exact_full.wgsl");
+        return join(&[&header, PARAMS, words, if full { all } else { window }, LIMBS]);
+    }
     let type_part = match sums {
         Sums::F32 | Sums::F32Integer => include_str!("../../../shaders/parts/convolve_f32.wgsl"),
         Sums::I32 => include_str!("../../../shaders/parts/convolve_i32.wgsl"),
         Sums::I64 => include_str!("../../../shaders/parts/convolve_i64.wgsl"),
         Sums::F64 => include_str!("../../../shaders/parts/convolve_f64.wgsl"),
         Sums::Limbs2 => include_str!("../../../shaders/parts/convolve_limbs2.wgsl"),
-        Sums::Limbs5 => include_str!("../../../shaders/parts/convolve_limbs5.wgsl"),
+        Sums::Limbs5 | Sums::Exact(_) => include_str!("../../../shaders/parts/convolve_limbs5.wgsl"),
     };
     if !sums.is_tiled() {
         header += &format!("const IMAGE_SIGNED: bool = {};\n", image.is_signed_integer());
@@ -135,6 +188,9 @@ pub(super) fn source(sums: Sums, image: Dtype, kernel_signed: bool, bank: bool) 
 
 /// The text of the shader that turns sums into results.
 pub(super) fn finish_source(sums: Sums, out: Dtype) -> String {
+    if let Sums::Exact(fixed) = sums {
+        return join(&[&format!("const WORDS: u32 = {}u;\nconst OUT: u32 = {}u;\n", fixed.words, out as u8), EXACT_FINISH]);
+    }
     let header = format!("const RAW: u32 = {};\nconst OUT: u32 = {}u;\n", sums.raw(), out as u8);
     join(&[&header, FINISH])
 }
@@ -185,7 +241,8 @@ pub(super) struct FinishParams {
     pub first: u32,
     pub end: u32,
     pub count: u32,
-    pub unused: u32,
+    /// Of bit 0 of exact float sums, as an `i32`.
+    pub exponent: u32,
 }
 
 /// Every shader of a convolution.
@@ -226,13 +283,15 @@ pub(super) fn variants() -> Vec<Variant> {
             blocks_y
         })
     };
+    let exact = Fixed::WORDS.into_iter().flat_map(|words| [false, true].map(|double| Sums::Exact(Fixed { words, double })));
     let all = [Sums::F32, Sums::F32Integer, Sums::I32, Sums::I64, Sums::Limbs2, Sums::Limbs5, Sums::F64];
     let mut variants = vec![];
-    for sums in all {
+    for sums in all.into_iter().chain(exact).chain([Sums::Exact(Fixed::FULL)]) {
         for image in Dtype::ALL {
             let possible = match sums {
                 Sums::F64 => true,
                 Sums::F32 => image != Dtype::F64,
+                Sums::Exact(fixed) => !matches!(image, Dtype::U64 | Dtype::I64) && (fixed.double || image != Dtype::F64),
                 _ => !image.is_float(),
             };
             if !possible {
@@ -244,7 +303,7 @@ pub(super) fn variants() -> Vec<Variant> {
             }
         }
         for out in Dtype::ALL {
-            let layouts = vec![layout!(FinishParams { first, end, count, unused })];
+            let layouts = vec![layout!(FinishParams { first, end, count, exponent })];
             variants.push(Variant { label: "convolve_finish", source: finish_source(sums, out), layouts });
         }
     }

@@ -78,7 +78,8 @@ impl Tuning {
         let vector = if tiled { 4 } else { 1 };
         let element = vector * sums.weight_bytes() as u32;
         let bytes = MEMORY.min(limits.workgroup_memory);
-        let taps = WEIGHTS.min(bytes / 4) / element;
+        let most = ITERATIONS / (2 * sums.iterations());
+        let taps = (WEIGHTS.min(bytes / 4) / element).min(u32::try_from(most).unwrap_or(u32::MAX));
         let tile = (bytes - taps * element) / element;
         let step = match (tiled && !bank, across) {
             (false, _) => [0, 0],
@@ -112,7 +113,8 @@ impl Tuning {
         let rows = u64::from(tile_y + block_y - 1);
         let iterations = rows.div_ceil(u64::from(wy)) * (1 + u64::from(pitch.div_ceil(wx)))
             + u64::from((block_y * rows_of(block_x)).div_ceil(wx * wy))
-            + u64::from(block_y) * (2 + u64::from(block_x / vector))
+            + u64::from(block_y) * (2 + u64::from(block_x / vector) * sums.iterations())
+            + 2 * sums.words()
             + 1;
         Some(Self {
             workgroup,

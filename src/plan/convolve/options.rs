@@ -167,7 +167,7 @@ impl Convolve {
 
     /// How near the exact value float results must be; integers are always exact.
     ///
-    /// ```no_run
+    /// ```
     /// # fn main() -> unisono::Result<()> {
     /// use unisono::{Accuracy, Backend, Convolve};
     /// let (x, k) = ([1e8f32, 1.0, -1e8], [1.0f32, 1.0, 1.0]);

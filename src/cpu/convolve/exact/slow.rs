@@ -1,0 +1,159 @@
+//! Exact results output by output, straight from the operands: for 64-bit integers beside floats.
+
+use rayon::prelude::*;
+
+use super::super::tile::Layout;
+use super::super::{image_layout, kernel_layout};
+use crate::exact::dot::{ExactDot, Factor};
+use crate::plan::ConvolvePlan;
+use crate::view::View;
+use crate::{Control, Dtype, Result};
+
+/// Runs an exact plan of any dtypes.
+pub(super) fn run(plan: &ConvolvePlan, image: &View<'_>, kernel: &View<'_>, output: &Layout, control: &Control) -> Result<()> {
+    let weights = weights(plan, kernel);
+    let images = image_layout(plan, image);
+    let channel = if plan.has_channels { image.strides()[plan.image_lead.len()] } else { 0 };
+    let slow = Slow { plan, images: &images, channel, output, weights: &weights };
+    let [depth, height, _] = plan.part_output();
+    let rows = plan.images.len() * plan.kernels.len() * depth * height;
+    (0..rows).into_par_iter().try_for_each(|row| {
+        control.check()?;
+        // SAFETY: a row of outputs of its own.
+        unsafe { slow.row(row) };
+        control.advance(plan.work() / rows as u64);
+        Ok(())
+    })
+}
+
+/// The part's weights, kernel by kernel, in the order of the taps.
+fn weights(plan: &ConvolvePlan, kernel: &View<'_>) -> Vec<Factor> {
+    let layout = kernel_layout(plan, kernel);
+    let channel = if plan.has_channels { kernel.strides()[plan.kernel_lead.len()] } else { 0 };
+    let mut weights = Vec::new();
+    for &first in &layout.images {
+        for c in 0..plan.channels {
+            for place in places(plan.kernel) {
+                let last = |axis: usize, i: usize| if plan.reversed { plan.kernel[axis] - 1 - i } else { i };
+                let offset: isize = (0..3).map(|axis| last(axis, place[axis]) as isize * layout.strides[axis]).sum();
+                // SAFETY: a tap of a kernel of the view.
+                weights.push(unsafe { read(plan.kernel_dtype, layout.at(first + c as isize * channel + offset)) });
+            }
+        }
+    }
+    weights
+}
+
+fn places([depth, height, width]: [usize; 3]) -> impl Iterator<Item = [usize; 3]> {
+    (0..depth).flat_map(move |z| (0..height).flat_map(move |y| (0..width).map(move |x| [z, y, x])))
+}
+
+struct Slow<'a> {
+    plan: &'a ConvolvePlan,
+    images: &'a Layout,
+    /// From one channel of an image to the next.
+    channel: isize,
+    output: &'a Layout,
+    weights: &'a [Factor],
+}
+
+// SAFETY: the image is only read, and every row of outputs is written once.
+unsafe impl Sync for Slow<'_> {}
+
+impl Slow<'_> {
+    /// Row `row` of the part's outputs.
+    ///
+    /// # Safety
+    /// Nobody else may write the row.
+    unsafe fn row(&self, row: usize) {
+        let Self { plan, images, channel, output, weights } = *self;
+        let [depth, height, width] = plan.part_output();
+        let (plane, y) = (row / height, row % height);
+        let (item, z) = (plane / depth, plane % depth);
+        let (image, kernel) = (item / plan.kernels.len(), item % plan.kernels.len());
+        let taps = plan.channels * plan.kernel.iter().product::<usize>();
+        let share = (plan.kernel_count() / plan.groups).max(1);
+        let channels = (plan.kernels.start + kernel) / share * plan.channels;
+        let weights = &weights[kernel * taps..][..taps];
+        let mut first = [z, y, 0].map(|i| i as isize);
+        first[plan.row_axis()] += plan.rows.start as isize;
+        for x in 0..width {
+            let mut sum = ExactDot::new();
+            let taps = (0..plan.channels).flat_map(|c| places(plan.kernel).map(move |place| (c, place)));
+            for ((c, place), &weight) in taps.zip(weights) {
+                let mut offset = images.images[image] + (channels + c) as isize * channel;
+                // Where an element is outside along several axes, the first decides.
+                let mut outside = None;
+                for axis in 0..3 {
+                    let at = first[axis] + if axis == 2 { x as isize } else { 0 };
+                    let tap = place[axis] * plan.dilation[axis];
+                    let at = at * plan.stride[axis] as isize + tap as isize + plan.start[axis];
+                    match plan.boundary[axis].source(at, plan.image[axis]) {
+                        Some(i) => offset += i as isize * images.strides[axis],
+                        None => outside = outside.or(Some(plan.boundary[axis].fill())),
+                    }
+                }
+                let element = match outside {
+                    Some(fill) if plan.image_dtype == Dtype::F32 => f64::from(fill as f32).into(),
+                    Some(fill) => fill.into(),
+                    // SAFETY: an element of the image.
+                    None => unsafe { read(plan.image_dtype, images.at(offset)) },
+                };
+                sum.add(element, weight);
+            }
+            let at = output.images[image]
+                + output.kernels[kernel]
+                + z as isize * output.strides[0]
+                + y as isize * output.strides[1]
+                + x as isize * output.strides[2];
+            // SAFETY: an output of this row.
+            unsafe { write(plan.out_dtype, output.at(at), &sum) };
+        }
+    }
+}
+
+/// # Safety
+/// An element of `dtype` must be readable there.
+unsafe fn read(dtype: Dtype, at: *const u8) -> Factor {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match dtype {
+            Dtype::Bool | Dtype::U8 => i128::from(at.read()).into(),
+            Dtype::I8 => i128::from(at.cast::<i8>().read()).into(),
+            Dtype::U16 => i128::from(at.cast::<u16>().read()).into(),
+            Dtype::I16 => i128::from(at.cast::<i16>().read()).into(),
+            Dtype::U32 => i128::from(at.cast::<u32>().read()).into(),
+            Dtype::I32 => i128::from(at.cast::<i32>().read()).into(),
+            Dtype::U64 => i128::from(at.cast::<u64>().read()).into(),
+            Dtype::I64 => i128::from(at.cast::<i64>().read()).into(),
+            Dtype::F32 => f64::from(at.cast::<f32>().read()).into(),
+            Dtype::F64 => at.cast::<f64>().read().into(),
+        }
+    }
+}
+
+/// # Safety
+/// An element of `dtype` must be writable there.
+unsafe fn write(dtype: Dtype, at: *mut u8, sum: &ExactDot) {
+    macro_rules! integer {
+        ($type:ty) => {
+            at.cast::<$type>().write(sum.to_integer().clamp(<$type>::MIN.into(), <$type>::MAX.into()) as $type)
+        };
+    }
+    // SAFETY: the caller's promise.
+    unsafe {
+        match dtype {
+            Dtype::Bool => at.cast::<bool>().write(sum.is_nonzero()),
+            Dtype::U8 => integer!(u8),
+            Dtype::I8 => integer!(i8),
+            Dtype::U16 => integer!(u16),
+            Dtype::I16 => integer!(i16),
+            Dtype::U32 => integer!(u32),
+            Dtype::I32 => integer!(i32),
+            Dtype::U64 => integer!(u64),
+            Dtype::I64 => integer!(i64),
+            Dtype::F32 => at.cast::<f32>().write(sum.to_f32()),
+            Dtype::F64 => at.cast::<f64>().write(sum.to_f64()),
+        }
+    }
+}

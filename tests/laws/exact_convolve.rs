@@ -1,0 +1,304 @@
+//! `Accuracy::Exact`: every float result is the exact sum of products, rounded once, bit for bit, on every device, for ranks,
+//! modes, boundaries, strides and dtypes, and for data made to be hard: cancellation, ties, subnormals, wide ranges,
+//! overflow, infinities and NaN.
+
+use std::ops::AddAssign;
+
+use ndarray::{Array, ArrayD, Axis, IxDyn, Slice};
+use num_bigint::BigInt;
+use num_rational::BigRational;
+use unisono::{Accuracy, AsOperand, Backend, Boundary, Convolve, Direction, Element};
+
+use crate::devices::{self, Random};
+use crate::oracle;
+
+/// A sum of products: an integer over 2^2148, and the sum of the terms that are not finite.
+#[derive(Clone)]
+struct Exact {
+    units: BigInt,
+    special: Option<f64>,
+}
+
+impl Exact {
+    fn zero() -> Self {
+        Self { units: BigInt::ZERO, special: None }
+    }
+
+    fn product(a: f64, b: f64) -> Self {
+        if !a.is_finite() || !b.is_finite() {
+            // Only the sign of the finite factor matters, and whether it is zero.
+            let sign = |x: f64| if x == 0.0 || x.is_infinite() || x.is_nan() { x } else { x.signum() };
+            return Self { units: BigInt::ZERO, special: Some(sign(a) * sign(b)) };
+        }
+        let whole = |x: f64| {
+            let (bits, sign) = (x.abs().to_bits(), if x < 0.0 { -1 } else { 1 });
+            let (field, fraction) = (bits >> 52, bits & ((1 << 52) - 1));
+            let magnitude = if field == 0 { BigInt::from(fraction) } else { BigInt::from(fraction + (1 << 52)) << (field - 1) };
+            magnitude * sign
+        };
+        Self { units: whole(a) * whole(b), special: None }
+    }
+
+    fn rational(&self) -> BigRational {
+        BigRational::new_raw(self.units.clone(), BigInt::from(1) << 2148)
+    }
+
+    fn f64(&self) -> f64 {
+        match self.special {
+            Some(special) if special.is_nan() => f64::NAN,
+            Some(special) => special,
+            None if self.units == BigInt::ZERO => 0.0,
+            None => oracle::to_f64(&self.rational()),
+        }
+    }
+
+    fn f32(&self) -> f32 {
+        match self.special {
+            Some(special) if special.is_nan() => f32::NAN,
+            Some(special) => special as f32,
+            None if self.units == BigInt::ZERO => 0.0,
+            None => oracle::to_f32(&self.rational()),
+        }
+    }
+}
+
+impl AddAssign for Exact {
+    fn add_assign(&mut self, other: Self) {
+        self.units += other.units;
+        self.special = match (self.special, other.special) {
+            (Some(a), Some(b)) => Some(a + b),
+            (a, b) => a.or(b),
+        };
+    }
+}
+
+/// A float type of the operands or the result.
+trait Real: Element + Default {
+    fn wide(self) -> f64;
+    fn rounded(exact: &Exact) -> Self;
+    fn of(bits: u64) -> Self;
+    fn near(value: f64) -> Self;
+    fn pattern(self) -> u64;
+}
+
+impl Real for f32 {
+    fn wide(self) -> f64 {
+        self.into()
+    }
+    fn rounded(exact: &Exact) -> Self {
+        exact.f32()
+    }
+    fn of(bits: u64) -> Self {
+        f32::from_bits(bits as u32)
+    }
+    fn near(value: f64) -> Self {
+        value as f32
+    }
+    fn pattern(self) -> u64 {
+        self.to_bits().into()
+    }
+}
+
+impl Real for f64 {
+    fn wide(self) -> f64 {
+        self
+    }
+    fn rounded(exact: &Exact) -> Self {
+        exact.f64()
+    }
+    fn of(bits: u64) -> Self {
+        f64::from_bits(bits)
+    }
+    fn near(value: f64) -> Self {
+        value
+    }
+    fn pattern(self) -> u64 {
+        self.to_bits()
+    }
+}
+
+/// Kinds of data.
+const KINDS: [&str; 12] = [
+    "integers",
+    "unit",
+    "bytes over 255",
+    "sparse",
+    "decades",
+    "wide",
+    "any bits",
+    "subnormal",
+    "large",
+    "ties",
+    "infinities",
+    "everything",
+];
+
+fn draw<T: Real>(kind: &str, random: &mut Random) -> T {
+    let spread = |random: &mut Random, binades: usize| {
+        let exponent = random.below(2 * binades + 1) as i32 - binades as i32;
+        T::near(random.unit() * 2f64.powi(exponent))
+    };
+    let single = size_of::<T>() == 4;
+    match kind {
+        "integers" => T::near(random.below(1001) as f64 - 500.0),
+        "unit" => T::near(random.unit()),
+        "bytes over 255" => T::near(T::near(random.below(256) as f64).wide() / 255.0),
+        "sparse" if random.below(5) > 0 => T::near(0.0),
+        "sparse" => T::near(random.unit()),
+        "decades" => spread(random, 30),
+        "wide" => spread(random, if single { 70 } else { 500 }),
+        "subnormal" => T::of(random.bits() >> if single { 41 } else { 12 + random.below(40) }),
+        "large" => T::near(random.unit() * if single { 2f64.powi(127) } else { 2f64.powi(1023) }),
+        // Few bits far apart: sums that lie half way between two floats, or just beside.
+        "ties" => {
+            let digits = if single { 24 } else { 53 };
+            let exponent = [0, 0, -digits, -digits - 1, -2 * digits][random.below(5)];
+            T::near((1.0 + random.below(4) as f64) * if random.below(2) == 0 { 1.0 } else { -1.0 } * 2f64.powi(exponent))
+        }
+        "infinities" if random.below(40) == 0 => T::near([f64::INFINITY, f64::NEG_INFINITY, f64::NAN][random.below(3)]),
+        "infinities" => T::near(random.unit()),
+        "everything" => draw(KINDS[random.below(11)], random),
+        _ => loop {
+            let value = T::of(random.bits());
+            if value.wide().is_finite() {
+                return value;
+            }
+        },
+    }
+}
+
+const MODES: [&str; 3] = ["full", "same", "valid"];
+const RULES: [&str; 5] = ["constant", "reflect", "nearest", "mirror", "wrap"];
+
+struct Case<A, K> {
+    name: String,
+    how: Convolve,
+    direction: Direction,
+    rules: Vec<&'static str>,
+    mode: &'static str,
+    fill: f64,
+    image: ArrayD<A>,
+    kernel: ArrayD<K>,
+    rank: usize,
+}
+
+fn case<A: Real, K: Real>(random: &mut Random, round: usize) -> Case<A, K> {
+    let rank = 1 + random.below(3);
+    let (longest, widest) = ([90, 23, 7][rank - 1], [30, 6, 3][rank - 1]);
+    let mode = MODES[random.below(3)];
+    let mut image: Vec<usize> = (0..rank).map(|_| 1 + random.below(longest)).collect();
+    let kernel: Vec<usize> = (0..rank).map(|_| 1 + random.below(widest)).collect();
+    if mode == "valid" {
+        image.iter_mut().zip(&kernel).for_each(|(n, k)| *n = (*n).max(*k));
+    }
+    let kinds = (KINDS[round % KINDS.len()], KINDS[(round / 3 + random.below(4)) % KINDS.len()]);
+    let lead = [random.below(3), random.below(9)];
+    let with = |shape: &[usize], n: usize| if n == 0 { shape.to_vec() } else { [&[n], shape].concat() };
+    let (image, kernel) = (with(&image, lead[0]), with(&kernel, lead[1]));
+    let image = Array::from_shape_fn(IxDyn(&image), |_| draw::<A>(kinds.0, random));
+    let mut kernel = Array::from_shape_fn(IxDyn(&kernel), |_| draw::<K>(kinds.1, random));
+    if random.below(3) == 0 {
+        // Antisymmetric: on flat ground everything cancels.
+        let n = kernel.len();
+        let values: Vec<K> = kernel.iter().copied().collect();
+        kernel.iter_mut().zip(values.iter().rev()).take(n / 2).for_each(|(k, v)| *k = K::near(-v.wide()));
+    }
+    let rules: Vec<_> = (0..rank).map(|_| RULES[random.below(5)]).collect();
+    let fill = if mode == "valid" { 0.0 } else { draw::<A>(kinds.0, random).wide() };
+    let rule = |&rule: &&str| if rule == "constant" { Boundary::Constant(fill) } else { rule.parse().unwrap() };
+    let boundaries: Vec<Boundary> = rules.iter().map(rule).collect();
+    let how = Convolve::rank(rank).mode(mode.parse().unwrap()).boundaries(&boundaries).accuracy(Accuracy::Exact);
+    let direction = if random.below(2) == 0 { Direction::Convolve } else { Direction::Correlate };
+    let rules = if mode == "valid" { vec!["constant"; rank] } else { rules };
+    let name = format!("{direction:?} {:?} * {:?} {mode} {rules:?} {kinds:?}", image.shape(), kernel.shape());
+    Case { name, how, direction, rules, mode, fill, image, kernel, rank }
+}
+
+/// The items of the leading axes.
+fn items<T: Clone>(array: &ArrayD<T>, lead: usize) -> Vec<ArrayD<T>> {
+    let shape = array.shape()[lead..].to_vec();
+    let flat: Vec<T> = array.iter().cloned().collect();
+    let item = |chunk: &[T]| ArrayD::from_shape_vec(IxDyn(&shape), chunk.to_vec()).unwrap();
+    flat.chunks(shape.iter().product()).map(item).collect()
+}
+
+/// The same values in memory of another stride: every axis reversed and spread out by two.
+fn scattered<T: Clone + Default>(array: &ArrayD<T>) -> ArrayD<T> {
+    let shape: Vec<usize> = array.shape().iter().map(|n| 2 * n).collect();
+    let mut spread = ArrayD::from_elem(IxDyn(&shape), T::default());
+    let mut window = spread.view_mut();
+    for axis in 0..array.ndim() {
+        window.slice_axis_inplace(Axis(axis), Slice::new(0, None, -2));
+    }
+    window.assign(array);
+    for axis in 0..array.ndim() {
+        spread.slice_axis_inplace(Axis(axis), Slice::new(0, None, -2));
+    }
+    spread
+}
+
+impl<A: Real, K: Real> Case<A, K> {
+    fn expected(&self) -> Vec<Exact> {
+        let wide = |a: &ArrayD<f64>| items(a, a.ndim() - self.rank);
+        let (images, kernels) = (wide(&self.image.mapv(A::wide)), wide(&self.kernel.mapv(K::wide)));
+        let mut values = vec![];
+        for image in &images {
+            for kernel in &kernels {
+                let convolve = self.direction == Direction::Convolve;
+                let product = |x: &f64, w: &f64| Exact::product(*x, *w);
+                let full = oracle::full(image, kernel, &self.rules, &self.fill, convolve, Exact::zero(), product);
+                values.extend(oracle::crop(&full, self.mode, image.shape(), kernel.shape()));
+            }
+        }
+        values
+    }
+
+    fn run<O: Element>(&self, backend: &Backend) -> unisono::Result<Vec<O>> {
+        let how = self.how.clone().out_dtype(O::DTYPE);
+        let (image, kernel) = (scattered(&self.image), scattered(&self.kernel));
+        let result = match self.direction {
+            Direction::Convolve => backend.convolve_dyn(&image.as_operand(), &kernel.as_operand(), &how)?,
+            Direction::Correlate => backend.correlate_dyn(&image.as_operand(), &kernel.as_operand(), &how)?,
+        };
+        result.typed::<O>()?.into_vec()
+    }
+
+    fn check<O: Real>(&self, expected: &[Exact]) {
+        let expected: Vec<O> = expected.iter().map(O::rounded).collect();
+        for backend in devices::all() {
+            let name = format!("{backend:?}: {} -> {}", self.name, O::DTYPE);
+            let result = self.run::<O>(backend).unwrap_or_else(|e| panic!("{name}: {e}"));
+            assert_eq!(result.len(), expected.len(), "{name}");
+            for (i, (got, expected)) in result.iter().zip(&expected).enumerate() {
+                let bits = (got.pattern(), expected.pattern());
+                assert!(bits.0 == bits.1, "{name}: output {i} is {got:?} ({:x}), not {expected:?} ({:x})", bits.0, bits.1);
+            }
+        }
+    }
+}
+
+fn every_output_is_rounded_once<A: Real, K: Real>(seed: u64, rounds: usize) {
+    let mut random = Random(seed);
+    for round in 0..rounds {
+        let case = case::<A, K>(&mut random, round);
+        let expected = case.expected();
+        case.check::<f32>(&expected);
+        case.check::<f64>(&expected);
+    }
+}
+
+#[test]
+fn binary32_is_rounded_once() {
+    every_output_is_rounded_once::<f32, f32>(11, 48);
+}
+
+#[test]
+fn binary64_is_rounded_once() {
+    every_output_is_rounded_once::<f64, f64>(12, 48);
+}
+
+#[test]
+fn mixed_floats_are_rounded_once() {
+    every_output_is_rounded_once::<f32, f64>(13, 24);
+    every_output_is_rounded_once::<f64, f32>(14, 24);
+}
