@@ -2,10 +2,11 @@
 //! parts are done with the same.
 
 use super::fast_fir::Nest;
+use super::fft::Tiles;
 use super::pack::CastRow;
 use super::{kernel_layout, rows_of};
 use crate::cpu::simd::Simd;
-use crate::plan::{Accuracy, Algorithm, ConvolvePlan};
+use crate::plan::{Accumulator, Accuracy, Algorithm, ConvolvePlan};
 use crate::view::View;
 use crate::{Error, Result};
 
@@ -13,6 +14,7 @@ use crate::{Error, Result};
 pub(super) enum Choice {
     Direct,
     FastFir(Nest),
+    Fft(Tiles),
 }
 
 /// The algorithm of the whole that `plan` is a part of.
@@ -34,6 +36,7 @@ pub(super) fn choose(plan: &ConvolvePlan) -> Result<Choice> {
             Some(nest) => Ok(Choice::FastFir(nest)),
             None => cannot("kernels of at least 4 taps along one of the last two axes for fast-fir"),
         },
+        Algorithm::Fft => Ok(Choice::Fft(Tiles::choose(plan, number_bytes(plan)))),
         _ => cannot("auto, direct or fast-fir"),
     }
 }
@@ -62,4 +65,9 @@ pub(super) fn weight(plan: &ConvolvePlan, kernel: &View<'_>, simd: Simd) -> f64 
         }
     }
     largest
+}
+
+/// Bytes of the numbers that a plan's Fourier transforms are computed in.
+fn number_bytes(plan: &ConvolvePlan) -> usize {
+    if plan.is_integer() || plan.accumulator(0) == Accumulator::F64 { 8 } else { 4 }
 }

@@ -8,6 +8,7 @@ mod block;
 mod choice;
 mod exact;
 mod fast_fir;
+mod fft;
 mod lanes;
 mod nest;
 mod number;
@@ -23,6 +24,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use self::block::Blocked;
 use self::choice::Choice;
 use self::fast_fir::{FastFir, Nest};
+use self::fft::{Overlap, Tiles, Transformed};
 use self::nest::Nested;
 use self::number::Wide;
 use self::pack::{CastRow, Castable};
@@ -32,7 +34,7 @@ use super::simd::Simd;
 use super::tasks;
 use crate::array::{HostVec, Storage};
 use crate::engine::Target;
-use crate::plan::{Accumulator, Boundary, ConvolvePlan};
+use crate::plan::{Accumulator, Algorithm, Boundary, ConvolvePlan};
 use crate::view::{View, ViewMut, contiguous_strides};
 use crate::{Control, Error, Result};
 
@@ -155,19 +157,34 @@ fn compute(
     }
     let reach = if plan.is_integer() { reach(plan, image, kernel, simd)? } else { 0 };
     let work = Work { plan, image, kernel, output, reach, simd, control };
-    if let Choice::FastFir(nest) = choice::choose(plan)? {
-        let growth = nest.growth();
-        // In 32-bit and 64-bit integers the differences and sums are exact modulo 2^32 and 2^64.
-        match plan.accumulator(reach) {
-            Accumulator::F32 if reach.saturating_mul(growth) < 1 << 24 || !plan.is_integer() => {
-                return work.fast_fir::<f32>(nest);
+    match choice::choose(plan)? {
+        Choice::Direct => {}
+        Choice::FastFir(nest) => {
+            let growth = nest.growth();
+            let fits = |bits: u32| !plan.is_integer() || reach.saturating_mul(growth) < 1 << bits;
+            // In 32-bit and 64-bit integers the differences and sums are exact modulo 2^32 and 2^64.
+            match plan.accumulator(reach) {
+                Accumulator::F32 if fits(24) => return work.fast_fir::<f32>(nest),
+                Accumulator::F32 | Accumulator::I32 => return work.fast_fir::<i32>(nest),
+                Accumulator::F64 if fits(53) => return work.fast_fir::<f64>(nest),
+                Accumulator::F64 | Accumulator::I64 => return work.fast_fir::<i64>(nest),
+                Accumulator::Wide => {}
             }
-            Accumulator::F32 | Accumulator::I32 => return work.fast_fir::<i32>(nest),
-            Accumulator::F64 if reach.saturating_mul(growth) < 1 << 53 || !plan.is_integer() => {
-                return work.fast_fir::<f64>(nest);
+        }
+        Choice::Fft(tiles) if plan.is_integer() => {
+            if fft::is_exact(reach, &tiles) {
+                return work.fft::<f64>(tiles);
             }
-            Accumulator::F64 | Accumulator::I64 => return work.fast_fir::<i64>(nest),
-            Accumulator::Wide => {}
+            if plan.algorithm == Algorithm::Fft {
+                let expected = format!("one that is exact for integers of up to {reach} (direct or fast-fir)");
+                return Err(Error::invalid("algorithm", plan.algorithm, expected));
+            }
+        }
+        Choice::Fft(tiles) => {
+            return match plan.accumulator(reach) {
+                Accumulator::F32 => work.fft::<f32>(tiles),
+                _ => work.fft::<f64>(tiles),
+            };
         }
     }
     match plan.accumulator(reach) {
@@ -274,6 +291,11 @@ impl<'a> Work<'a> {
     fn fast_fir<C: Blocked + Castable + Finishable + Nested>(self, nest: Nest) -> Result<()> {
         let weight = if C::FLOAT { choice::weight(self.plan, self.kernel, self.simd) } else { 0.0 };
         FastFir::new(self.job::<C>()?, nest, weight)?.run()
+    }
+
+    fn fft<C: Blocked + Castable + Finishable + Transformed>(self, tiles: Tiles) -> Result<()> {
+        let weight = choice::weight(self.plan, self.kernel, self.simd);
+        Overlap::new(self.job::<C>()?, tiles, weight)?.run()
     }
 
     /// The direct convolution.

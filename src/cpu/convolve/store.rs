@@ -48,6 +48,11 @@ impl<C: Finishable> FinishRow<C> {
         self.finish.stream
     }
 
+    /// Whether the values are integers, exactly.
+    pub(super) fn is_integer(&self) -> bool {
+        self.finish.integer
+    }
+
     /// Writes `n` values, `stride` elements apart. False if one does not fit.
     ///
     /// # Safety
