@@ -4,8 +4,9 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use ndarray::{Array as NdArray, ArrayD, Dimension, IxDyn};
+use num_complex::Complex;
 
-use crate::dtype::{private::Host, with_dtype};
+use crate::dtype::{private::Host, with_element};
 use crate::engine::Input;
 use crate::view::{View, ViewMut, contiguous_strides};
 use crate::{Dtype, Element, Error, Result};
@@ -25,6 +26,8 @@ pub enum HostVec {
     I64(Vec<i64>),
     F32(Vec<f32>),
     F64(Vec<f64>),
+    C64(Vec<Complex<f32>>),
+    C128(Vec<Complex<f64>>),
 }
 
 /// Runs `$body` with `$vec` bound to the vector inside.
@@ -42,6 +45,8 @@ macro_rules! with_vec {
             HostVec::I64($vec) => $body,
             HostVec::F32($vec) => $body,
             HostVec::F64($vec) => $body,
+            HostVec::C64($vec) => $body,
+            HostVec::C128($vec) => $body,
         }
     };
 }
@@ -52,7 +57,7 @@ impl HostVec {
     /// # Errors
     /// [`Error::OutOfMemory`] if there is no such memory.
     pub fn zeros(dtype: Dtype, len: usize) -> Result<Self> {
-        with_dtype!(dtype, T => {
+        with_element!(dtype, T => {
             let failed = || Error::OutOfMemory { device: "the host".into(), bytes: (len as u64).saturating_mul(dtype.size() as u64) };
             let layout = std::alloc::Layout::array::<T>(len).map_err(|_| failed())?;
             if layout.size() == 0 {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::array::{Array, AsOperand, AsOutput, DynArray, HostVec, Operand, Output, Storage};
 use crate::engine::{Counters, DeviceInfo, Engine, Target, Work};
 use crate::plan::{Convolve, ConvolvePlan, Direction, MonteCarloPlan, Partials, Pi, Reduce, ReduceOp, ReducePlan, Reduction, op};
-use crate::{Control, Dtype, Element, Error, Job, Promote, Result, select};
+use crate::{Control, Dtype, Element, Error, Job, Promote, Real, Result, select};
 
 /// The handle on one device or several: cheap to clone, `Send + Sync`.
 ///
@@ -259,6 +259,7 @@ impl Backend {
     pub fn reduce<A, R>(&self, array: &A, how: &Reduce<R>) -> Result<Array<R::Output>>
     where
         A: AsOperand + ?Sized,
+        A::Elem: Real,
         R: Reduction<A::Elem>,
     {
         self.reduce_dyn(&array.as_operand(), how)?.typed()
@@ -271,6 +272,7 @@ impl Backend {
     pub fn reduce_into<A, R, O>(&self, array: &A, how: &Reduce<R>, out: &mut O) -> Result<()>
     where
         A: AsOperand + ?Sized,
+        A::Elem: Real,
         R: Reduction<A::Elem>,
         O: AsOutput<Elem = R::Output> + ?Sized,
     {
@@ -390,7 +392,10 @@ macro_rules! shorthands {
             ///
             /// # Errors
             /// As [`reduce`](Self::reduce).
-            pub fn $name<A: AsOperand + ?Sized>(&self, array: &A) -> Result<Array<<op::$op as Reduction<A::Elem>>::Output>> {
+            pub fn $name<A: AsOperand<Elem: Real> + ?Sized>(
+                &self,
+                array: &A,
+            ) -> Result<Array<<op::$op as Reduction<A::Elem>>::Output>> {
                 self.reduce(array, &Reduce::<op::$op>::$name())
             }
         )*}
@@ -410,7 +415,7 @@ shorthands! {
 }
 
 /// The floats: `f32` and `f64`.
-pub trait Float: Element {}
+pub trait Float: Real {}
 impl Float for f32 {}
 impl Float for f64 {}
 

@@ -37,7 +37,7 @@ mod view;
 pub use array::{Array, AsOperand, AsOutput, DynArray, HostVec, Operand, Output, Storage};
 pub use backend::Backend;
 pub use control::{Control, Progress};
-pub use dtype::{Dtype, Element, Promote};
+pub use dtype::{Dtype, Element, Promote, Real};
 pub use engine::{Counters, DeviceClass, DeviceInfo, Engine, Input, Target, Work};
 pub use error::{Error, Result};
 pub use exact::ExactSum;

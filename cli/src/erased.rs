@@ -3,7 +3,7 @@
 use serde_json::Value;
 use unisono::HostVec;
 
-/// Runs `$body` with `$T` bound to the Rust type of a dtype.
+/// Runs `$body` with `$T` bound to the Rust type of a real dtype (the command reads no complex ones).
 macro_rules! with_dtype {
     ($dtype:expr, $T:ident => $body:expr) => {
         match $dtype {
@@ -43,11 +43,11 @@ macro_rules! with_dtype {
                 type $T = i64;
                 $body
             }
-            unisono::Dtype::F32 => {
+            unisono::Dtype::F32 | unisono::Dtype::C64 => {
                 type $T = f32;
                 $body
             }
-            unisono::Dtype::F64 => {
+            unisono::Dtype::F64 | unisono::Dtype::C128 => {
                 type $T = f64;
                 $body
             }
@@ -71,6 +71,11 @@ macro_rules! with_vec {
             unisono::HostVec::I64($vec) => $body,
             unisono::HostVec::F32($vec) => $body,
             unisono::HostVec::F64($vec) => $body,
+            // The command reads and makes real values only.
+            unisono::HostVec::C64(_) | unisono::HostVec::C128(_) => {
+                let $vec = &mut Vec::<f64>::new();
+                $body
+            }
         }
     };
 }

@@ -24,10 +24,13 @@ pub(crate) fn dtype_of(what: &str, descr: &Bound<'_, PyArrayDescr>) -> PyResult<
         (b'i', 8) => Some(Dtype::I64),
         (b'f', 4) => Some(Dtype::F32),
         (b'f', 8) => Some(Dtype::F64),
+        (b'c', 8) => Some(Dtype::C64),
+        (b'c', 16) => Some(Dtype::C128),
         _ => None,
     };
     dtype.ok_or_else(|| {
-        let expected = "bool, uint8, int8, uint16, int16, uint32, int32, uint64, int64, float32 or float64";
+        let expected =
+            "bool, uint8, int8, uint16, int16, uint32, int32, uint64, int64, float32, float64, complex64 or complex128";
         PyTypeError::new_err(format!("{what}: got dtype {descr}, expected {expected}"))
     })
 }
@@ -246,5 +249,7 @@ pub(crate) fn into_numpy<'py>(py: Python<'py>, shape: &[usize], vec: HostVec) ->
         HostVec::I64(vec) => owned(py, shape, vec),
         HostVec::F32(vec) => owned(py, shape, vec),
         HostVec::F64(vec) => owned(py, shape, vec),
+        HostVec::C64(vec) => owned(py, shape, vec),
+        HostVec::C128(vec) => owned(py, shape, vec),
     }
 }

@@ -24,7 +24,7 @@ pub(crate) const MAX_TOP: i32 = 1023 - 3 - STEPS as i32;
 const PATIENCE: u32 = 16;
 
 /// binary32 or binary64.
-pub(crate) trait Float: crate::Element {
+pub(crate) trait Float: crate::Real {
     /// Whether this is binary32.
     const NARROW: bool = Self::DTYPE.size() == 4;
     /// The same number as f64.

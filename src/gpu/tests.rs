@@ -80,7 +80,8 @@ fn an_array_beyond_a_binding_is_cut_into_segments() {
             let bytes = range.end - range.start;
             let mut got = vec![0; bytes as usize];
             context.read_bytes(&gathered.block, gathered.offset, &mut got).unwrap();
-            assert_eq!(got, bytemuck::cast_slice(&values[range.start as usize / 2..range.end as usize / 2][..]), "{range:?}");
+            let expected: &[u8] = bytemuck::cast_slice(&values[range.start as usize / 2..range.end as usize / 2]);
+            assert_eq!(got, expected, "{range:?}");
         }
         assert!(buffer.gather(0..buffer.bytes() + 1).is_err());
         assert_eq!(back::<u16>(&storage, len), HostVec::U16(values));

@@ -4,6 +4,7 @@ mod convolve;
 mod monte_carlo;
 mod reduce;
 
+pub(crate) use convolve::Parts;
 pub use convolve::{Accumulator, Accuracy, Algorithm, Boundary, Centre, Convolve, ConvolvePlan, Direction, Mode, Overflow};
 pub use monte_carlo::{MonteCarloPlan, Pi};
 pub use reduce::{FloatProduct, IntegerProduct, Partials, Reduce, ReduceOp, ReducePlan, Reduction, op};

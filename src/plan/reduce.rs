@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use crate::array::HostVec;
 use crate::dtype::{private::Host, with_dtype};
-use crate::{Dtype, Element, Error, ExactSum, Result};
+use crate::{Dtype, Error, ExactSum, Real, Result};
 
 /// The reductions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -106,9 +106,9 @@ impl std::fmt::Display for ReduceOp {
 }
 
 /// A unit type that names a reduction and its result's type for elements of type `T`, as [`ReduceOp::out_dtype`] does.
-pub trait Reduction<T: Element>: Copy + Into<ReduceOp> {
+pub trait Reduction<T: Real>: Copy + Into<ReduceOp> {
     /// The type of the result.
-    type Output: Element;
+    type Output: Real;
 }
 
 macro_rules! reductions {
@@ -125,7 +125,7 @@ macro_rules! reductions {
                     Self::$op
                 }
             }
-            impl<$T: Element> Reduction<$T> for op::$op {
+            impl<$T: Real> Reduction<$T> for op::$op {
                 type Output = $out;
             }
             impl Reduce<op::$op> {
@@ -206,6 +206,9 @@ impl ReducePlan {
     /// [`Error::Invalid`] for an axis out of range or named twice, and for `min`, `max`, `argmin` and `argmax` of nothing.
     pub fn new<R: Copy + Into<ReduceOp>>(how: &Reduce<R>, dtype: Dtype, input: &[usize]) -> Result<Self> {
         let (op, rank) = (how.op.into(), input.len());
+        if dtype.is_complex() {
+            return Err(Error::Dtype { what: op.name().into(), got: dtype, expected: "a real dtype".into() });
+        }
         let mut reduced = Vec::new();
         match &how.axes {
             None => reduced.extend(0..rank),

@@ -127,11 +127,11 @@ fn bytes(dtype: Dtype, shape: impl IntoIterator<Item = usize>) -> u64 {
 impl Load {
     /// The load of a convolution with `host_bytes` of its operands in host memory.
     pub(crate) fn convolve(plan: &ConvolvePlan, host_bytes: u64, to_host: bool) -> Self {
-        let images = bytes(plan.image_dtype, plan.image).saturating_mul(plan.image_count() as u64);
-        let kernels = bytes(plan.kernel_dtype, plan.kernel).saturating_mul(plan.kernel_count() as u64);
+        let images = bytes(plan.image_dtype, plan.image_shape());
+        let kernels = bytes(plan.kernel_dtype, plan.kernel_shape());
         let device_bytes = images.saturating_add(kernels).saturating_sub(host_bytes);
         Self {
-            kind: Kind::Convolve(plan.out_dtype, Taps::of(plan.kernel.iter().product())),
+            kind: Kind::Convolve(plan.out_dtype.real(), Taps::of(plan.channels * plan.kernel.iter().product::<usize>())),
             work: plan.work(),
             host_bytes,
             device_bytes,

@@ -31,6 +31,7 @@ fn as_f64(vec: HostVec) -> Vec<f64> {
         HostVec::I64(v) => v.into_iter().map(|x| x as f64).collect(),
         HostVec::F32(v) => v.into_iter().map(f64::from).collect(),
         HostVec::F64(v) => v,
+        HostVec::C64(_) | HostVec::C128(_) => panic!("real operands"),
     }
 }
 

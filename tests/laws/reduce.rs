@@ -119,7 +119,7 @@ fn texts(vec: HostVec) -> Vec<String> {
     macro_rules! each {
         ($($variant:ident)*) => { match vec { $(HostVec::$variant(v) => v.iter().map(|x| format!("{x:?}")).collect(),)* } };
     }
-    each!(Bool U8 I8 U16 I16 U32 I32 U64 I64 F32 F64)
+    each!(Bool U8 I8 U16 I16 U32 I32 U64 I64 F32 F64 C64 C128)
 }
 
 /// All results of the oracle: the kept axes in C order, and behind each its elements in C order.

@@ -3,8 +3,8 @@
 
 use super::fast_fir::Nest;
 use super::fft::Tiles;
+use super::layout::{self, rows_of};
 use super::pack::CastRow;
-use super::{kernel_layout, rows_of};
 use crate::cpu::simd::Simd;
 use crate::plan::{Accumulator, Accuracy, Algorithm, ConvolvePlan};
 use crate::view::View;
@@ -27,7 +27,7 @@ pub(super) fn choose(plan: &ConvolvePlan) -> Result<Choice> {
     if !plan.is_plain() {
         return match plan.algorithm {
             Algorithm::Auto | Algorithm::Direct => Ok(Choice::Direct),
-            _ => cannot("auto or direct with channels, stride or dilation"),
+            _ => cannot("auto or direct with channels, stride, dilation or complex numbers"),
         };
     }
     match plan.algorithm {
@@ -44,7 +44,7 @@ pub(super) fn choose(plan: &ConvolvePlan) -> Result<Choice> {
 /// The largest sum of a kernel's magnitudes over the whole bank, roughly; NaN if there is a NaN.
 pub(super) fn weight(plan: &ConvolvePlan, kernel: &View<'_>, simd: Simd) -> f64 {
     let whole = plan.part(plan.images.clone(), 0..plan.kernel_count(), plan.rows.clone());
-    let layout = kernel_layout(&whole, kernel);
+    let layout = layout::kernels(&whole, kernel);
     let cast = CastRow::<f64>::new(simd, plan.kernel_dtype);
     let [kd, kh, kw] = plan.kernel;
     let row = rows_of(&layout, plan.kernel);

@@ -9,10 +9,13 @@ mod choice;
 mod exact;
 mod fast_fir;
 mod fft;
+mod general;
 mod lanes;
+mod layout;
 mod nest;
 mod number;
 mod pack;
+mod spread;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -25,17 +28,20 @@ use self::block::Blocked;
 use self::choice::Choice;
 use self::fast_fir::{FastFir, Nest};
 use self::fft::{Overlap, Tiles, Transformed};
+use self::general::General;
+use self::layout::{Layout, rows_of};
 use self::nest::Nested;
 use self::number::Wide;
 use self::pack::{CastRow, Castable};
+use self::spread::Spreadable;
 use self::store::{Finish, FinishRow, Finishable};
-use self::tile::{Job, Layout};
+use self::tile::Job;
 use super::simd::Simd;
 use super::tasks;
 use crate::array::{HostVec, Storage};
 use crate::engine::Target;
-use crate::plan::{Accumulator, Algorithm, Boundary, ConvolvePlan};
-use crate::view::{View, ViewMut, contiguous_strides};
+use crate::plan::{Accumulator, Algorithm, Boundary, ConvolvePlan, Overflow};
+use crate::view::View;
 use crate::{Control, Error, Result};
 
 /// Outputs of more bytes than this are stored past the caches.
@@ -54,16 +60,16 @@ pub(super) fn run(
     simd: Simd,
     control: &Control,
 ) -> Result<Option<Storage>> {
-    if !plan.is_plain() {
-        let operation = format!("{} with channels, stride or dilation", plan.name());
-        return Err(Error::Unsupported { device: "cpu".into(), operation, feature: "such sums".into() });
+    if plan.is_exact_float() && !plan.is_plain() {
+        let operation = format!("{} of floats with channels, stride, dilation or complex numbers", plan.name());
+        return Err(Error::Unsupported { device: "cpu".into(), operation, feature: "exact accuracy".into() });
     }
     expect("image", &image, plan.image_dtype, plan.image_shape())?;
     expect("kernel", &kernel, plan.kernel_dtype, plan.kernel_shape())?;
     match target {
         Target::Host(out) => {
             out.expect(plan.out_dtype, &plan.shape)?;
-            compute(plan, &image, &kernel, whole(plan, out), simd, control)?;
+            compute(plan, &image, &kernel, layout::whole(plan, out), simd, control)?;
             Ok(None)
         }
         Target::Device(storage) => {
@@ -73,7 +79,7 @@ pub(super) fn run(
                 _ => Arc::new(HostVec::zeros(dtype, len)?),
             };
             // The only owner: a copy is never made here.
-            compute(plan, &image, &kernel, packed(plan, Arc::make_mut(&mut vec)), simd, control)?;
+            compute(plan, &image, &kernel, layout::packed(plan, Arc::make_mut(&mut vec)), simd, control)?;
             Ok(Some(Storage::Host(vec)))
         }
     }
@@ -87,57 +93,6 @@ fn expect(what: &str, view: &View<'_>, dtype: crate::Dtype, shape: Vec<usize>) -
         return Err(Error::invalid(format!("{what} shape"), format!("{:?}", view.shape()), format!("{shape:?}")));
     }
     Ok(())
-}
-
-/// The offsets of some items along leading axes.
-fn offsets(items: std::ops::Range<usize>, lengths: &[usize], strides: &[isize]) -> Vec<isize> {
-    let offset = |mut index: usize| {
-        let mut offset = 0;
-        for (&n, &stride) in lengths.iter().zip(strides).rev() {
-            offset += (index % n) as isize * stride;
-            index /= n;
-        }
-        offset
-    };
-    items.map(offset).collect()
-}
-
-/// The strides of the last axes, padded to three.
-fn spatial(strides: &[isize], rank: usize) -> [isize; 3] {
-    let mut padded = [0; 3];
-    padded[3 - rank..].copy_from_slice(&strides[strides.len() - rank..]);
-    padded
-}
-
-/// The part's place in a window on the whole result.
-fn whole(plan: &ConvolvePlan, mut out: ViewMut<'_>) -> Layout {
-    let (images, kernels) = (plan.image_lead.len(), plan.kernel_lead.len());
-    let strides = out.strides().to_vec();
-    let spatial = spatial(&strides, plan.rank);
-    let size = plan.out_dtype.size();
-    let start = plan.rows.start as isize * spatial[plan.row_axis()];
-    Layout {
-        start: out.as_mut_ptr().wrapping_offset(start * size as isize),
-        size,
-        images: offsets(plan.images.clone(), &plan.image_lead, &strides[..images]),
-        kernels: offsets(plan.kernels.clone(), &plan.kernel_lead, &strides[images..images + kernels]),
-        strides: spatial,
-    }
-}
-
-/// The part alone, C-contiguous.
-fn packed(plan: &ConvolvePlan, vec: &mut HostVec) -> Layout {
-    let output = plan.part_output();
-    let (images, kernels) = (plan.images.len(), plan.kernels.len());
-    let shape = [images, kernels, output[0], output[1], output[2]];
-    let strides = contiguous_strides(&shape);
-    Layout {
-        start: vec.view_mut(&[shape.iter().product()]).as_mut_ptr(),
-        size: plan.out_dtype.size(),
-        images: offsets(0..images, &[images], &strides[..1]),
-        kernels: offsets(0..kernels, &[kernels], &strides[1..2]),
-        strides: spatial(&strides, 3),
-    }
 }
 
 fn compute(
@@ -187,6 +142,16 @@ fn compute(
             };
         }
     }
+    if !plan.is_plain() {
+        return match plan.accumulator(reach) {
+            Accumulator::F32 => work.general::<f32>(),
+            Accumulator::I32 => work.general::<i32>(),
+            Accumulator::F64 => work.general::<f64>(),
+            Accumulator::I64 => work.general::<i64>(),
+            Accumulator::Wide if reach <= i128::MAX as u128 => work.general::<i128>(),
+            Accumulator::Wide => work.general::<Wide>(),
+        };
+    }
     match plan.accumulator(reach) {
         Accumulator::F32 => work.run::<f32>(),
         Accumulator::I32 => work.run::<i32>(),
@@ -197,50 +162,16 @@ fn compute(
     }
 }
 
-/// The part's kernels as a layout of their own.
-fn kernel_layout(plan: &ConvolvePlan, kernel: &View<'_>) -> Layout {
-    Layout {
-        start: kernel.as_ptr().cast_mut(),
-        size: plan.kernel_dtype.size(),
-        images: offsets(plan.kernels.clone(), &plan.kernel_lead, &kernel.strides()[..plan.kernel_lead.len()]),
-        kernels: vec![],
-        strides: spatial(kernel.strides(), plan.rank),
-    }
-}
-
-/// The part's images.
-fn image_layout(plan: &ConvolvePlan, image: &View<'_>) -> Layout {
-    Layout {
-        start: image.as_ptr().cast_mut(),
-        size: plan.image_dtype.size(),
-        images: offsets(plan.images.clone(), &plan.image_lead, &image.strides()[..plan.image_lead.len()]),
-        kernels: vec![],
-        strides: spatial(image.strides(), plan.rank),
-    }
-}
-
-/// The rows of the items of a layout: where each starts, its stride and its length.
-fn rows_of(layout: &Layout, lengths: [usize; 3]) -> impl Fn(usize) -> (*const u8, isize, usize) + Sync + use<> {
-    let strides = layout.strides;
-    let (items, per_item) = (layout.images.clone(), lengths[0] * lengths[1]);
-    let (start, size) = (layout.start as usize, layout.size);
-    move |row: usize| {
-        let (z, y) = (row % per_item / lengths[1], row % lengths[1]);
-        let offset = items[row / per_item] + z as isize * strides[0] + y as isize * strides[1];
-        ((start as *const u8).wrapping_offset(offset * size as isize), strides[2], lengths[2])
-    }
-}
-
 /// An upper bound of the magnitude of every integer result: that of the image's values (boundary included) times the
 /// largest sum of a kernel's magnitudes. The image is read only if its dtype alone would ask for dearer arithmetic.
 fn reach(plan: &ConvolvePlan, image: &View<'_>, kernel: &View<'_>, simd: Simd) -> Result<u128> {
-    let layout = kernel_layout(plan, kernel);
-    let [kd, kh, _] = plan.kernel;
+    let layout = layout::kernels(plan, kernel);
+    let rows = layout.channels.len() * plan.kernel[0] * plan.kernel[1];
     let row = rows_of(&layout, plan.kernel);
     let weight = (0..layout.images.len())
         .map(|k| {
-            (0..kd * kh).fold(0u128, |sum, j| {
-                let (start, stride, n) = row(k * kd * kh + j);
+            (0..rows).fold(0u128, |sum, j| {
+                let (start, stride, n) = row(k * rows + j);
                 // SAFETY: a row of a kernel of the view.
                 sum.saturating_add(unsafe { pack::sum_of_magnitudes(plan.kernel_dtype, start, stride, n) })
             })
@@ -253,14 +184,14 @@ fn reach(plan: &ConvolvePlan, image: &View<'_>, kernel: &View<'_>, simd: Simd) -
     if plan.accumulator(reach) == Accumulator::F32 && plan.always_fits(reach) {
         return Ok(reach);
     }
-    let layout = image_layout(plan, image);
+    let layout = layout::images(plan, image);
     let row = rows_of(&layout, plan.image);
     // SAFETY: a row of an image of the view.
     let largest = |i: usize| unsafe {
         let (start, stride, n) = row(i);
         pack::largest_magnitude(simd, plan.image_dtype, start, stride, n)
     };
-    let count = layout.images.len() * plan.image[0] * plan.image[1];
+    let count = layout.planes().len() * plan.image[0] * plan.image[1];
     let together = ((1 << 16) / plan.image[2]).max(1);
     let image = AtomicU64::new(0);
     tasks::for_each(count, together, &|i| {
@@ -298,23 +229,25 @@ impl<'a> Work<'a> {
         Overlap::new(self.job::<C>()?, tiles, weight)?.run()
     }
 
+    /// A convolution with channels, strides, dilations or complex numbers.
+    fn general<C: Spreadable + Castable + Finishable>(self) -> Result<()> {
+        let Self { plan, image, kernel, output, reach, simd, control } = self;
+        let finish = FinishRow::new(simd, plan.out_dtype.real(), finish(plan, &output, reach));
+        General::<C>::new(plan, layout::images(plan, image), &layout::kernels(plan, kernel), output, finish, simd, control)?.run()
+    }
+
     /// The direct convolution.
     fn job<C: Blocked + Castable + Finishable>(self) -> Result<Job<'a, C>> {
         let Self { plan, image, kernel, output, reach, simd, control } = self;
         let taps = plan.kernel.iter().product();
         let groups = tile::groups(plan.kernels.len(), taps);
         let weights = weights(plan, kernel, &groups, simd)?;
-        let bytes = plan.outputs() * plan.out_dtype.size();
-        let finish = Finish {
-            integer: plan.is_integer(),
-            check: plan.is_integer() && !plan.always_fits(reach),
-            stream: output.strides[2] == 1 && bytes > STREAM_BYTES,
-        };
+        let finish = finish(plan, &output, reach);
         Ok(Job {
             plan,
             control,
             simd,
-            image: image_layout(plan, image),
+            image: layout::images(plan, image),
             cast: CastRow::new(simd, plan.image_dtype),
             fill: plan.boundary.map(|b: Boundary| C::from_fill(b.fill())),
             groups,
@@ -326,9 +259,20 @@ impl<'a> Work<'a> {
     }
 }
 
+/// How results become those of the result's dtype.
+fn finish(plan: &ConvolvePlan, output: &Layout, reach: u128) -> Finish {
+    let doubtful = plan.is_integer() && !plan.always_fits(reach);
+    Finish {
+        integer: plan.is_integer(),
+        check: doubtful && plan.overflow == Overflow::Error,
+        saturate: doubtful && plan.overflow == Overflow::Saturate,
+        stream: output.strides[2] == 1 && plan.outputs() * plan.out_dtype.size() > STREAM_BYTES,
+    }
+}
+
 /// The part's weights in the type computed in, group by group, tap by tap, kernel by kernel.
 fn weights<C: Castable>(plan: &ConvolvePlan, kernel: &View<'_>, groups: &[tile::Group], simd: Simd) -> Result<Vec<C>> {
-    let layout = kernel_layout(plan, kernel);
+    let layout = layout::kernels(plan, kernel);
     let [kd, kh, kw] = plan.kernel;
     let (taps, cast) = (kd * kh * kw, CastRow::<C>::new(simd, plan.kernel_dtype));
     let mut weights = Vec::new();

@@ -1,6 +1,6 @@
 //! The types that convolution computes in, and the conversions into and out of them.
 
-use std::ops::{Add, Sub};
+use std::ops::{Add, Neg, Sub};
 
 use crate::Dtype;
 
@@ -20,12 +20,15 @@ pub(super) trait Number: Copy + Send + Sync + PartialEq + std::fmt::Debug + 'sta
     /// The difference; of integers wrapping.
     fn minus(self, other: Self) -> Self;
 
+    /// The value with the other sign; of integers wrapping.
+    fn negated(self) -> Self;
+
     /// The nearest value; the boundary's constant comes through here.
     fn from_fill(fill: f64) -> Self;
 }
 
 macro_rules! numbers {
-    ($($type:ty, $float:literal, |$x:ident, $w:ident, $acc:ident| $fma:expr, $plus:expr, $minus:expr;)*) => {$(
+    ($($type:ty, $float:literal, |$x:ident, $w:ident, $acc:ident| $fma:expr, $plus:expr, $minus:expr, $negated:expr;)*) => {$(
         impl Number for $type {
             const ZERO: Self = 0 as $type;
             const FLOAT: bool = $float;
@@ -46,6 +49,11 @@ macro_rules! numbers {
                 $minus(self, other)
             }
 
+            #[inline(always)]
+            fn negated(self) -> Self {
+                $negated(self)
+            }
+
             fn from_fill(fill: f64) -> Self {
                 fill as $type
             }
@@ -53,11 +61,11 @@ macro_rules! numbers {
     )*};
 }
 numbers! {
-    f32, true, |x, w, acc| x.mul_add(w, acc), Add::add, Sub::sub;
-    f64, true, |x, w, acc| x.mul_add(w, acc), Add::add, Sub::sub;
-    i32, false, |x, w, acc| acc.wrapping_add(x.wrapping_mul(w)), i32::wrapping_add, i32::wrapping_sub;
-    i64, false, |x, w, acc| acc.wrapping_add(x.wrapping_mul(w)), i64::wrapping_add, i64::wrapping_sub;
-    i128, false, |x, w, acc| acc.wrapping_add(x.wrapping_mul(w)), i128::wrapping_add, i128::wrapping_sub;
+    f32, true, |x, w, acc| x.mul_add(w, acc), Add::add, Sub::sub, Neg::neg;
+    f64, true, |x, w, acc| x.mul_add(w, acc), Add::add, Sub::sub, Neg::neg;
+    i32, false, |x, w, acc| acc.wrapping_add(x.wrapping_mul(w)), i32::wrapping_add, i32::wrapping_sub, i32::wrapping_neg;
+    i64, false, |x, w, acc| acc.wrapping_add(x.wrapping_mul(w)), i64::wrapping_add, i64::wrapping_sub, i64::wrapping_neg;
+    i128, false, |x, w, acc| acc.wrapping_add(x.wrapping_mul(w)), i128::wrapping_add, i128::wrapping_sub, i128::wrapping_neg;
 }
 
 /// A 256-bit integer in two's complement: room for 2^127 products of any two 64-bit integers.
@@ -132,6 +140,10 @@ impl Number for Wide {
         self.sum(other.negative())
     }
 
+    fn negated(self) -> Self {
+        self.negative()
+    }
+
     fn from_fill(fill: f64) -> Self {
         Self::new(fill as i128)
     }
@@ -153,6 +165,9 @@ pub(super) trait Outcome<O>: Copy {
 
     /// Whether an integer value fits `O`.
     fn fits(self) -> bool;
+
+    /// The value of `O` nearest to an integer value; of `Self`'s own range, if that is narrower.
+    fn saturated(self) -> O;
 }
 
 macro_rules! operands {
@@ -188,14 +203,19 @@ macro_rules! bool_operands {
 }
 bool_operands!(f32 f64 i32 i64 i128 Wide);
 
-/// The bounds of `O` clamped to `C`'s, so that they can be compared in `C`.
-macro_rules! within {
-    ($v:expr, $c:ty, $o:ty) => {{
-        let (lo, hi) = (<$o>::MIN as i128, <$o>::MAX as i128);
-        let lo = if <$c>::FLOAT || lo > <$c>::MIN as i128 { lo as $c } else { <$c>::MIN };
-        let hi = if <$c>::FLOAT || hi < <$c>::MAX as i128 { hi as $c } else { <$c>::MAX };
-        lo <= $v && $v <= hi
+/// A bound of `O` clamped to `C`'s, so that it can be compared in `C`.
+macro_rules! bound {
+    ($c:ty, $o:ty, $end:ident) => {{
+        let bound = <$o>::$end as i128;
+        let inside = <$c>::FLOAT || (bound > <$c>::MIN as i128 && bound < <$c>::MAX as i128);
+        if inside { bound as $c } else { <$c>::$end }
     }};
+}
+
+macro_rules! within {
+    ($v:expr, $c:ty, $o:ty) => {
+        bound!($c, $o, MIN) <= $v && $v <= bound!($c, $o, MAX)
+    };
 }
 
 macro_rules! outcomes {
@@ -220,6 +240,11 @@ macro_rules! outcomes {
             fn fits(self) -> bool {
                 within!(self, $c, $o)
             }
+
+            #[inline(always)]
+            fn saturated(self) -> $o {
+                self as $o
+            }
         }
     )*};
     (@int $c:ty: $($o:ty)*) => {$(
@@ -237,6 +262,11 @@ macro_rules! outcomes {
             #[inline(always)]
             fn fits(self) -> bool {
                 within!(self, $c, $o)
+            }
+
+            #[inline(always)]
+            fn saturated(self) -> $o {
+                self.clamp(bound!($c, $o, MIN), bound!($c, $o, MAX)) as $o
             }
         }
     )*};
@@ -256,6 +286,11 @@ macro_rules! outcomes {
             fn fits(self) -> bool {
                 true
             }
+
+            #[inline(always)]
+            fn saturated(self) -> $o {
+                self.exact()
+            }
         }
     )*};
     (@wide $($o:ty)*) => {$(
@@ -273,6 +308,12 @@ macro_rules! outcomes {
             #[inline]
             fn fits(self) -> bool {
                 self.narrow().is_some_and(|v| within!(v, i128, $o))
+            }
+
+            #[inline]
+            fn saturated(self) -> $o {
+                let fits = Outcome::<$o>::fits(self);
+                if fits { self.exact() } else if self.high < 0 { <$o>::MIN } else { <$o>::MAX }
             }
         }
     )*};
@@ -294,6 +335,11 @@ macro_rules! outcomes {
             fn fits(self) -> bool {
                 true
             }
+
+            #[inline]
+            fn saturated(self) -> $o {
+                self.exact()
+            }
         }
     )*};
     (@bool $($c:ty)*) => {$(
@@ -311,6 +357,11 @@ macro_rules! outcomes {
             #[inline(always)]
             fn fits(self) -> bool {
                 true
+            }
+
+            #[inline(always)]
+            fn saturated(self) -> bool {
+                self.exact()
             }
         }
     )*};

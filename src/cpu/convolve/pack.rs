@@ -160,6 +160,42 @@ pub(super) unsafe fn pack_row<C: Castable>(
     edge(right..n);
 }
 
+/// Packs `n` elements of the extended row, `step` apart, from index `from` on.
+///
+/// # Safety
+/// As [`pack_row`].
+pub(super) unsafe fn pack_steps<C: Castable>(
+    cast: &CastRow<C>,
+    (source, stride): (*const u8, isize),
+    line: Line,
+    (from, step): (isize, usize),
+    fill: C,
+    (target, n): (*mut C, usize),
+) {
+    if step == 1 {
+        // SAFETY: the caller's promise.
+        return unsafe { pack_row(cast, (source, stride), line, from, fill, (target, n)) };
+    }
+    let element = |i: usize| source.wrapping_offset(i as isize * stride * cast.size as isize);
+    // The first element inside, and the first behind.
+    let reach = |index: isize| ((index - from).max(0) as usize).div_ceil(step).min(n);
+    let (left, right) = (reach(0), reach(line.length as isize));
+    for i in (0..left).chain(right..n) {
+        // SAFETY: `i` is below `n`, and `source` answers with an index of the row.
+        unsafe {
+            match line.source(from + (i * step) as isize) {
+                Some(j) => cast.row(element(j), 1, target.add(i), 1),
+                None => target.add(i).write(fill),
+            }
+        }
+    }
+    if left < right {
+        let first = (from + (left * step) as isize) as usize;
+        // SAFETY: these right - left elements lie inside the row.
+        unsafe { cast.row(element(first), stride * step as isize, target.add(left), right - left) };
+    }
+}
+
 /// The smallest and the largest of `n >= 1` elements.
 struct Extremes<I> {
     source: *const I,

@@ -12,6 +12,8 @@ pub(super) struct Finish {
     pub integer: bool,
     /// A value may not fit the output.
     pub check: bool,
+    /// A value that does not fit becomes the nearest one that does.
+    pub saturate: bool,
     /// Store past the caches: the output is much larger than they are. Ends with [`fence`].
     pub stream: bool,
 }
@@ -129,9 +131,14 @@ impl<C: Number + Outcome<O>, O> Kernel for Values<C, O> {
         if self.finish.check && !source.iter().fold(true, |fits, v| fits & v.fits()) {
             return false;
         }
-        if !C::FLOAT || self.finish.integer {
+        if self.finish.saturate {
             for (i, &v) in source.iter().enumerate() {
                 // SAFETY: the caller of `Convert` promises `n` writable elements.
+                unsafe { self.target.add(i).write(v.saturated()) };
+            }
+        } else if !C::FLOAT || self.finish.integer {
+            for (i, &v) in source.iter().enumerate() {
+                // SAFETY: as above.
                 unsafe { self.target.add(i).write(v.exact()) };
             }
         } else {

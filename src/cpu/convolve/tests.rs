@@ -1,6 +1,7 @@
 //! The CPU's convolution against ten-line loops in exact arithmetic.
 
 mod algorithms;
+mod general;
 
 use ndarray::{ArrayD, IxDyn};
 use num_bigint::BigInt;
@@ -189,8 +190,7 @@ fn random_plan(random: &mut Random, image_dtype: Dtype, kernel_dtype: Dtype, out
 }
 
 fn shapes(plan: &ConvolvePlan) -> (Vec<usize>, Vec<usize>) {
-    let rank = plan.rank;
-    ([&plan.image_lead, &plan.image[3 - rank..]].concat(), [&plan.kernel_lead, &plan.kernel[3 - rank..]].concat())
+    (plan.image_shape(), plan.kernel_shape())
 }
 
 /// Runs the plan on every level, several thread counts, packed and strided, whole and in parts: all the same bits.
@@ -231,6 +231,7 @@ macro_rules! integers {
             match dtype {
                 Dtype::Bool => HostVec::Bool(values.iter().map(|&v| v != 0).collect()),
                 $(Dtype::$variant => HostVec::$variant(values.iter().map(|&v| v as $t).collect()),)*
+                Dtype::C64 | Dtype::C128 => panic!("real values"),
             }
         }
 
@@ -238,6 +239,8 @@ macro_rules! integers {
             match vec {
                 HostVec::Bool(vec) => vec.iter().map(|v| format!("{v:?}")).collect(),
                 $(HostVec::$variant(vec) => vec.iter().map(|v| format!("{v:?}")).collect(),)*
+                HostVec::C64(vec) => vec.iter().map(|v| format!("{v:?}")).collect(),
+                HostVec::C128(vec) => vec.iter().map(|v| format!("{v:?}")).collect(),
             }
         }
     };

@@ -10,6 +10,7 @@ use std::ops::Range;
 
 use super::block::{Blocked, Blocks, KERNELS, Shape, Taps};
 use super::exact::Exact;
+use super::layout::Layout;
 use super::pack::{CastRow, Castable, Line, pack_row};
 use super::store::{self, FinishRow, Finishable};
 use crate::cpu::simd::Simd;
@@ -28,27 +29,6 @@ const SERIAL_NANOS: f64 = 50e3;
 const TASK_NANOS: f64 = 150e3;
 /// Scratch of this size is kept from one task to the next.
 const KEPT_BYTES: usize = 16 << 20;
-
-/// Host memory by element offsets: those of every item along the leading axes, and the strides of the spatial ones.
-pub(super) struct Layout {
-    /// The first element.
-    pub start: *mut u8,
-    /// Bytes per element.
-    pub size: usize,
-    /// Offsets of the images of the part.
-    pub images: Vec<isize>,
-    /// Offsets of the kernels of the part (outputs only).
-    pub kernels: Vec<isize>,
-    /// Strides along depth, height, width.
-    pub strides: [isize; 3],
-}
-
-impl Layout {
-    /// The element at an offset.
-    pub(super) fn at(&self, offset: isize) -> *mut u8 {
-        self.start.wrapping_offset(offset * self.size as isize)
-    }
-}
 
 /// Kernels that share a block.
 pub(super) struct Group {

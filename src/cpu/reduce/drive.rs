@@ -4,7 +4,7 @@ use super::layout::Layout;
 use crate::cpu::tasks::{for_each, threads};
 use crate::plan::ReducePlan;
 use crate::view::View;
-use crate::{Control, Element, Result};
+use crate::{Control, Real, Result};
 
 /// Elements of one result that a task reads at most.
 const SEGMENT: usize = 1 << 17;
@@ -16,7 +16,7 @@ const HEIGHT: usize = 1 << 8;
 const COPIED: (usize, usize) = (32, 256);
 
 /// A reduction, as the walk sees it: what becomes of rows of elements that go to one result, and of columns.
-pub(super) trait Fold<T: Element>: Sync {
+pub(super) trait Fold<T: Real>: Sync {
     /// A partial result.
     type Partial: Send;
     /// The partial results of neighbouring columns.
@@ -64,7 +64,7 @@ impl<O> Sink<O> {
 }
 
 /// Folds `input` into one partial per kept position, and gives each to `emit` once, with its place in the result (C order).
-pub(super) fn drive<T: Element, F: Fold<T>>(
+pub(super) fn drive<T: Real, F: Fold<T>>(
     fold: &F,
     plan: &ReducePlan,
     input: &View<'_>,
@@ -167,7 +167,7 @@ pub(super) fn drive<T: Element, F: Fold<T>>(
 }
 
 /// The columns of a fold that knows rows only: each column is copied together.
-pub(super) fn rows_by_row<T: Element, F: Fold<T>>(fold: &F, columns: &mut [F::Partial], rows: &[&[T]], index: u64) {
+pub(super) fn rows_by_row<T: Real, F: Fold<T>>(fold: &F, columns: &mut [F::Partial], rows: &[&[T]], index: u64) {
     let mut column = [T::ZERO; HEIGHT];
     for (j, partial) in columns.iter_mut().enumerate() {
         let column = &mut column[..rows.len()];

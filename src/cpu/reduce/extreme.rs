@@ -1,13 +1,13 @@
 //! Smallest and largest elements, and where the first of them is.
 
 use super::drive::Fold;
-use crate::Element;
+use crate::Real;
 use crate::cpu::simd::{Kernel, Simd};
 use crate::plan::first_extreme;
 
 /// Elements as integers of their own size that compare as the elements do, so that SIMD lanes compare as many as they can
 /// hold.
-pub(super) trait Scan: Element {
+pub(super) trait Scan: Real {
     /// The integer.
     type Key: Copy + Ord + Send + Default;
     /// The keys of numbers; those of NaN lie outside.

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use crate::plan::ReducePlan;
 use crate::view::View;
-use crate::{Element, Error, Result};
+use crate::{Error, Real, Result};
 
 /// An axis: its length, its stride in the input and, for a kept axis, in the C-contiguous result; in elements.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -37,7 +37,7 @@ struct Source<'a, T> {
 // SAFETY: a shared borrow of plain numbers.
 unsafe impl<T: Sync> Sync for Source<'_, T> {}
 
-impl<'a, T: Element> Source<'a, T> {
+impl<'a, T: Real> Source<'a, T> {
     #[inline(always)]
     fn check(&self, from: isize, to: isize) {
         assert!(self.lowest <= from.min(to) && from.max(to) <= self.highest);
@@ -60,7 +60,7 @@ impl<'a, T: Element> Source<'a, T> {
     }
 }
 
-impl<'a, T: Element> Layout<'a, T> {
+impl<'a, T: Real> Layout<'a, T> {
     /// The layout of `input` for `plan`. Where the order of the elements does not matter (`free`), the reduced axes are
     /// sorted and turned around, too.
     pub(super) fn new(plan: &ReducePlan, input: &View<'a>, free: bool) -> Result<Self> {

@@ -17,7 +17,7 @@ use crate::engine::Target;
 use crate::exact::fast::{Accumulator, Float};
 use crate::plan::{Partials, ReduceOp, ReducePlan};
 use crate::view::{View, ViewMut};
-use crate::{Control, Dtype, Element, Error, Result};
+use crate::{Control, Dtype, Error, Real, Result};
 use drive::{Sink, drive};
 
 /// Runs `$body` with `$T` bound to the float, or else to the integer type of a dtype.
@@ -27,8 +27,8 @@ macro_rules! with_number {
     };
     (@ $dtype:expr, $F:ident $float:expr, $I:ident $integer:expr; $($variant:ident $type:ty),*) => {
         match $dtype {
-            Dtype::F32 => { type $F = f32; $float }
-            Dtype::F64 => { type $F = f64; $float }
+            Dtype::F32 | Dtype::C64 => { type $F = f32; $float }
+            Dtype::F64 | Dtype::C128 => { type $F = f64; $float }
             $(Dtype::$variant => { type $I = $type; $integer })*
         }
     };
@@ -99,7 +99,7 @@ impl Run<'_> {
         matches!(self.plan.op, ReduceOp::Min | ReduceOp::ArgMin)
     }
 
-    fn fold<T: Element, F: drive::Fold<T>, O: Send>(
+    fn fold<T: Real, F: drive::Fold<T>, O: Send>(
         &self,
         fold: &F,
         finish: impl Fn(F::Partial) -> Result<O> + Sync,
@@ -123,13 +123,13 @@ impl Run<'_> {
     }
 
     /// A plan whose parts do not belong together.
-    fn unexpected<T: Element>(&self) -> Result<()> {
+    fn unexpected<T: Real>(&self) -> Result<()> {
         let got = format!("{} of {} to {}", self.plan.op, T::DTYPE, self.plan.out_dtype);
         Err(Error::invalid("reduction plan", got, "a plan made by ReducePlan::new"))
     }
 
     /// The contiguous result as a slice.
-    fn slice<'o, O: Element>(&self, out: &'o mut ViewMut<'_>) -> Result<&'o mut [O]> {
+    fn slice<'o, O: Real>(&self, out: &'o mut ViewMut<'_>) -> Result<&'o mut [O]> {
         let dtype = out.dtype();
         out.as_slice::<O>().ok_or_else(|| Error::Dtype { what: "output".into(), got: dtype, expected: O::DTYPE.to_string() })
     }
@@ -149,8 +149,8 @@ impl Run<'_> {
                             self.integer_sum::<I, f64>(|sum| Ok(crate::exact::ratio_f64(sum, count)), self.slice(out)?)
                         }
                         None => {
-                            let finish = |sum| <<I as Element>::Sum as TryFrom<i128>>::try_from(sum).map_err(|_| self.overflow());
-                            self.integer_sum::<I, <I as Element>::Sum>(finish, self.slice(out)?)
+                            let finish = |sum| <<I as Real>::Sum as TryFrom<i128>>::try_from(sum).map_err(|_| self.overflow());
+                            self.integer_sum::<I, <I as Real>::Sum>(finish, self.slice(out)?)
                         }
                     }
                 )
@@ -162,9 +162,9 @@ impl Run<'_> {
                     self.fold::<F, _, F>(&product::Floats, finish, self.slice(out)?)
                 },
                 integer I => {
-                    let fit = |value| <<I as Element>::Sum as TryFrom<i128>>::try_from(value).ok();
+                    let fit = |value| <<I as Real>::Sum as TryFrom<i128>>::try_from(value).ok();
                     let finish = |product: crate::plan::IntegerProduct| product.value().and_then(fit).ok_or_else(|| self.overflow());
-                    self.fold::<I, _, <I as Element>::Sum>(&product::Integers, finish, self.slice(out)?)
+                    self.fold::<I, _, <I as Real>::Sum>(&product::Integers, finish, self.slice(out)?)
                 }
             ),
             ReduceOp::Min | ReduceOp::Max => crate::dtype::with_dtype!(dtype, T => {

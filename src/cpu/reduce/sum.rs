@@ -1,7 +1,7 @@
 //! Exact sums of floats and of integers.
 
 use super::drive::{Fold, rows_by_row};
-use crate::Element;
+use crate::Real;
 use crate::cpu::simd::{Kernel, Simd};
 use crate::exact::fast::{Accumulator, Float, constant, exponent, exponents, step};
 use crate::exact::lanes::*;
@@ -190,7 +190,7 @@ impl<T: Float, const L: usize> Kernel for Strips<'_, T, L> {
 }
 
 /// An integer as `high · 2^32 + low`.
-pub(super) trait Integer: Element {
+pub(super) trait Integer: Real {
     /// The lower half: all of an element of up to 32 bits.
     fn low(self) -> i64;
     /// The upper half.
@@ -328,7 +328,7 @@ pub(super) struct Count(pub(super) Simd);
 
 struct Nonzero<'a, T>(&'a [T]);
 
-impl<T: Element> Kernel for Nonzero<'_, T> {
+impl<T: Real> Kernel for Nonzero<'_, T> {
     type Output = u64;
 
     #[inline(always)]
@@ -350,7 +350,7 @@ struct NonzeroOfColumns<'a, T> {
     counts: &'a mut [u64],
 }
 
-impl<T: Element> Kernel for NonzeroOfColumns<'_, T> {
+impl<T: Real> Kernel for NonzeroOfColumns<'_, T> {
     type Output = ();
 
     #[inline(always)]
@@ -366,7 +366,7 @@ impl<T: Element> Kernel for NonzeroOfColumns<'_, T> {
     }
 }
 
-impl<T: Element> Fold<T> for Count {
+impl<T: Real> Fold<T> for Count {
     type Partial = u64;
     type Columns = Vec<u64>;
 

@@ -6,7 +6,7 @@ use crate::plan::{Ordered, Reduce};
 use crate::{ExactSum, Storage};
 
 /// What the oracle needs of an element.
-trait Sample: Element + Ordered {
+trait Sample: Real + Ordered {
     fn sample(state: &mut u64, kind: usize) -> Self;
     fn integer(self) -> i128;
     fn float(self) -> f64;
@@ -171,6 +171,7 @@ fn encode(vec: &HostVec) -> Vec<u64> {
         HostVec::I64(v) => v.iter().map(|&x| x as u64).collect(),
         HostVec::F32(v) => v.iter().map(|&x| u64::from(x.to_bits())).collect(),
         HostVec::F64(v) => v.iter().map(|&x| x.to_bits()).collect(),
+        HostVec::C64(_) | HostVec::C128(_) => panic!("reductions are real"),
     }
 }
 

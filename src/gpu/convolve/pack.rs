@@ -8,7 +8,7 @@ use crate::dtype::with_dtype;
 use crate::exact::dot::Factor;
 use crate::plan::ConvolvePlan;
 use crate::view::View;
-use crate::{Dtype, Element};
+use crate::{Dtype, Real};
 
 /// The weights of a plan's kernels, in the order of the taps.
 #[derive(Debug)]
@@ -121,7 +121,7 @@ impl Weights {
     }
 }
 
-fn read<T: Element + Value>(bytes: &[u8], integers: &mut Vec<i128>, floats: &mut Vec<f64>) {
+fn read<T: Real + Value>(bytes: &[u8], integers: &mut Vec<i128>, floats: &mut Vec<f64>) {
     let values = bytes.chunks_exact(size_of::<T>()).map(T::from_bytes);
     match T::DTYPE.is_float() {
         true => floats.extend(values.map(Value::float)),
@@ -183,7 +183,7 @@ pub(super) fn bound(dtype: Dtype) -> u128 {
 
 /// The largest `|x|` of the part's integer images in host memory.
 pub(super) fn largest_magnitude(plan: &ConvolvePlan, image: &View<'_>) -> u128 {
-    fn scan<T: Element + Value>(view: &View<'_>) -> u128 {
+    fn scan<T: Real + Value>(view: &View<'_>) -> u128 {
         // Both ends are found without leaving the type, so that the compiler can vectorise.
         let ends = |(lo, hi): (T, T), x: T| (if x < lo { x } else { lo }, if x > hi { x } else { hi });
         let zero = T::from_bytes(&[0; 8][..size_of::<T>()]);

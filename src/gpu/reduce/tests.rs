@@ -11,7 +11,7 @@ use crate::gpu::tests::engines;
 use crate::gpu::{GpuBuffer, GpuEngine};
 use crate::plan::{FloatProduct, IntegerProduct, Ordered, Partials, Reduce, ReducePlan, first_extreme};
 use crate::view::View;
-use crate::{Control, Dtype, Element, Error, ExactSum, HostVec, ReduceOp, Storage};
+use crate::{Control, Dtype, Error, ExactSum, HostVec, Real, ReduceOp, Storage};
 
 /// A small generator of test data.
 struct Noise(u64);
@@ -27,7 +27,7 @@ impl Noise {
 }
 
 /// What the loops below need of an element.
-trait Sample: Element + Ordered {
+trait Sample: Real + Ordered {
     fn sample(noise: &mut Noise) -> Self;
     fn float(self) -> f64;
     fn integer(self) -> i128;
@@ -66,7 +66,7 @@ fn finite64(bits: u64) -> f64 {
     if x.is_finite() { x } else { f64::from_bits(bits & 0x800f_ffff_ffff_ffff) }
 }
 
-/// Element by element, in the words of the documentation.
+/// Real by element, in the words of the documentation.
 fn naive<T: Sample>(plan: &ReducePlan, view: ArrayViewD<'_, T>) -> Partials {
     let mut partials = plan.empty_partials();
     let mut seen = vec![0u64; plan.out_len()];

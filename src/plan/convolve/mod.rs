@@ -5,6 +5,7 @@ mod boundary;
 mod geometry;
 mod options;
 mod overflow;
+mod parts;
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +15,7 @@ pub use accuracy::Accuracy;
 pub use boundary::{Boundary, Centre, Mode};
 pub use options::{Algorithm, Convolve, Direction};
 pub use overflow::Overflow;
+pub(crate) use parts::Parts;
 
 use crate::{Dtype, Error, Result};
 
@@ -141,6 +143,11 @@ impl ConvolvePlan {
             return Err(Error::invalid("algorithm", how.algorithm, format!("direct or auto for {} accuracy", how.accuracy)));
         }
         let out_dtype = how.out_dtype.unwrap_or(image_dtype.promote(kernel_dtype));
+        if out_dtype.is_complex() != (image_dtype.is_complex() || kernel_dtype.is_complex()) {
+            let expected =
+                if out_dtype.is_complex() { "a real dtype: both operands are real" } else { "complex64 or complex128" };
+            return Err(Error::invalid("out_dtype", format!("{out_dtype} for {image_dtype} and {kernel_dtype}"), expected));
+        }
         if how.overflow == Overflow::Wrap
             && (image_dtype.is_float() || kernel_dtype.is_float())
             && out_dtype.integer_range().is_some()
@@ -207,10 +214,10 @@ impl ConvolvePlan {
         Ok(Self { rows: 0..plan.output[plan.row_axis()], ..plan })
     }
 
-    /// Whether every output is one image with one kernel, its taps and the outputs side by side: no channels, stride or
-    /// dilation.
+    /// Whether every output is one real image with one real kernel, its taps and the outputs side by side: no channels,
+    /// stride, dilation or complex numbers.
     pub fn is_plain(&self) -> bool {
-        !self.has_channels && self.stride == [1; 3] && self.dilation == [1; 3]
+        !self.has_channels && self.stride == [1; 3] && self.dilation == [1; 3] && !self.out_dtype.is_complex()
     }
 
     /// The shape of the images: `[N.., C, spatial..]`.
@@ -252,9 +259,10 @@ impl ConvolvePlan {
         self.images.len() * self.kernels.len() * self.part_output().iter().product::<usize>()
     }
 
-    /// Multiply-adds of this part: the unit of its progress and of its cost.
+    /// Multiply-adds of real numbers of this part: the unit of its progress and of its cost.
     pub fn work(&self) -> u64 {
-        (self.outputs() as u64).saturating_mul((self.channels * self.kernel.iter().product::<usize>()) as u64)
+        let taps = self.sum_channels() * self.kernel.iter().product::<usize>();
+        (self.outputs() as u64).saturating_mul((self.out_dtype.parts() * taps) as u64)
     }
 
     /// The same plan for a part of its result.
@@ -296,7 +304,8 @@ impl ConvolvePlan {
     /// modulo 2^32 or 2^64 where results wrap to no more bits.
     pub fn accumulator(&self, reach: u128) -> Accumulator {
         if !self.is_integer() {
-            let wide = self.image_dtype.promote(self.kernel_dtype) == Dtype::F64 || self.out_dtype == Dtype::F64;
+            let promoted = self.image_dtype.promote(self.kernel_dtype).real();
+            let wide = promoted == Dtype::F64 || self.out_dtype.real() == Dtype::F64;
             return if wide { Accumulator::F64 } else { Accumulator::F32 };
         }
         // What wraps needs no more bits than the result has.

@@ -22,10 +22,11 @@ mod slow;
 mod tests;
 
 use super::block::{Blocks, Taps};
+use super::layout::{self, Layout};
 use super::pack::CastRow;
 use super::store::{Finish, FinishRow};
-use super::tile::{self, Band, Group, Job, Layout, Tile};
-use super::{image_layout, weights};
+use super::tile::{self, Band, Group, Job, Tile};
+use super::weights;
 use crate::cpu::simd::Simd;
 use crate::exact::dot::{ExactDot, Factor};
 use crate::plan::ConvolvePlan;
@@ -108,14 +109,14 @@ pub(super) fn run(
     let exact = Exact { weights: groups.iter().map(weights_of).collect(), rounding: Rounding::new(plan.out_dtype) };
     let bytes = plan.outputs() * plan.out_dtype.size();
     let stream = output.strides[2] == 1 && bytes > super::STREAM_BYTES;
-    let finish = Finish { integer: false, check: false, stream };
+    let finish = Finish { integer: false, check: false, saturate: false, stream };
     // The constant outside is a number of the image's dtype.
     let fill = |fill: f64| if plan.image_dtype == Dtype::F32 { f64::from(fill as f32) } else { fill };
     let job = Job::<f64> {
         plan,
         control,
         simd,
-        image: image_layout(plan, image),
+        image: layout::images(plan, image),
         cast: CastRow::new(simd, plan.image_dtype),
         fill: plan.boundary.map(|b| fill(b.fill())),
         groups,

@@ -2,8 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::super::tile::Layout;
-use super::super::{image_layout, kernel_layout};
+use super::super::layout::{self, Layout};
 use crate::exact::dot::{ExactDot, Factor};
 use crate::plan::ConvolvePlan;
 use crate::view::View;
@@ -12,7 +11,7 @@ use crate::{Control, Dtype, Result};
 /// Runs an exact plan of any dtypes.
 pub(super) fn run(plan: &ConvolvePlan, image: &View<'_>, kernel: &View<'_>, output: &Layout, control: &Control) -> Result<()> {
     let weights = weights(plan, kernel);
-    let images = image_layout(plan, image);
+    let images = layout::images(plan, image);
     let channel = if plan.has_channels { image.strides()[plan.image_lead.len()] } else { 0 };
     let slow = Slow { plan, images: &images, channel, output, weights: &weights };
     let [depth, height, _] = plan.part_output();
@@ -28,7 +27,7 @@ pub(super) fn run(plan: &ConvolvePlan, image: &View<'_>, kernel: &View<'_>, outp
 
 /// The part's weights, kernel by kernel, in the order of the taps.
 fn weights(plan: &ConvolvePlan, kernel: &View<'_>) -> Vec<Factor> {
-    let layout = kernel_layout(plan, kernel);
+    let layout = layout::kernels(plan, kernel);
     let channel = if plan.has_channels { kernel.strides()[plan.kernel_lead.len()] } else { 0 };
     let mut weights = Vec::new();
     for &first in &layout.images {
@@ -126,8 +125,8 @@ unsafe fn read(dtype: Dtype, at: *const u8) -> Factor {
             Dtype::I32 => i128::from(at.cast::<i32>().read()).into(),
             Dtype::U64 => i128::from(at.cast::<u64>().read()).into(),
             Dtype::I64 => i128::from(at.cast::<i64>().read()).into(),
-            Dtype::F32 => f64::from(at.cast::<f32>().read()).into(),
-            Dtype::F64 => at.cast::<f64>().read().into(),
+            Dtype::F32 | Dtype::C64 => f64::from(at.cast::<f32>().read()).into(),
+            Dtype::F64 | Dtype::C128 => at.cast::<f64>().read().into(),
         }
     }
 }
@@ -152,8 +151,8 @@ unsafe fn write(dtype: Dtype, at: *mut u8, sum: &ExactDot) {
             Dtype::I32 => integer!(i32),
             Dtype::U64 => integer!(u64),
             Dtype::I64 => integer!(i64),
-            Dtype::F32 => at.cast::<f32>().write(sum.to_f32()),
-            Dtype::F64 => at.cast::<f64>().write(sum.to_f64()),
+            Dtype::F32 | Dtype::C64 => at.cast::<f32>().write(sum.to_f32()),
+            Dtype::F64 | Dtype::C128 => at.cast::<f64>().write(sum.to_f64()),
         }
     }
 }

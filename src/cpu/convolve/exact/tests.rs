@@ -1,6 +1,7 @@
 //! Every way to an exact result, on every SIMD level, against the fixed-point sums.
 
-use super::super::{compute, packed};
+use super::super::compute;
+use super::super::layout::packed;
 use super::*;
 use crate::{Accuracy, Boundary, Convolve, Direction, HostVec};
 use ndarray::ArrayViewD;
