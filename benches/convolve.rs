@@ -13,6 +13,8 @@ use criterion::{BenchmarkId, Criterion, Throughput};
 use ndarray::{ArrayD, IxDyn};
 use unisono::{Backend, Convolve, DeviceClass, Element, Promote};
 
+mod limits;
+
 /// What the bench needs of an element.
 trait Number: Element + Promote<Self, Output = Self> {
     /// Half a unit in the last place of 1; 0 for integers.
@@ -94,7 +96,7 @@ fn bench<T: Number>(criterion: &mut Criterion, backend: &Backend, name: &str, im
     for _ in 0..9 {
         best = best.min(seconds(&mut run));
         if info.class == DeviceClass::Cpu {
-            peak = peak.max(limits::multiply_adds::<T>(info.threads));
+            peak = peak.max(limits::multiply_adds(info.threads, T::DTYPE == unisono::Dtype::F64));
             copy = copy.max(limits::copied(info.threads));
         }
     }
@@ -133,92 +135,5 @@ fn check<T: Number>(image: &ArrayD<T>, kernel: &ArrayD<T>, out: &ArrayD<T>, name
         // The sum here is rounded as well, in binary64.
         let bound = 2.0 * (kh * kw) as f64 * T::UNIT * size;
         assert!((got.float() - sum).abs() <= bound, "{name}: {got:?} at {place} instead of {sum}");
-    }
-}
-
-/// What the machine can do at most.
-mod limits {
-    use super::{Number, seconds};
-    use std::hint::black_box;
-
-    /// Fused multiply-adds per second on registers, all threads together: of f64 for f64, else of f32.
-    pub fn multiply_adds<T: Number>(threads: usize) -> f64 {
-        const ROUNDS: usize = 1_000_000;
-        let double = T::DTYPE == unisono::Dtype::F64;
-        let lanes = std::sync::atomic::AtomicUsize::new(0);
-        let time = seconds(|| {
-            std::thread::scope(|scope| {
-                for _ in 0..threads {
-                    scope.spawn(|| lanes.store(chains(ROUNDS, double), std::sync::atomic::Ordering::Relaxed));
-                }
-            });
-        });
-        (ROUNDS * CHAINS * lanes.into_inner() * threads) as f64 / time
-    }
-
-    /// Chains of multiply-adds that do not wait for each other.
-    const CHAINS: usize = 16;
-
-    /// Runs the chains; returns the elements per vector.
-    fn chains(rounds: usize, double: bool) -> usize {
-        #[cfg(target_arch = "x86_64")]
-        {
-            use std::arch::x86_64::*;
-            macro_rules! chains {
-                ($features:literal, $set:ident, $fma:ident, $lanes:literal) => {{
-                    #[target_feature(enable = $features)]
-                    fn run(rounds: usize) {
-                        let (x, w) = (black_box($set(0.5)), black_box($set(0.25)));
-                        let mut acc = [$set(1.0); CHAINS];
-                        for _ in 0..rounds {
-                            for acc in &mut acc {
-                                *acc = $fma(x, w, *acc);
-                            }
-                            // Keeps the compiler from seeing through the rounds.
-                            std::hint::black_box(());
-                        }
-                        black_box(acc);
-                    }
-                    // SAFETY: called below only where the features were found.
-                    unsafe { run(rounds) };
-                    return $lanes;
-                }};
-            }
-            if is_x86_feature_detected!("avx512f") {
-                if double {
-                    chains!("avx512f", _mm512_set1_pd, _mm512_fmadd_pd, 8)
-                }
-                chains!("avx512f", _mm512_set1_ps, _mm512_fmadd_ps, 16)
-            }
-            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-                if double {
-                    chains!("avx2,fma", _mm256_set1_pd, _mm256_fmadd_pd, 4)
-                }
-                chains!("avx2,fma", _mm256_set1_ps, _mm256_fmadd_ps, 8)
-            }
-        }
-        let mut acc = [[black_box(1f32); 4]; CHAINS];
-        for _ in 0..rounds {
-            for x in acc.as_flattened_mut() {
-                *x = x.mul_add(0.5, 0.25);
-            }
-        }
-        black_box(acc);
-        let _ = double;
-        4
-    }
-
-    /// Bytes read and written per second by copying 16 MiB per thread.
-    pub fn copied(threads: usize) -> f64 {
-        const LEN: usize = 4 << 20;
-        let mut pairs: Vec<_> = (0..threads).map(|_| (vec![1f32; LEN], vec![0f32; LEN])).collect();
-        let time = seconds(|| {
-            std::thread::scope(|scope| {
-                for (from, to) in &mut pairs {
-                    scope.spawn(|| black_box(&mut to[..]).copy_from_slice(black_box(&from[..])));
-                }
-            });
-        });
-        (threads * LEN * 2 * size_of::<f32>()) as f64 / time
     }
 }

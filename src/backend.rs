@@ -7,7 +7,10 @@ use std::sync::Arc;
 
 use crate::array::{Array, AsOperand, AsOutput, DynArray, HostVec, Operand, Output, Storage};
 use crate::engine::{Counters, DeviceInfo, Engine, Target, Work};
-use crate::plan::{Convolve, ConvolvePlan, Direction, MonteCarloPlan, Partials, Pi, Reduce, ReduceOp, ReducePlan, Reduction, op};
+use crate::plan::{
+    Convolve, ConvolvePlan, Direction, MonteCarloPlan, Partials, Pi, Reduce, ReduceOp, ReducePlan, Reduction, Separable,
+    SeparablePlan, op,
+};
 use crate::{Control, Dtype, Element, Error, Job, Promote, Real, Result, select};
 
 /// The handle on one device or several: cheap to clone, `Send + Sync`.
@@ -245,6 +248,55 @@ impl Backend {
         deliver(plan.out_dtype, &plan.shape, out, |target| {
             self.engine.convolve(&plan, &images.input(), &kernels.input(), target, &self.control)
         })
+    }
+
+    /// Filters an array along some of its axes, one pass after the other: any rank, all other axes are batch, so that
+    /// interleaved images (`[H, W, 3]`) are filtered along axes 0 and 1 as they are.
+    ///
+    /// **Numerics.** Computed in binary64 for float64, integers of 32 bits and more and wherever integers with integer
+    /// weights would not be exact in binary32; in binary32 otherwise. Nothing is rounded to the result's dtype between
+    /// passes. Floats are within `c · ε · Σ|k||x|` of the exact value, `k` the product of the factors and `c` the weights of
+    /// all passes plus one each; integer results are rounded to nearest, ties to even, and saturated. Work: outputs × weights
+    /// of all passes.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for axes, weights and origins that do not fit ([`SeparablePlan::new`]), and the failures of the
+    /// device.
+    pub fn separable<A: AsOperand + ?Sized>(&self, array: &A, how: &Separable) -> Result<Array<A::Elem>> {
+        self.separable_dyn(&array.as_operand(), how)?.typed()
+    }
+
+    /// [`separable`](Self::separable) into `out`, whose dtype is the dtype of the result.
+    ///
+    /// # Errors
+    /// As [`separable`](Self::separable), and if `out` has another shape than the result.
+    pub fn separable_into<A, O>(&self, array: &A, how: &Separable, out: &mut O) -> Result<()>
+    where
+        A: AsOperand + ?Sized,
+        O: AsOutput + ?Sized,
+    {
+        self.separable_dyn_into(&array.as_operand(), how, out.as_output())
+    }
+
+    /// [`separable`](Self::separable) with the dtype erased.
+    ///
+    /// # Errors
+    /// As [`separable`](Self::separable).
+    pub fn separable_dyn(&self, array: &Operand<'_>, how: &Separable) -> Result<DynArray> {
+        let plan = SeparablePlan::new(how, array.dtype(), array.shape())?;
+        self.control.expect(plan.work());
+        let storage = self.engine.separable(&plan, &array.input(), Target::Device(None), &self.control)?;
+        wrap(plan.out_dtype, plan.shape, storage)
+    }
+
+    /// [`separable_into`](Self::separable_into) with dtypes erased.
+    ///
+    /// # Errors
+    /// As [`separable_into`](Self::separable_into).
+    pub fn separable_dyn_into(&self, array: &Operand<'_>, how: &Separable, out: Output<'_>) -> Result<()> {
+        let plan = SeparablePlan::new(&how.clone().out_dtype(out.dtype()), array.dtype(), array.shape())?;
+        self.control.expect(plan.work());
+        deliver(plan.out_dtype, &plan.shape, out, |target| self.engine.separable(&plan, &array.input(), target, &self.control))
     }
 
     /// Reduces over all axes or some: `backend.reduce(&x, &Reduce::sum().axes(&[0]).keepdims())`.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::array::{HostVec, Storage};
-use crate::plan::{ConvolvePlan, MonteCarloPlan, Partials, ReducePlan};
+use crate::plan::{ConvolvePlan, MonteCarloPlan, Partials, ReducePlan, SeparablePlan};
 use crate::view::{View, ViewMut};
 use crate::{Control, Dtype, Result};
 
@@ -192,6 +192,15 @@ pub trait Engine: sealed::Sealed + Send + Sync + fmt::Debug {
         control: &Control,
     ) -> Result<Option<Storage>>;
 
+    /// Runs a separable filter. Returns as [`convolve`](Self::convolve) does.
+    fn separable(
+        &self,
+        plan: &SeparablePlan,
+        input: &Input<'_>,
+        target: Target<'_>,
+        control: &Control,
+    ) -> Result<Option<Storage>>;
+
     /// Runs `plan` to its final values. Returns as [`convolve`](Self::convolve) does.
     fn reduce(&self, plan: &ReducePlan, input: &Input<'_>, target: Target<'_>, control: &Control) -> Result<Option<Storage>>;
 
@@ -227,6 +236,8 @@ pub trait Engine: sealed::Sealed + Send + Sync + fmt::Debug {
 pub enum Work<'a> {
     /// A convolution of operands of so many bytes that lie on the host (0: already on the device).
     Convolve(&'a ConvolvePlan, u64),
+    /// A separable filter of an array of so many bytes on the host.
+    Separable(&'a SeparablePlan, u64),
     /// A reduction of an operand of so many bytes on the host.
     Reduce(&'a ReducePlan, u64),
     /// Hits to count.

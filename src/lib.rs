@@ -24,10 +24,12 @@ mod dtype;
 mod engine;
 mod error;
 mod exact;
+pub mod filters;
 mod fork;
 #[cfg(feature = "gpu")]
 mod gpu;
 mod job;
+mod nan;
 mod philox;
 mod plan;
 mod schedule;
@@ -46,8 +48,9 @@ pub use gpu::GpuBuffer;
 pub use job::Job;
 pub use philox::Philox4x32;
 pub use plan::{
-    Accumulator, Accuracy, Algorithm, Boundary, Centre, Convolve, ConvolvePlan, Direction, FloatProduct, IntegerProduct, Mode,
-    MonteCarloPlan, Overflow, Partials, Pi, Reduce, ReduceOp, ReducePlan, Reduction, op,
+    Accumulator, Accuracy, Algorithm, Boundary, Centre, Combine, Convolve, ConvolvePlan, Direction, Factor, FloatProduct,
+    IntegerProduct, Mode, MonteCarloPlan, Overflow, Partials, Pass, Pi, Reduce, ReduceOp, ReducePlan, Reduction, Separable,
+    SeparablePart, SeparablePlan, op,
 };
 pub use select::{Device, devices};
 pub use view::{View, ViewMut};

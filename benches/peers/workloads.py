@@ -45,6 +45,21 @@ class Workload:
         expect(worst < 1e3, f"error {worst:.3g} times the bound")
         return "exact" if image.dtype.kind in "iu" else f"{worst:.2g} of bound"
 
+    def judge_blur(self, answer):
+        image, sigma = self.data["image"], self.data["sigma"]
+        expect(answer.shape == image.shape, f"shape {answer.shape}, expected {image.shape}")
+        radius = int(4 * sigma)
+        weights = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
+        weights /= weights.sum()
+        worst = 0.0
+        for y in (0, image.shape[0] // 2, image.shape[0] - 1):
+            rows = np.pad(image, ((radius, radius), (0, 0), (0, 0)), "symmetric")[y : y + 2 * radius + 1]
+            row = np.pad(np.tensordot(weights, rows, 1), ((radius, radius), (0, 0)), "symmetric")
+            exact = sum(w * row[t : t + image.shape[1]] for t, w in enumerate(weights))
+            worst = max(worst, float(np.abs(answer[y] - exact).max()))
+        expect(worst < 3, f"off by {worst:.3g}")
+        return f"off by {worst:.3f}"
+
     def judge_reduce(self, answer):
         x, op = self.data["array"], self.data["op"]
         if op in ("argmin", "argmax"):
@@ -111,6 +126,13 @@ def workloads(quick):
     for k in (3, 15) if quick else (3, 5, 7, 15, 31):
         kernel = rng.random((k, k)).astype(np.float32)
         yield Workload(f"{k}x{k} filter of {side}x{side}, float32", "filter", side**2, "pixel/s", {"image": image, "kernel": kernel})
+
+    rows, columns = (750, 1000) if quick else (3000, 4000)
+    image = rng.integers(0, 256, (rows, columns, 3), np.uint8)
+    for sigma in (1, 3, 10):
+        name = f"gaussian blur of {columns}x{rows} RGB uint8, sigma {sigma}"
+        yield Workload(name, "blur", rows * columns, "pixel/s", {"image": image, "sigma": sigma})
+    del image
 
     count = 2**23 if quick else 2**27
     array = np.arange(count, dtype=np.float64)

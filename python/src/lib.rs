@@ -12,6 +12,7 @@ mod exact_sum;
 mod pi;
 mod reduce;
 mod run;
+mod separable;
 
 use pyo3::prelude::*;
 
@@ -30,6 +31,8 @@ mod _unisono {
     use super::pi::{pi, pi_from_counts};
     #[pymodule_export]
     use super::reduce::reduce;
+    #[pymodule_export]
+    use super::separable::separable;
     use super::*;
 
     #[pymodule_init]

@@ -20,6 +20,7 @@ __all__ = [
     "pi",
     "pi_from_counts",
     "reduce",
+    "separable",
     "upload",
 ]
 
@@ -83,3 +84,12 @@ def reduce(
 def pi(samples: int, seed: int, start: int, device: _DeviceLike) -> tuple[int, int, float, float]: ...
 def pi_from_counts(hits: int, samples: int) -> tuple[int, int, float, float]: ...
 def upload(a: ArrayLike, device: _DeviceLike) -> Array: ...
+def separable(
+    array: ArrayLike | Array,
+    terms: Sequence[Sequence[tuple[int, Sequence[float], int, str, float]]],
+    magnitude: bool,
+    ignore_nan: bool,
+    device: _DeviceLike,
+    out: NDArray[Any] | Array | None,
+    out_dtype: np.dtype[Any] | None,
+) -> Any: ...

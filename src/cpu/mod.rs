@@ -14,7 +14,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use crate::array::{HostVec, Storage};
 use crate::engine::{Counters, DeviceClass, DeviceInfo, Engine, Input, Target, sealed};
 use crate::fork::PerProcess;
-use crate::plan::{ConvolvePlan, MonteCarloPlan, Partials, ReducePlan};
+use crate::plan::{ConvolvePlan, MonteCarloPlan, Partials, ReducePlan, SeparablePlan};
 use crate::view::{View, ViewMut};
 use crate::{Control, Error, Result};
 use simd::Simd;
@@ -115,6 +115,18 @@ impl Engine for CpuEngine {
         let (mut image_memory, mut kernel_memory) = (None, None);
         let (image, kernel) = (image.host(&mut image_memory)?, kernel.host(&mut kernel_memory)?);
         self.install(plan.work(), LITTLE_CONVOLUTION, || convolve::run(plan, image, kernel, target, Simd::current(), control))
+    }
+
+    fn separable(
+        &self,
+        plan: &SeparablePlan,
+        input: &Input<'_>,
+        target: Target<'_>,
+        control: &Control,
+    ) -> Result<Option<Storage>> {
+        let mut memory = None;
+        let input = input.host(&mut memory)?;
+        self.install(plan.work(), LITTLE_CONVOLUTION, || convolve::separable::run(plan, input, target, Simd::current(), control))
     }
 
     fn reduce(&self, plan: &ReducePlan, input: &Input<'_>, target: Target<'_>, control: &Control) -> Result<Option<Storage>> {

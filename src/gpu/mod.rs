@@ -9,6 +9,7 @@ mod monte_carlo;
 mod pipeline;
 mod reduce;
 mod selftest;
+mod separable;
 mod shaders;
 #[cfg(test)]
 mod tests;
@@ -21,7 +22,7 @@ use std::sync::{Arc, Mutex};
 use crate::array::Storage;
 use crate::engine::{Counters, DeviceInfo, Engine, Input, Target, sealed};
 use crate::fork::PerProcess;
-use crate::plan::{ConvolvePlan, MonteCarloPlan, Partials, ReducePlan};
+use crate::plan::{ConvolvePlan, MonteCarloPlan, Partials, ReducePlan, SeparablePlan};
 use crate::view::View;
 use crate::{Control, Error, Result};
 use context::{Context, Tally, lock};
@@ -130,6 +131,16 @@ impl Engine for GpuEngine {
         control: &Control,
     ) -> Result<Option<Storage>> {
         self.run(plan.work(), |context| convolve::run(context, plan, image, kernel, target, control))
+    }
+
+    fn separable(
+        &self,
+        plan: &SeparablePlan,
+        input: &Input<'_>,
+        target: Target<'_>,
+        control: &Control,
+    ) -> Result<Option<Storage>> {
+        self.run(plan.work(), |context| separable::run(context, plan, input, target, control))
     }
 
     fn reduce(&self, plan: &ReducePlan, input: &Input<'_>, target: Target<'_>, control: &Control) -> Result<Option<Storage>> {

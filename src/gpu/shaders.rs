@@ -52,10 +52,16 @@ pub(crate) fn join(parts: &[&str]) -> String {
 /// Every variant of every shader.
 #[allow(dead_code, reason = "read by tests")]
 pub(crate) fn variants() -> Vec<Variant> {
-    [super::convolve::variants(), super::monte_carlo::variants(), super::reduce::variants(), super::selftest::variants()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        super::convolve::variants(),
+        super::monte_carlo::variants(),
+        super::reduce::variants(),
+        super::selftest::variants(),
+        super::separable::variants(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 #[cfg(test)]

@@ -3,12 +3,14 @@
 mod convolve;
 mod monte_carlo;
 mod reduce;
+mod separable;
 
 pub(crate) use convolve::Parts;
 pub use convolve::{Accumulator, Accuracy, Algorithm, Boundary, Centre, Convolve, ConvolvePlan, Direction, Mode, Overflow};
 pub use monte_carlo::{MonteCarloPlan, Pi};
 pub use reduce::{FloatProduct, IntegerProduct, Partials, Reduce, ReduceOp, ReducePlan, Reduction, op};
 pub(crate) use reduce::{Ordered, first_extreme};
+pub use separable::{Combine, Factor, Pass, Separable, SeparablePart, SeparablePlan};
 
 use std::ops::Range;
 

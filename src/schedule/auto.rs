@@ -8,7 +8,7 @@ use super::cost::{Cost, Load, Rates};
 use super::engine::SplitEngine;
 use crate::array::Storage;
 use crate::engine::{Counters, DeviceInfo, Engine, Input, Target, Work, sealed};
-use crate::plan::{ConvolvePlan, MonteCarloPlan, Partials, ReducePlan};
+use crate::plan::{ConvolvePlan, MonteCarloPlan, Partials, ReducePlan, SeparablePlan};
 use crate::view::View;
 use crate::{Control, Error, Result, select};
 
@@ -160,6 +160,18 @@ impl Engine for AutoEngine {
         let mut target = Attempts(target);
         let load = Load::convolve(plan, host_bytes(&[image, kernel]), target.to_host());
         self.run(&load, &[image, kernel], |engine| engine.convolve(plan, image, kernel, target.next(), control))
+    }
+
+    fn separable(
+        &self,
+        plan: &SeparablePlan,
+        input: &Input<'_>,
+        target: Target<'_>,
+        control: &Control,
+    ) -> Result<Option<Storage>> {
+        let mut target = Attempts(target);
+        let load = Load::separable(plan, host_bytes(&[input]), target.to_host());
+        self.run(&load, &[input], |engine| engine.separable(plan, input, target.next(), control))
     }
 
     fn reduce(&self, plan: &ReducePlan, input: &Input<'_>, target: Target<'_>, control: &Control) -> Result<Option<Storage>> {

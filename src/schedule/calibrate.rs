@@ -11,7 +11,7 @@ use super::cost::{Kind, Rates};
 use crate::array::{DynArray, HostVec, Storage};
 use crate::engine::{Engine, Target};
 use crate::fork::PerProcess;
-use crate::plan::{Convolve, ConvolvePlan, Direction, MonteCarloPlan, Reduce, ReducePlan};
+use crate::plan::{Boundary, Convolve, ConvolvePlan, Direction, MonteCarloPlan, Reduce, ReducePlan, Separable, SeparablePlan};
 use crate::{Control, DeviceClass, Dtype, Result};
 
 /// Where the rates of a device come from.
@@ -112,6 +112,19 @@ fn probe(engine: &dyn Engine, kind: Kind) -> Result<Rates> {
                 Ok(Some((work, Box::new(run))))
             })
         }
+        Kind::Separable(dtype, taps) => fit(|size| {
+            let side = 256 << size;
+            if side * side * dtype.size() > MOST_BYTES {
+                return Ok(None);
+            }
+            let weights = vec![0.01; taps.side()];
+            let how = Separable::correlate(&[&weights, &weights], Boundary::Reflect);
+            let plan = SeparablePlan::new(&how, dtype, &[side, side])?;
+            let array = resident(engine, operand(dtype, side * side, usize::MAX)?, &[side, side])?;
+            let work = plan.work();
+            let run = move || engine.separable(&plan, &array.operand().input(), Target::Device(None), control).map(drop);
+            Ok(Some((work, Box::new(run))))
+        }),
         Kind::Reduce(op, dtype) => fit(|size| {
             let elements = 1 << (14 + 3 * size);
             if elements * dtype.size() > MOST_BYTES {

@@ -7,13 +7,15 @@ use std::time::Duration;
 
 use crate::Dtype;
 use crate::engine::Work;
-use crate::plan::{ConvolvePlan, ReduceOp, ReducePlan};
+use crate::plan::{ConvolvePlan, ReduceOp, ReducePlan, SeparablePlan};
 
 /// Work that one device does at one rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Kind {
     /// Multiply-adds of a convolution with this result dtype and this size of kernel.
     Convolve(Dtype, Taps),
+    /// Multiply-adds of a separable filter in binary32 or binary64, by the weights of its longest pass.
+    Separable(Dtype, Taps),
     /// Elements read by a reduction.
     Reduce(ReduceOp, Dtype),
     /// Samples drawn.
@@ -58,7 +60,7 @@ impl Kind {
     /// device matters at all. The rates are those of a slow core.
     pub(crate) fn matters(self, work: u64) -> bool {
         work >= match self {
-            Self::Convolve(..) => 2_000_000,
+            Self::Convolve(..) | Self::Separable(..) => 2_000_000,
             Self::Reduce(..) => 500_000,
             Self::CountHits => 500_000,
             Self::Transfer => 1 << 20,
@@ -68,7 +70,7 @@ impl Kind {
     /// What the unit of work is called.
     pub(crate) fn unit(self) -> &'static str {
         match self {
-            Self::Convolve(..) => "multiply-adds",
+            Self::Convolve(..) | Self::Separable(..) => "multiply-adds",
             Self::Reduce(..) => "elements",
             Self::CountHits => "samples",
             Self::Transfer => "bytes",
@@ -140,6 +142,21 @@ impl Load {
         }
     }
 
+    /// The load of a separable filter with `host_bytes` of its operand in host memory.
+    pub(crate) fn separable(plan: &SeparablePlan, host_bytes: u64, to_host: bool) -> Self {
+        let device_bytes = bytes(plan.in_dtype, plan.input.iter().copied()).saturating_sub(host_bytes);
+        let dtype = if plan.is_double() { Dtype::F64 } else { Dtype::F32 };
+        let longest = plan.terms.iter().flatten().map(|pass| pass.weights.len()).max().unwrap_or(1);
+        Self {
+            kind: Kind::Separable(dtype, Taps::of(longest)),
+            work: plan.work(),
+            host_bytes,
+            device_bytes,
+            result_bytes: bytes(plan.out_dtype, plan.shape.iter().copied()),
+            to_host: to_host || device_bytes == 0,
+        }
+    }
+
     /// The load of a reduction with `host_bytes` of its operand in host memory.
     pub(crate) fn reduce(plan: &ReducePlan, host_bytes: u64, to_host: bool) -> Self {
         let device_bytes = bytes(plan.dtype, plan.input.iter().copied()).saturating_sub(host_bytes);
@@ -162,6 +179,7 @@ impl Load {
     pub(crate) fn of(work: Work<'_>) -> Self {
         match work {
             Work::Convolve(plan, host_bytes) => Self::convolve(plan, host_bytes, false),
+            Work::Separable(plan, host_bytes) => Self::separable(plan, host_bytes, false),
             Work::Reduce(plan, host_bytes) => Self::reduce(plan, host_bytes, false),
             Work::CountHits(plan) => Self::samples(plan.len()),
         }

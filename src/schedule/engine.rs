@@ -8,7 +8,7 @@ use super::cost::{Kind, Load};
 use super::parts::{Memory, Part, run_all};
 use crate::array::{HostVec, Storage};
 use crate::engine::{Counters, DeviceInfo, Engine, Input, Target, Work, sealed};
-use crate::plan::{ConvolvePlan, MonteCarloPlan, Partials, ReduceOp, ReducePlan, cut};
+use crate::plan::{ConvolvePlan, MonteCarloPlan, Partials, ReduceOp, ReducePlan, SeparablePart, SeparablePlan, cut};
 use crate::view::View;
 use crate::{Control, Dtype, Error, Result};
 
@@ -34,7 +34,9 @@ impl SplitEngine {
     /// Each member's share of work of this kind, in proportion to its speed; 0 for one that cannot do it. Work too small
     /// to be worth measuring is cut evenly.
     fn weights(&self, kind: Kind, work: u64) -> Result<Vec<f64>> {
-        let lacks = |member: &Member| matches!(kind, Kind::Convolve(Dtype::F64, _)) && !member.engine.info().f64;
+        let lacks = |member: &Member| {
+            matches!(kind, Kind::Convolve(Dtype::F64, _) | Kind::Separable(Dtype::F64, _)) && !member.engine.info().f64
+        };
         let mut weights = Vec::with_capacity(self.members.len());
         let known: Option<Vec<_>> = self.members.iter().map(|member| member.known(kind)).collect();
         if known.is_none() && !kind.matters(work) {
@@ -172,6 +174,37 @@ impl Engine for SplitEngine {
                     .push(Box::new(move |control| engine.convolve(&part, &image, &kernel, Target::Host(out), control).map(drop)));
             }
             run_all(parts, control)?;
+        }
+        Ok(memory.done())
+    }
+
+    fn separable(
+        &self,
+        plan: &SeparablePlan,
+        input: &Input<'_>,
+        target: Target<'_>,
+        control: &Control,
+    ) -> Result<Option<Storage>> {
+        let weights = self.weights(Load::separable(plan, 0, true).kind, plan.work())?;
+        let Some(parts) = plan.split(&weights).filter(|_| plan.outputs() > 0) else {
+            return self.fastest(&weights).separable(plan, input, target, control);
+        };
+        let mut scratch = None;
+        let view = input.host(&mut scratch)?;
+        let mut memory = Memory::of(target, plan.out_dtype, plan.outputs())?;
+        {
+            let out = memory.view(&plan.shape);
+            let mut runs: Vec<Part<'_, ()>> = vec![];
+            for (engine, part) in self.engines.iter().zip(parts) {
+                let Some(SeparablePart { plan, axis, input, output }) = part else { continue };
+                let view = view.clone().narrow(axis, input);
+                // SAFETY: the parts have no output in common; `out` itself is not used until all of them have ended.
+                let out = unsafe { out.share() }.narrow(axis, output);
+                runs.push(Box::new(move |control| {
+                    engine.separable(&plan, &Input::Host(view), Target::Host(out), control).map(drop)
+                }));
+            }
+            run_all(runs, control)?;
         }
         Ok(memory.done())
     }

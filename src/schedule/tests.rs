@@ -76,6 +76,15 @@ impl Engine for Fake {
     ) -> Result<Option<Storage>> {
         self.run(control, || self.inner.convolve(plan, image, kernel, target, control))
     }
+    fn separable(
+        &self,
+        plan: &SeparablePlan,
+        input: &Input<'_>,
+        target: Target<'_>,
+        control: &Control,
+    ) -> Result<Option<Storage>> {
+        self.run(control, || self.inner.separable(plan, input, target, control))
+    }
     fn reduce(&self, plan: &ReducePlan, input: &Input<'_>, target: Target<'_>, control: &Control) -> Result<Option<Storage>> {
         self.run(control, || self.inner.reduce(plan, input, target, control))
     }

@@ -13,4 +13,5 @@ mod pi;
 mod properties;
 mod reduce;
 mod resident;
+mod separable;
 mod sums;

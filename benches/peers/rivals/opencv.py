@@ -31,6 +31,10 @@ class OpenCV(Rival):
         flipped, out = np.ascontiguousarray(kernel[::-1, ::-1]), np.empty_like(image)
         return lambda: cv2.filter2D(image, cv2.CV_32F, flipped, dst=out, borderType=cv2.BORDER_CONSTANT)
 
+    def blur(self, image, sigma):
+        side, out = 2 * int(4 * sigma) + 1, np.empty_like(image)
+        return lambda: cv2.GaussianBlur(image, (side, side), sigma, dst=out, borderType=cv2.BORDER_REFLECT)
+
     def axis(self, array, axis):
         return lambda: cv2.reduce(array, axis, cv2.REDUCE_SUM).ravel()
 

@@ -22,6 +22,10 @@ class SciPy(Rival):
         out = np.empty_like(image)
         return lambda: ndimage.convolve(image, kernel, output=out, mode="constant")
 
+    def blur(self, image, sigma):
+        out = np.empty_like(image)
+        return lambda: ndimage.gaussian_filter(image, sigma, output=out, axes=(0, 1))
+
 
 class SciPyFft(Rival):
     name = "SciPy FFT"

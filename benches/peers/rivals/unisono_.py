@@ -32,6 +32,11 @@ class Unisono(Rival):
         out = self.backend.convolve(x, k, mode)
         return lambda: self.backend.convolve(x, k, mode, out=out)
 
+    def blur(self, image, sigma):
+        x = self.place(image)
+        out = unisono.gaussian_filter(x, sigma, axes=(0, 1), device=self.backend)
+        return lambda: unisono.gaussian_filter(x, sigma, axes=(0, 1), output=out, device=self.backend)
+
     def reduce(self, array, op, truth):
         x, run = self.place(array), getattr(self.backend, op)
         return lambda: run(x) if self.host else np.asarray(run(x))

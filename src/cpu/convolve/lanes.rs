@@ -31,7 +31,7 @@ pub(super) trait Vector: Copy {
 
 /// Portable vectors: arrays, which the compiler turns into what the target has.
 #[derive(Clone, Copy)]
-pub(super) struct Lanes<C, const N: usize>([C; N]);
+pub(super) struct Lanes<C, const N: usize>(pub(super) [C; N]);
 
 impl<C: Number, const N: usize> Vector for Lanes<C, N> {
     type Elem = C;
@@ -106,7 +106,7 @@ mod x86 {
         ($($name:ident($reg:ty): $elem:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident,
             |$x:ident, $w:ident, $acc:ident| $fma:expr, $plus:ident, $minus:ident, $interleave:ident, $deinterleave:ident;)*) => {$(
             #[derive(Clone, Copy)]
-            pub(in super::super) struct $name($reg);
+            pub(in super::super) struct $name(pub(in super::super) $reg);
 
             impl Vector for $name {
                 type Elem = $elem;

@@ -15,6 +15,7 @@ mod layout;
 mod nest;
 mod number;
 mod pack;
+pub(super) mod separable;
 mod spread;
 mod store;
 #[cfg(test)]

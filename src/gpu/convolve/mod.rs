@@ -15,7 +15,7 @@ mod deliver;
 mod exact;
 mod pack;
 mod reach;
-mod shader;
+pub(super) mod shader;
 #[cfg(test)]
 mod tests;
 mod tuning;

@@ -11,12 +11,16 @@ const TILED: &str = include_str!("../../../shaders/convolve.wgsl");
 const LIMBS: &str = include_str!("../../../shaders/convolve_wide.wgsl");
 const EXACT_FINISH: &str = include_str!("../../../shaders/convolve_exact_finish.wgsl");
 const FINISH: &str = include_str!("../../../shaders/convolve_finish.wgsl");
-const PARAMS: &str = include_str!("../../../shaders/parts/convolve_params.wgsl");
+const PARAMS: &str = concat!(
+    include_str!("../../../shaders/parts/convolve_params.wgsl"),
+    "\n",
+    include_str!("../../../shaders/parts/boundary.wgsl")
+);
 const WORDS: &str = include_str!("../../../shaders/parts/convolve_words.wgsl");
 
 /// What the sums are kept in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Sums {
+pub(in crate::gpu) enum Sums {
     /// Binary32 of float operands.
     F32,
     /// Binary32 of integers below 2^24.
@@ -35,7 +39,7 @@ pub(super) enum Sums {
 
 /// The layout of exact sums of products of floats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Fixed {
+pub(in crate::gpu) struct Fixed {
     /// Words of a sum, of [`Fixed::WORDS`].
     pub(super) words: u8,
     /// Whether significands have up to 53 bits, not 32.
@@ -125,7 +129,7 @@ impl Sums {
         }
     }
 
-    pub(super) fn name(self) -> &'static str {
+    pub(in crate::gpu) fn name(self) -> &'static str {
         match self {
             Self::F32 => "f32",
             Self::F32Integer => "f32 integer",
@@ -187,7 +191,7 @@ pub(super) fn source(sums: Sums, image: Dtype, kernel_signed: bool, bank: bool) 
 }
 
 /// The text of the shader that turns sums into results.
-pub(super) fn finish_source(sums: Sums, out: Dtype) -> String {
+pub(in crate::gpu) fn finish_source(sums: Sums, out: Dtype) -> String {
     if let Sums::Exact(fixed) = sums {
         return join(&[&format!("const WORDS: u32 = {}u;\nconst OUT: u32 = {}u;\n", fixed.words, out as u8), EXACT_FINISH]);
     }
@@ -237,7 +241,7 @@ pub(super) struct Params {
 /// The uniforms of `convolve_finish.wgsl`.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Default, Pod, Zeroable)]
-pub(super) struct FinishParams {
+pub(in crate::gpu) struct FinishParams {
     pub first: u32,
     pub end: u32,
     pub count: u32,

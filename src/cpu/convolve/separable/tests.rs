@@ -1,0 +1,272 @@
+//! Against the definition, pass by pass in binary64, at every SIMD level.
+
+use super::*;
+use crate::plan::{Factor, Separable};
+use crate::view::contiguous_strides;
+
+const BOUNDARIES: [Boundary; 6] =
+    [Boundary::ZERO, Boundary::Constant(1.5), Boundary::Reflect, Boundary::Nearest, Boundary::Mirror, Boundary::Wrap];
+
+/// A small deterministic generator.
+struct Random(u64);
+
+impl Random {
+    fn bits(&mut self) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 >> 33
+    }
+
+    fn below(&mut self, n: usize) -> usize {
+        self.bits() as usize % n
+    }
+
+    fn unit(&mut self) -> f64 {
+        self.bits() as f64 / (1u64 << 30) as f64 - 1.0
+    }
+}
+
+/// The result by the definition, and the sum of the magnitudes of all products.
+fn expected(plan: &SeparablePlan, values: &[f64]) -> (Vec<f64>, Vec<f64>) {
+    let terms: Vec<_> = plan.terms.iter().map(|term| expected_term(plan, term, values)).collect();
+    let sum = |i: usize| match plan.combine {
+        Combine::Sum => terms.iter().map(|term| term.0[i]).sum(),
+        Combine::Magnitude => terms.iter().map(|term| term.0[i] * term.0[i]).sum::<f64>().sqrt(),
+    };
+    let n = plan.outputs();
+    ((0..n).map(sum).collect(), (0..n).map(|i| terms.iter().map(|term| term.1[i]).sum()).collect())
+}
+
+fn expected_term(plan: &SeparablePlan, passes: &[Pass], values: &[f64]) -> (Vec<f64>, Vec<f64>) {
+    let (mut shape, mut sums) = (plan.input.clone(), (values.to_vec(), values.iter().map(|x| x.abs()).collect::<Vec<_>>()));
+    for pass in passes {
+        let n = shape[pass.axis];
+        let behind: usize = shape[pass.axis + 1..].iter().product();
+        let front: usize = shape[..pass.axis].iter().product();
+        let filter = |values: &[f64], magnitude: bool| -> Vec<f64> {
+            let mut out = vec![];
+            for f in 0..front {
+                for o in 0..pass.output {
+                    for b in 0..behind {
+                        let term = |(t, &w): (usize, &f64)| {
+                            let x = match pass.boundary.source((o + t) as isize + pass.start, n) {
+                                Some(i) => values[(f * n + i) * behind + b],
+                                None => pass.boundary.fill(),
+                            };
+                            if magnitude { (w * x).abs() } else { w * x }
+                        };
+                        out.push(pass.weights.iter().enumerate().map(term).sum());
+                    }
+                }
+            }
+            out
+        };
+        sums = (filter(&sums.0, false), filter(&sums.1, true));
+        shape[pass.axis] = pass.output;
+    }
+    sums
+}
+
+/// Random weights: symmetric, antisymmetric or neither.
+fn weights(random: &mut Random, most: usize) -> Vec<f64> {
+    let n = 1 + random.below(most);
+    let mut weights: Vec<f64> = (0..n).map(|_| random.unit()).collect();
+    let sign = [0.0, 1.0, -1.0][random.below(3)];
+    if sign != 0.0 {
+        for i in 0..n / 2 {
+            weights[n - 1 - i] = sign * weights[i];
+        }
+        if sign < 0.0 && n % 2 == 1 {
+            weights[n / 2] = 0.0;
+        }
+    }
+    weights
+}
+
+fn random_plan(random: &mut Random, dtype: Dtype, out: Dtype) -> SeparablePlan {
+    let rank = 1 + random.below(4);
+    let longest = [300, 60, 20, 9][rank - 1];
+    let mut shape: Vec<usize> = (0..rank).map(|_| 1 + random.below(longest)).collect();
+    if random.below(4) == 0 {
+        shape[rank - 1] = 150 + random.below(100);
+    }
+    let mut how = Separable::new().out_dtype(out);
+    for _ in 0..random.below(4) {
+        let most = [3, 9, 40][random.below(3)];
+        let weights = weights(random, most);
+        let n = weights.len() as isize;
+        let origin = random.below(n as usize) as isize - n / 2;
+        let axis = random.below(rank) as isize;
+        how = how.pass(Factor::correlate(axis, weights).origin(origin).boundary(BOUNDARIES[random.below(6)]));
+    }
+    let mut plan = SeparablePlan::new(&how, dtype, &shape).unwrap();
+    if random.below(4) == 0 {
+        // Outputs of any number, from anywhere.
+        let pass = random.below(plan.terms[0].len());
+        plan.terms[0][pass].output = 1 + random.below(40);
+        plan.terms[0][pass].start = random.below(40) as isize - 20;
+        plan = SeparablePlan::of_terms(plan.terms, Combine::Sum, dtype, out, &shape).unwrap();
+    } else if random.below(2) == 0 {
+        // Several terms over ascending axes.
+        let mut how = Separable::new().out_dtype(out);
+        for term in 0..2 + random.below(2) {
+            let mut one = Separable::new();
+            for axis in 0..rank {
+                if random.below(3) > 0 {
+                    let weights = weights(random, 9);
+                    one = one.pass(Factor::convolve(axis as isize, weights).boundary(BOUNDARIES[random.below(6)]));
+                }
+            }
+            how = if term == 0 { one.out_dtype(out) } else { how.plus(one.scaled(0.5)) };
+        }
+        plan = SeparablePlan::new(&if random.below(2) == 0 { how } else { how.magnitude() }, dtype, &shape).unwrap();
+    }
+    plan
+}
+
+/// The values of a vector.
+fn values(vec: &HostVec) -> Vec<f64> {
+    match vec {
+        HostVec::U8(v) => v.iter().map(|&x| x.into()).collect(),
+        HostVec::I8(v) => v.iter().map(|&x| x.into()).collect(),
+        HostVec::U16(v) => v.iter().map(|&x| x.into()).collect(),
+        HostVec::I16(v) => v.iter().map(|&x| x.into()).collect(),
+        HostVec::I32(v) => v.iter().map(|&x| x.into()).collect(),
+        HostVec::F32(v) => v.iter().map(|&x| x.into()).collect(),
+        HostVec::F64(v) => v.clone(),
+        _ => panic!("not tested"),
+    }
+}
+
+fn draw(random: &mut Random, dtype: Dtype, n: usize) -> HostVec {
+    let mut unit = |_| random.unit();
+    match dtype {
+        Dtype::U8 => HostVec::U8((0..n).map(|i| ((unit(i) + 1.0) * 127.6) as u8).collect()),
+        Dtype::I8 => HostVec::I8((0..n).map(|i| (unit(i) * 128.0) as i8).collect()),
+        Dtype::U16 => HostVec::U16((0..n).map(|i| ((unit(i) + 1.0) * 32_767.6) as u16).collect()),
+        Dtype::I16 => HostVec::I16((0..n).map(|i| (unit(i) * 32_768.0) as i16).collect()),
+        Dtype::I32 => HostVec::I32((0..n).map(|i| (unit(i) * 1e9) as i32).collect()),
+        Dtype::F32 => HostVec::F32((0..n).map(|i| unit(i) as f32).collect()),
+        _ => HostVec::F64((0..n).map(unit).collect()),
+    }
+}
+
+#[test]
+fn every_level_is_within_the_bound() {
+    let mut random = Random(1);
+    let dtypes = [Dtype::U8, Dtype::I8, Dtype::U16, Dtype::I16, Dtype::I32, Dtype::F32, Dtype::F64];
+    for round in 0..700 {
+        let dtype = dtypes[round % 7];
+        let out = if random.below(2) == 0 { dtype } else { dtypes[random.below(7)] };
+        let plan = random_plan(&mut random, dtype, out);
+        let data = draw(&mut random, dtype, plan.input.iter().product());
+        let (exact, scale) = expected(&plan, &values(&data));
+        let epsilon = if plan.is_double() { f64::EPSILON } else { f64::from(f32::EPSILON) } / 2.0;
+        let mut first: Option<HostVec> = None;
+        for simd in Simd::available() {
+            let done = run(&plan, data.view(&plan.input), Target::Device(None), simd, &Control::new()).unwrap();
+            let Some(Storage::Host(vec)) = done else { panic!() };
+            let got = values(&vec);
+            assert_eq!(got.len(), exact.len());
+            for (i, (&x, &y)) in got.iter().zip(&exact).enumerate() {
+                let mut error = (plan.roundings() + 4) as f64 * epsilon * 1.001 * scale[i] + 1e-300;
+                let mut y = y;
+                match out.integer_range() {
+                    Some((lo, hi)) => (y, error) = (y.clamp(lo as f64, hi as f64), error + 0.5),
+                    None if out == Dtype::F32 => error += y.abs() * f64::from(f32::EPSILON),
+                    None => error += scale[i] * 1e-15,
+                }
+                assert!((x - y).abs() <= error, "{simd:?} {plan:?} at {i}: {x} for {y} ± {error}");
+            }
+            // One set of bits at every level.
+            assert_eq!(&*vec, first.get_or_insert_with(|| (*vec).clone()), "{simd:?} {plan:?}");
+        }
+    }
+}
+
+#[test]
+fn integers_with_integer_weights_are_exact() {
+    let mut random = Random(2);
+    for (dtype, out) in [(Dtype::U8, Dtype::I32), (Dtype::I16, Dtype::I32), (Dtype::I32, Dtype::F64), (Dtype::U16, Dtype::F32)] {
+        for _ in 0..20 {
+            let mut plan = random_plan(&mut random, dtype, out);
+            for pass in plan.terms.iter_mut().flatten() {
+                pass.weights.iter_mut().for_each(|w| *w = (*w * 3.0).round());
+                pass.boundary = if pass.boundary.fill() != 0.0 { Boundary::Constant(7.0) } else { pass.boundary };
+            }
+            let data = draw(&mut random, dtype, plan.input.iter().product());
+            plan.combine = Combine::Sum;
+            let (exact, scale) = expected(&plan, &values(&data));
+            let done = run(&plan, data.view(&plan.input), Target::Device(None), Simd::current(), &Control::new()).unwrap();
+            let Some(Storage::Host(vec)) = done else { panic!() };
+            for ((x, y), scale) in values(&vec).iter().zip(exact).zip(scale) {
+                let y = if out == Dtype::F32 { f64::from(y as f32) } else { y.clamp(i32::MIN.into(), f64::MAX) };
+                if scale < 2e9 {
+                    assert_eq!(*x, y, "{plan:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn strided_sources_and_targets_give_the_same() {
+    let mut random = Random(3);
+    for round in 0..60 {
+        let dtype = [Dtype::U8, Dtype::F32, Dtype::F64, Dtype::I16][round % 4];
+        let plan = random_plan(&mut random, dtype, dtype);
+        let n: usize = plan.input.iter().product();
+        let data = draw(&mut random, dtype, n);
+        let plain = run(&plan, data.view(&plan.input), Target::Device(None), Simd::current(), &Control::new()).unwrap();
+        let Some(Storage::Host(plain)) = plain else { panic!() };
+        // Every axis twice as long, backwards: from the last element of every other one.
+        let spread = |shape: &[usize]| -> (Vec<usize>, Vec<isize>, isize) {
+            let double: Vec<usize> = shape.iter().map(|n| 2 * n).collect();
+            let strides: Vec<isize> = contiguous_strides(&double).iter().map(|s| -2 * s).collect();
+            let start = strides.iter().zip(shape).map(|(s, &n)| -s * (n as isize - 1)).sum();
+            (double, strides, start)
+        };
+        let (double, strides, start) = spread(&plan.input);
+        let mut memory = HostVec::zeros(dtype, double.iter().product()).unwrap();
+        let size = dtype.size() as isize;
+        // SAFETY: the elements of a vector, each once.
+        let mut window = unsafe {
+            let first = memory.view_mut(&double).as_mut_ptr().offset(start * size);
+            ViewMut::from_raw_parts(dtype, first, &plan.input, &strides)
+        };
+        window.copy_from_bytes(data.view(&plan.input).as_bytes().unwrap());
+        // SAFETY: as above, and nobody writes any more.
+        let source = unsafe { View::from_raw_parts(dtype, window.as_ptr(), &plan.input, &strides) };
+        let (double, strides, start) = spread(&plan.shape);
+        let mut target = HostVec::zeros(dtype, double.iter().product()).unwrap();
+        // SAFETY: the elements of a vector, each once.
+        let mut out = unsafe {
+            let first = target.view_mut(&double).as_mut_ptr().offset(start * size);
+            ViewMut::from_raw_parts(dtype, first, &plan.shape, &strides)
+        };
+        run(&plan, source, Target::Host(out.reborrow()), Simd::current(), &Control::new()).unwrap();
+        // SAFETY: as above, and nobody writes any more.
+        let out = unsafe { View::from_raw_parts(dtype, out.as_ptr(), &plan.shape, &strides) };
+        let mut bytes = vec![0; plan.outputs() * dtype.size()];
+        out.copy_to_bytes(&mut bytes);
+        assert_eq!(bytes, plain.view(&plan.shape).as_bytes().unwrap(), "{plan:?}");
+    }
+}
+
+#[test]
+fn passes_are_paired() {
+    let pairs = |shape: &[usize], axes: &[isize], boundary| {
+        let how = axes
+            .iter()
+            .fold(Separable::new(), |how, &axis| how.pass(Factor::correlate(axis, [1.0, 2.0, 1.0]).boundary(boundary)));
+        let plan = SeparablePlan::new(&how, Dtype::F32, shape).unwrap();
+        let pairs = super::pairs(&plan, &plan.terms[0]);
+        pairs.into_iter().map(|pair| (pair.down, pair.along)).collect::<Vec<_>>()
+    };
+    let reflect = Boundary::Reflect;
+    assert_eq!(pairs(&[30, 40, 3], &[0, 1], reflect), [(Some(0), Some(1))]);
+    assert_eq!(pairs(&[30, 40, 3], &[1, 0], reflect), [(Some(1), Some(0))]);
+    assert_eq!(pairs(&[30, 40, 3], &[1, 0], Boundary::Constant(1.0)), [(None, Some(0)), (Some(1), None)]);
+    assert_eq!(pairs(&[20, 30, 100], &[0, 1, 2], reflect), [(Some(0), None), (Some(1), Some(2))]);
+    assert_eq!(pairs(&[100], &[0], reflect), [(None, Some(0))]);
+    assert_eq!(pairs(&[30, 100], &[0], reflect), [(Some(0), None)]);
+}

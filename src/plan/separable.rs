@@ -1,0 +1,485 @@
+//! Separable filters: one-dimensional correlations along chosen axes, one after the other.
+
+use std::ops::Range;
+
+use super::Boundary;
+use crate::{Dtype, Error, Result};
+
+/// What one axis is filtered with, for [`Separable::pass`].
+///
+/// ```
+/// use unisono::{Boundary, Factor};
+/// let smooth = Factor::correlate(-1, [0.25, 0.5, 0.25]).boundary(Boundary::Nearest);
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Factor {
+    axis: isize,
+    weights: Vec<f64>,
+    origin: isize,
+    boundary: Boundary,
+    reversed: bool,
+}
+
+impl Factor {
+    /// `y[i] = Σ_t w[t] · x[i + t − n div 2]` along `axis` (negative: from the last), as `scipy.ndimage.correlate1d`.
+    /// Reflect boundary.
+    pub fn correlate(axis: isize, weights: impl Into<Vec<f64>>) -> Self {
+        Self { axis, weights: weights.into(), origin: 0, boundary: Boundary::Reflect, reversed: false }
+    }
+
+    /// The same with the weights reversed, as `scipy.ndimage.convolve1d`.
+    pub fn convolve(axis: isize, weights: impl Into<Vec<f64>>) -> Self {
+        Self { reversed: true, ..Self::correlate(axis, weights) }
+    }
+
+    /// Moves the weights against the elements by so many, as `origin` of `scipy.ndimage`:
+    /// `0 <= n div 2 + origin < n` (of a convolution, `−origin`).
+    pub fn origin(self, origin: isize) -> Self {
+        Self { origin, ..self }
+    }
+
+    /// What lies outside.
+    pub fn boundary(self, boundary: Boundary) -> Self {
+        Self { boundary, ..self }
+    }
+
+    /// The pass along an array of this shape.
+    fn resolve(&self, shape: &[usize]) -> Result<Pass> {
+        let rank = shape.len() as isize;
+        let axis = if self.axis < 0 { self.axis + rank } else { self.axis };
+        if !(0..rank).contains(&axis) {
+            return Err(Error::invalid("axis", self.axis, format!("-{rank} to {} for {rank} axes", rank - 1)));
+        }
+        let n = self.weights.len() as isize;
+        if n == 0 {
+            return Err(Error::invalid("weights", "none", "at least one"));
+        }
+        let (mut weights, mut origin) = (self.weights.clone(), self.origin);
+        if self.reversed {
+            weights.reverse();
+            origin = -origin - isize::from(n % 2 == 0);
+        }
+        if !(0..n).contains(&(n / 2 + origin)) {
+            let (low, high) = (-(n / 2), n - 1 - n / 2);
+            let (low, high) =
+                if self.reversed { (-high - isize::from(n % 2 == 0), -low - isize::from(n % 2 == 0)) } else { (low, high) };
+            return Err(Error::invalid("origin", self.origin, format!("{low} to {high} for {n} weights")));
+        }
+        let output = shape[axis as usize];
+        Ok(Pass { axis: axis as usize, weights, start: -(n / 2) - origin, output, boundary: self.boundary })
+    }
+}
+
+/// How to filter: passes in their order, and the dtype of the result. Plain data, built by chaining.
+///
+/// ```
+/// # fn main() -> unisono::Result<()> {
+/// use unisono::{Backend, Factor, Separable};
+/// let how = Separable::new().pass(Factor::correlate(0, [1.0, 2.0, 1.0])).pass(Factor::correlate(1, [-1.0, 0.0, 1.0]));
+/// let image = ndarray::array![[0i16, 1, 2], [3, 4, 5], [6, 7, 8]];
+/// let sobel = Backend::cpu().separable(&image, &how)?;
+/// assert_eq!(sobel.into_vec()?, [4, 8, 4, 4, 8, 4, 4, 8, 4]);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Separable {
+    terms: Vec<Vec<Factor>>,
+    combine: Combine,
+    out_dtype: Option<Dtype>,
+}
+
+/// What becomes of the terms of a filter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Combine {
+    /// They are added.
+    #[default]
+    Sum,
+    /// The square root of the sum of their squares.
+    Magnitude,
+}
+
+impl Separable {
+    /// No pass yet: the array as it is.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A kernel given as its factors, one per axis for the last axes, as a convolution: the kernel is their outer product.
+    pub fn convolve(factors: &[&[f64]], boundary: Boundary) -> Self {
+        Self::of(factors, boundary, Factor::convolve)
+    }
+
+    /// A kernel given as its factors, one per axis for the last axes, as a correlation.
+    pub fn correlate(factors: &[&[f64]], boundary: Boundary) -> Self {
+        Self::of(factors, boundary, Factor::correlate)
+    }
+
+    fn of(factors: &[&[f64]], boundary: Boundary, make: fn(isize, Vec<f64>) -> Factor) -> Self {
+        let first = -(factors.len() as isize);
+        let factors = (first..).zip(factors).map(|(axis, &weights)| make(axis, weights.to_vec()).boundary(boundary));
+        Self { terms: vec![factors.collect()], ..Self::default() }
+    }
+
+    /// Adds a pass after those there are (of the last term).
+    pub fn pass(mut self, factor: Factor) -> Self {
+        match self.terms.last_mut() {
+            Some(term) => term.push(factor),
+            None => self.terms.push(vec![factor]),
+        }
+        self
+    }
+
+    /// Adds the terms of another filter: the result is the sum of the terms, each a filter of the array as it is. A term
+    /// without passes is the array itself.
+    pub fn plus(mut self, other: Self) -> Self {
+        let whole = |terms: Vec<Vec<Factor>>| if terms.is_empty() { vec![vec![]] } else { terms };
+        self.terms = whole(self.terms);
+        self.terms.extend(whole(other.terms));
+        self
+    }
+
+    /// The square root of the sum of the squares of the terms instead of their sum.
+    pub fn magnitude(self) -> Self {
+        Self { combine: Combine::Magnitude, ..self }
+    }
+
+    /// Every term times `factor`.
+    pub fn scaled(mut self, factor: f64) -> Self {
+        if self.terms.is_empty() {
+            self.terms.push(vec![]);
+        }
+        for term in &mut self.terms {
+            if term.is_empty() {
+                term.push(Factor::correlate(0, [1.0]).boundary(Boundary::ZERO));
+            }
+            // The last pass: what lies outside of the others keeps its value.
+            if let Some(last) = term.last_mut() {
+                last.weights.iter_mut().for_each(|w| *w *= factor);
+            }
+        }
+        self
+    }
+
+    /// The same with other boundaries.
+    pub(crate) fn with_boundaries(mut self, change: impl Fn(Boundary) -> Boundary) -> Self {
+        for factor in self.terms.iter_mut().flatten() {
+            factor.boundary = change(factor.boundary);
+        }
+        self
+    }
+
+    /// The dtype of the result, instead of the array's. Only where the result is erased ([`crate::DynArray`]) or written
+    /// into an output of that dtype.
+    pub fn out_dtype(self, dtype: Dtype) -> Self {
+        Self { out_dtype: Some(dtype), ..self }
+    }
+}
+
+/// One pass: `y[o] = Σ_t weights[t] · x̃[o + t + start]` along `axis`, with `x̃` the array extended by the boundary.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pass {
+    /// The axis.
+    pub axis: usize,
+    /// The weights, in the order of the elements that they meet.
+    pub weights: Vec<f64>,
+    /// Where the first weight of output 0 reads.
+    pub start: isize,
+    /// Outputs along the axis.
+    pub output: usize,
+    /// What lies outside.
+    pub boundary: Boundary,
+}
+
+impl Pass {
+    /// The pass that changes nothing.
+    pub(crate) fn identity(axis: usize, length: usize) -> Self {
+        Self { axis, weights: vec![1.0], start: 0, output: length, boundary: Boundary::ZERO }
+    }
+
+    /// Whether it changes nothing of an axis of this length.
+    pub(crate) fn is_identity(&self, length: usize) -> bool {
+        self.weights == [1.0] && self.start == 0 && self.output == length
+    }
+}
+
+/// A separable filter, ready for an engine: the sum (or magnitude) of terms, each made of passes that filter the result of
+/// the one before. Nothing is rounded in between but by the arithmetic itself.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SeparablePlan {
+    /// Dtype of the array.
+    pub in_dtype: Dtype,
+    /// Dtype of the result.
+    pub out_dtype: Dtype,
+    /// The shape of the array.
+    pub input: Vec<usize>,
+    /// The shape of the result.
+    pub shape: Vec<usize>,
+    /// The terms, at least one; each is some passes, at least one. Several terms filter the same axes in the same order,
+    /// each axis once.
+    pub terms: Vec<Vec<Pass>>,
+    /// What becomes of them.
+    pub combine: Combine,
+}
+
+/// A piece of a plan: a plan of its own for a range of the array that gives a range of the result.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SeparablePart {
+    /// The plan of the piece.
+    pub plan: SeparablePlan,
+    /// The axis that the whole was cut along.
+    pub axis: usize,
+    /// What it reads along that axis.
+    pub input: Range<usize>,
+    /// What it writes along that axis.
+    pub output: Range<usize>,
+}
+
+impl SeparablePlan {
+    /// Checks `how` against an array of this dtype and shape.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if the array has no axes, an axis does not exist, weights are missing, or an origin lies outside
+    /// the weights.
+    pub fn new(how: &Separable, dtype: Dtype, shape: &[usize]) -> Result<Self> {
+        if shape.is_empty() {
+            return Err(Error::invalid("array to filter", "no axes", "at least one"));
+        }
+        let resolve = |term: &Vec<Factor>| term.iter().map(|factor| factor.resolve(shape)).collect::<Result<Vec<_>>>();
+        let mut terms = how.terms.iter().map(resolve).collect::<Result<Vec<_>>>()?;
+        if terms.is_empty() {
+            terms.push(vec![]);
+        }
+        let mut axes: Vec<usize> = terms.iter().flatten().map(|pass| pass.axis).collect();
+        axes.sort_unstable();
+        axes.dedup();
+        if axes.is_empty() {
+            axes.push(0);
+        }
+        if terms.len() > 1 || terms[0].is_empty() {
+            for term in &mut terms {
+                if term.windows(2).any(|pair| pair[0].axis >= pair[1].axis) {
+                    return Err(Error::invalid(
+                        "passes of a filter of several terms",
+                        "axes that do not ascend",
+                        "ascending axes",
+                    ));
+                }
+                for (at, &axis) in axes.iter().enumerate() {
+                    if term.get(at).is_none_or(|pass| pass.axis != axis) {
+                        term.insert(at, Pass::identity(axis, shape[axis]));
+                    }
+                }
+            }
+        }
+        Self::of_terms(terms, how.combine, dtype, how.out_dtype.unwrap_or(dtype), shape)
+    }
+
+    /// The plan of these terms, whose passes have any length and start.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if there is no term or pass, an axis does not exist, weights are missing, there is nothing to read
+    /// for an output, or several terms do not filter the same axes in the same order, each once, to the same lengths;
+    /// [`Error::Dtype`] for complex dtypes.
+    pub fn of_terms(terms: Vec<Vec<Pass>>, combine: Combine, in_dtype: Dtype, out_dtype: Dtype, input: &[usize]) -> Result<Self> {
+        for (what, dtype) in [("array", in_dtype), ("result", out_dtype)] {
+            if dtype.is_complex() {
+                let expected = "a real dtype: filter the real and the imaginary part".into();
+                return Err(Error::Dtype { what: what.into(), got: dtype, expected });
+            }
+        }
+        let axes = |term: &[Pass]| term.iter().map(|pass| (pass.axis, pass.output)).collect::<Vec<_>>();
+        let mut shape = input.to_vec();
+        for term in &terms {
+            shape = input.to_vec();
+            for pass in term {
+                let Some(length) = shape.get_mut(pass.axis) else {
+                    return Err(Error::invalid("axis", pass.axis, format!("below {}", input.len())));
+                };
+                if pass.weights.is_empty() || (*length == 0 && pass.output > 0) {
+                    let got = format!("{} weights over {length} elements", pass.weights.len());
+                    return Err(Error::invalid("pass", got, "some of both"));
+                }
+                *length = pass.output;
+            }
+            let once = |pass: &Pass| term.iter().filter(|other| other.axis == pass.axis).count() == 1;
+            if term.is_empty() || (terms.len() > 1 && (axes(term) != axes(&terms[0]) || !term.iter().all(once))) {
+                let expected = "passes over the same axes in the same order, each axis once";
+                return Err(Error::invalid("terms", format!("{:?} beside {:?}", axes(term), axes(&terms[0])), expected));
+            }
+        }
+        if terms.is_empty() {
+            return Err(Error::invalid("terms", "none", "at least one"));
+        }
+        Ok(Self { in_dtype, out_dtype, input: input.to_vec(), shape, terms, combine })
+    }
+
+    /// The number of outputs.
+    pub fn outputs(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Multiply-adds of all passes: the unit of progress and of cost.
+    pub fn work(&self) -> u64 {
+        let mut total = 0u64;
+        for term in &self.terms {
+            let mut shape = self.input.clone();
+            for pass in term {
+                shape[pass.axis] = pass.output;
+                total =
+                    total.saturating_add(shape.iter().fold(pass.weights.len() as u64, |work, &n| work.saturating_mul(n as u64)));
+            }
+        }
+        total
+    }
+
+    /// All passes of all terms.
+    fn passes(&self) -> impl Iterator<Item = &Pass> {
+        self.terms.iter().flatten()
+    }
+
+    /// Whether the array and all weights are integers, so that results below 2^53 in magnitude are exact.
+    pub fn is_integer(&self) -> bool {
+        let whole = |pass: &Pass| pass.weights.iter().all(|w| w.fract() == 0.0) && pass.boundary.fill().fract() == 0.0;
+        !self.in_dtype.is_float() && self.combine == Combine::Sum && self.passes().all(whole)
+    }
+
+    /// Whether it is computed in binary64: of float64, of integers of 32 bits and more, for float64, and where integer
+    /// results would not be exact in binary32. Binary32 otherwise.
+    pub fn is_double(&self) -> bool {
+        let wide = |dtype: Dtype| dtype == Dtype::F64 || (dtype.size() >= 4 && !dtype.is_float());
+        if wide(self.in_dtype) || self.out_dtype == Dtype::F64 {
+            return true;
+        }
+        let Some((lo, hi)) = self.in_dtype.integer_range().filter(|_| self.is_integer()) else { return false };
+        let fill = self.passes().map(|pass| pass.boundary.fill().abs()).fold(0.0, f64::max);
+        let sum = |pass: &Pass| pass.weights.iter().map(|w| w.abs()).sum::<f64>().max(1.0);
+        let reach = self.terms.iter().map(|term| term.iter().map(sum).product::<f64>()).sum::<f64>()
+            * fill.max(lo.unsigned_abs().max(hi.unsigned_abs()) as f64);
+        reach >= (1 << 24) as f64
+    }
+
+    /// Whether the passes may change places: nothing but zero, or the array itself, lies outside.
+    pub fn commutes(&self) -> bool {
+        self.passes().all(|pass| pass.boundary.fill() == 0.0)
+    }
+
+    /// The roundings in units of `ε · Σ|w||x|` that bound the error of a float result to first order: one per
+    /// multiply-add and one for the rounded weight of every pass, and one per term; doubled where the device does not fuse.
+    pub fn roundings(&self) -> usize {
+        let of = |term: &Vec<Pass>| term.iter().map(|pass| pass.weights.len() + 1).sum::<usize>();
+        self.terms.iter().map(of).max().unwrap_or(0) + self.terms.len() - 1
+    }
+
+    /// A range of the elements along `axis`, filtered by the first passes, that reads as the whole does: what is needed, or
+    /// else all.
+    fn read(&self, axis: usize) -> Range<usize> {
+        let n = self.input[axis];
+        let whole = 0..n;
+        let reads = || {
+            self.terms.iter().flat_map(move |term| {
+                let pass = &term[0];
+                let end = pass.start + (pass.output + pass.weights.len()) as isize - 1;
+                (pass.start..end).map(move |i| (i, pass.boundary))
+            })
+        };
+        let sources = reads().filter_map(|(i, boundary)| boundary.source(i, n));
+        let (low, high) = sources.fold((n, 0), |(low, high), i| (low.min(i), high.max(i + 1)));
+        let range = if low < high { low..high } else { return whole };
+        let same = |(i, boundary): (isize, Boundary)| {
+            boundary.source(i - low as isize, range.len()).map(|j| j + low) == boundary.source(i, n)
+        };
+        if reads().all(same) { range } else { whole }
+    }
+
+    /// The axis to cut along: the longest that no pass filters, or else that of the first pass if no other filters it.
+    fn cut_axis(&self, parts: usize) -> Option<usize> {
+        let filtered = |axis: usize| self.terms[0].iter().filter(|pass| pass.axis == axis).count();
+        let free = (0..self.shape.len()).filter(|&axis| filtered(axis) == 0).max_by_key(|&axis| self.shape[axis]);
+        if let Some(axis) = free.filter(|&axis| self.shape[axis] >= 4 * parts) {
+            return Some(axis);
+        }
+        let first = self.terms[0].first().map(|pass| pass.axis).filter(|&axis| filtered(axis) == 1 && self.shape[axis] > 1);
+        first.or(free.filter(|&axis| self.shape[axis] > 1))
+    }
+
+    /// Cuts the plan into one part per weight, in proportion to the weights; some may be empty (`None`). `None` if there
+    /// is no axis to cut along.
+    pub fn split(&self, weights: &[f64]) -> Option<Vec<Option<SeparablePart>>> {
+        let axis = self.cut_axis(weights.len())?;
+        let part = |output: Range<usize>| {
+            if output.is_empty() {
+                return None;
+            }
+            let mut plan = self.clone();
+            plan.shape[axis] = output.len();
+            let input = if self.terms[0][0].axis == axis {
+                for term in &mut plan.terms {
+                    term[0].start += output.start as isize;
+                    term[0].output = output.len();
+                }
+                let read = plan.read(axis);
+                for term in &mut plan.terms {
+                    term[0].start -= read.start as isize;
+                }
+                plan.input[axis] = read.len();
+                read
+            } else {
+                plan.input[axis] = output.len();
+                output.clone()
+            };
+            Some(SeparablePart { plan, axis, input, output })
+        };
+        Some(super::cut(&(0..self.shape[axis]), weights).into_iter().map(part).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn origins_follow_scipy() {
+        let pass = |factor: Factor| factor.resolve(&[7, 9]).map(|pass| (pass.axis, pass.start, pass.weights));
+        assert_eq!(pass(Factor::correlate(-1, [1.0, 2.0, 3.0])), Ok((1, -1, vec![1.0, 2.0, 3.0])));
+        assert_eq!(pass(Factor::correlate(0, [1.0, 2.0]).origin(-1)), Ok((0, 0, vec![1.0, 2.0])));
+        // scipy.ndimage.convolve1d: the weights reversed, the origin negated, one less if they are even in number.
+        assert_eq!(pass(Factor::convolve(0, [1.0, 2.0])), Ok((0, 0, vec![2.0, 1.0])));
+        assert_eq!(pass(Factor::convolve(0, [1.0, 2.0, 3.0]).origin(1)), Ok((0, 0, vec![3.0, 2.0, 1.0])));
+        let text = |factor: Factor| pass(factor).unwrap_err().to_string();
+        assert_eq!(text(Factor::correlate(0, [1.0, 2.0]).origin(1)), "origin: got 1, expected -1 to 0 for 2 weights");
+        assert_eq!(text(Factor::convolve(0, [1.0, 2.0]).origin(1)), "origin: got 1, expected -1 to 0 for 2 weights");
+        assert_eq!(text(Factor::correlate(2, [1.0])), "axis: got 2, expected -2 to 1 for 2 axes");
+        assert_eq!(text(Factor::correlate(0, [])), "weights: got none, expected at least one");
+    }
+
+    #[test]
+    fn the_arithmetic_is_the_cheapest_that_will_do() {
+        let plan = |dtype, out: Option<Dtype>, weights: &[f64]| {
+            let how = Separable { out_dtype: out, ..Separable::convolve(&[weights, weights], Boundary::Reflect) };
+            SeparablePlan::new(&how, dtype, &[9, 9]).unwrap().is_double()
+        };
+        assert!(!plan(Dtype::U8, None, &[0.25, 0.5, 0.25]) && !plan(Dtype::F32, None, &[0.3]) && !plan(Dtype::U16, None, &[0.3]));
+        assert!(!plan(Dtype::U8, Some(Dtype::I32), &[128.0, 128.0]) && plan(Dtype::U8, None, &[128.0, 129.0]));
+        assert!(
+            plan(Dtype::F64, Some(Dtype::F32), &[1.0])
+                && plan(Dtype::U8, Some(Dtype::F64), &[1.0])
+                && plan(Dtype::I32, None, &[1.0])
+        );
+    }
+
+    #[test]
+    fn a_split_covers_every_output_once() {
+        let how = Separable::convolve(&[&[1.0; 5], &[1.0; 3]], Boundary::Wrap);
+        for shape in [&[40, 9, 7][..], &[9, 7], &[1, 7], &[3, 9, 7]] {
+            let whole = SeparablePlan::new(&how, Dtype::F32, shape).unwrap();
+            for weights in [&[1.0][..], &[1.0, 3.0], &[0.0, 1.0, 1e-9], &[2.0, 1.0, 1.0, 5.0]] {
+                let Some(parts) = whole.split(weights) else { continue };
+                let parts: Vec<_> = parts.into_iter().flatten().collect();
+                assert_eq!(parts.iter().map(|part| part.plan.outputs()).sum::<usize>(), whole.outputs());
+                assert!(parts.windows(2).all(|pair| pair[0].output.end == pair[1].output.start));
+                assert!(parts.iter().all(|part| part.plan.input[part.axis] == part.input.len()));
+            }
+        }
+    }
+}
