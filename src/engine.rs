@@ -224,10 +224,20 @@ pub trait Engine: sealed::Sealed + Send + Sync + fmt::Debug {
         &[]
     }
 
+    /// How the sums of a convolution would be formed here, with the predicted times of the algorithms, in words; `None` if
+    /// there is no choice.
+    fn algorithm(&self, plan: &ConvolvePlan) -> Option<String> {
+        let _ = plan;
+        None
+    }
+
     /// Which engine, this one or a member, `auto` would run a piece of work on, and why, in words.
     fn explain(&self, work: Work<'_>) -> String {
-        let _ = work;
-        format!("{}: the only device", self.info().id)
+        let algorithm = match work {
+            Work::Convolve(plan, _) => self.algorithm(plan).map_or_else(String::new, |text| format!("; {text}")),
+            _ => String::new(),
+        };
+        format!("{}: the only device{algorithm}", self.info().id)
     }
 }
 

@@ -145,6 +145,10 @@ impl Engine for CpuEngine {
         self.install(plan.len(), LITTLE_MONTE_CARLO, || monte_carlo::count_hits(plan, Simd::current(), control))
     }
 
+    fn algorithm(&self, plan: &ConvolvePlan) -> Option<String> {
+        Some(convolve::explain(plan, Simd::current(), self.threads()))
+    }
+
     fn upload(&self, view: &View<'_>) -> Result<Storage> {
         let mut vec = HostVec::zeros(view.dtype(), view.len())?;
         if let Some(bytes) = vec.view_mut(&[view.len()]).as_bytes() {

@@ -212,6 +212,9 @@ impl Engine for AutoEngine {
             }
             _ => ranking.order.iter().filter_map(|(c, cost)| cost.map(|cost| format!("{}: {cost}", id(c)))).collect(),
         };
+        if let (Work::Convolve(plan, _), Some((best, _))) = (work, ranking.order.first()) {
+            said.extend(best.engine.algorithm(plan).map(|text| format!("on {}: {text}", id(best))));
+        }
         said.extend(ranking.refused.iter().map(|(candidate, error)| format!("{}: not possible: {error}", id(candidate))));
         said.join("; ")
     }

@@ -1,9 +1,11 @@
 //! Which algorithm a plan is done with: asked for, or predicted to be fastest. A function of the whole plan, so that its
 //! parts are done with the same.
 
+use super::cost::{self, Rates};
 use super::fast_fir::Nest;
-use super::fft::Tiles;
+use super::fft::{self, Tiles};
 use super::layout::{self, rows_of};
+use super::low_rank::{self, Terms};
 use super::pack::CastRow;
 use crate::cpu::simd::Simd;
 use crate::plan::{Accumulator, Accuracy, Algorithm, ConvolvePlan};
@@ -13,56 +15,133 @@ use crate::{Error, Result};
 /// An algorithm with what it needs to know.
 pub(super) enum Choice {
     Direct,
+    /// Every kernel as terms, all of them the same number.
+    Separable(Vec<Terms>),
     FastFir(Nest),
     Fft(Tiles),
 }
 
-/// The algorithm of the whole that `plan` is a part of.
-pub(super) fn choose(plan: &ConvolvePlan) -> Result<Choice> {
+/// The algorithm of the whole that `plan` is a part of, for operands whose sums reach so far.
+pub(super) fn choose(plan: &ConvolvePlan, kernel: &View<'_>, reach: u128, simd: Simd) -> Result<Choice> {
     let cannot = |why: &str| Err(Error::invalid("algorithm", plan.algorithm, why));
+    let asked = plan.algorithm;
     if plan.accuracy != Accuracy::Default && !plan.is_integer() {
         // The plan has refused the others.
         return Ok(Choice::Direct);
     }
     if !plan.is_plain() {
-        return match plan.algorithm {
+        return match asked {
             Algorithm::Auto | Algorithm::Direct => Ok(Choice::Direct),
             _ => cannot("auto or direct with channels, stride, dilation or complex numbers"),
         };
     }
-    match plan.algorithm {
-        Algorithm::Auto | Algorithm::Direct => Ok(Choice::Direct),
-        Algorithm::FastFir => match Nest::choose(plan.kernel) {
+    let accumulator = plan.accumulator(reach);
+    let mut terms = None;
+    let taken = match asked {
+        Algorithm::Auto if !cost::matters(plan) => Algorithm::Direct,
+        Algorithm::Auto => {
+            terms = separated(plan, kernel, simd);
+            let count = terms.as_ref().map(|terms| terms[0].len());
+            let mut candidates = cost::candidates(plan, accumulator, count, &Rates::machine(simd));
+            if plan.is_integer() && !fft::is_exact(reach, &Tiles::choose(plan, number_bytes(plan))) {
+                candidates.retain(|candidate| candidate.algorithm != Algorithm::Fft);
+            }
+            cost::best(&candidates)
+        }
+        asked => asked,
+    };
+    match taken {
+        Algorithm::Separable => match terms.or_else(|| separated(plan, kernel, simd)) {
+            Some(terms) => Ok(Choice::Separable(terms)),
+            None => cannot("float operands and 2-D kernels of low rank for separable"),
+        },
+        Algorithm::FastFir => match Nest::choose(plan) {
             Some(nest) => Ok(Choice::FastFir(nest)),
             None => cannot("kernels of at least 4 taps along one of the last two axes for fast-fir"),
         },
         Algorithm::Fft => Ok(Choice::Fft(Tiles::choose(plan, number_bytes(plan)))),
-        _ => cannot("auto, direct or fast-fir"),
+        _ => Ok(Choice::Direct),
+    }
+}
+
+/// The predicted times of all algorithms, in words.
+pub(super) fn explain(plan: &ConvolvePlan, simd: Simd, threads: usize) -> String {
+    if plan.algorithm != Algorithm::Auto {
+        return format!("algorithm {}, as asked for", plan.algorithm);
+    }
+    if !plan.is_plain() || (plan.accuracy != Accuracy::Default && !plan.is_integer()) {
+        return "algorithm direct, the only one for this plan".into();
+    }
+    if !cost::matters(plan) {
+        return "algorithm direct: too little work for another".into();
+    }
+    let [_, height, width] = plan.kernel;
+    let low = (!plan.is_integer() && plan.kernel[0] == 1 && low_rank::most_terms(height, width) > 0).then_some(1);
+    // Of integers the arithmetic depends on the values; the cheapest is taken here.
+    let candidates = cost::candidates(plan, plan.accumulator(0), low, &Rates::machine(simd));
+    let text = |candidate: &cost::Candidate| {
+        let seconds = std::time::Duration::try_from_secs_f64(candidate.seconds / threads.max(1) as f64).unwrap_or_default();
+        let condition = if candidate.algorithm == Algorithm::Separable { " if every kernel is of rank 1" } else { "" };
+        format!("{} {seconds:.1?}{condition}", candidate.algorithm)
+    };
+    let times: Vec<String> = candidates.iter().map(text).collect();
+    let known: Vec<_> = candidates.iter().filter(|candidate| candidate.algorithm != Algorithm::Separable).copied().collect();
+    format!("algorithm {} of {} predicted on {threads} threads", cost::best(&known), times.join(", "))
+}
+
+/// Every kernel of the whole bank as few products, if every one is; the same number of terms for all.
+fn separated(plan: &ConvolvePlan, kernel: &View<'_>, simd: Simd) -> Option<Vec<Terms>> {
+    let [depth, height, width] = plan.kernel;
+    let most = low_rank::most_terms(height, width);
+    if plan.is_integer() || depth != 1 || most == 0 {
+        return None;
+    }
+    let single = plan.accumulator(0) == Accumulator::F32;
+    let unit = if single { f64::from(f32::EPSILON) / 2.0 } else { f64::EPSILON / 2.0 };
+    let round = if single { |w| f64::from(w as f32) } else { |w| w };
+    let mut all = Vec::with_capacity(plan.kernel_count());
+    let mut list = Vec::with_capacity(height * width);
+    for k in 0..plan.kernel_count() {
+        list.clear();
+        values(plan, kernel, simd, k, |line| list.extend_from_slice(line));
+        if plan.reversed {
+            list.reverse();
+        }
+        all.push(low_rank::terms(&list, height, most, unit, round)?);
+    }
+    let count = all.iter().map(Vec::len).max()?;
+    for terms in &mut all {
+        terms.resize(count, (vec![0.0; height], vec![0.0; width]));
+    }
+    Some(all)
+}
+
+/// Hands over the rows of one kernel of the whole bank.
+fn values(plan: &ConvolvePlan, kernel: &View<'_>, simd: Simd, k: usize, mut row: impl FnMut(&[f64])) {
+    let one = plan.part(plan.images.clone(), k..k + 1, plan.rows.clone());
+    let layout = layout::kernels(&one, kernel);
+    let cast = CastRow::<f64>::new(simd, plan.kernel_dtype);
+    let [kd, kh, kw] = plan.kernel;
+    let place = rows_of(&layout, plan.kernel);
+    let mut line = vec![0.0; kw];
+    for j in 0..kd * kh {
+        let (start, stride, n) = place(j);
+        // SAFETY: a row of a kernel of the view; the line holds it.
+        unsafe { cast.row(start, stride, line.as_mut_ptr(), n) };
+        row(&line);
     }
 }
 
 /// The largest sum of a kernel's magnitudes over the whole bank, roughly; NaN if there is a NaN.
 pub(super) fn weight(plan: &ConvolvePlan, kernel: &View<'_>, simd: Simd) -> f64 {
-    let whole = plan.part(plan.images.clone(), 0..plan.kernel_count(), plan.rows.clone());
-    let layout = layout::kernels(&whole, kernel);
-    let cast = CastRow::<f64>::new(simd, plan.kernel_dtype);
-    let [kd, kh, kw] = plan.kernel;
-    let row = rows_of(&layout, plan.kernel);
-    let mut line = vec![0.0; kw];
     let mut largest = 0.0f64;
-    for k in 0..layout.images.len() {
+    for k in 0..plan.kernel_count() {
         let mut sum = 0.0;
-        for j in 0..kd * kh {
-            let (start, stride, n) = row(k * kd * kh + j);
-            // SAFETY: a row of a kernel of the view; the line holds it.
-            unsafe { cast.row(start, stride, line.as_mut_ptr(), n) };
-            sum += line.iter().map(|w| w.abs()).sum::<f64>();
-        }
-        // A NaN stays.
-        largest = if sum > largest || sum.is_nan() { sum } else { largest };
+        values(plan, kernel, simd, k, |line| sum += line.iter().map(|w| w.abs()).sum::<f64>());
         if sum.is_nan() {
-            break;
+            return sum;
         }
+        largest = largest.max(sum);
     }
     largest
 }

@@ -20,6 +20,7 @@ use super::pack::Castable;
 use super::store::{self, Finishable};
 use super::tile::{self, Group, Job, Tile};
 use crate::cpu::tasks;
+use crate::plan::ConvolvePlan;
 use crate::{Error, Result};
 
 /// Rows of a cell: a multiple of four, of twice six and of four times six.
@@ -33,6 +34,8 @@ const PLANE_BYTES: usize = 448 << 10;
 const TASKS: usize = 8;
 /// What a plane's sums cost beside their taps, in multiply-adds per output of the plane.
 const PLANE_TAPS: f64 = 6.0;
+/// What an element of a plane costs to make, in multiply-adds.
+const PACKED_TAPS: f64 = 30.0;
 
 /// Taps along an axis from which on so many levels can pay.
 const LEAST: [usize; 3] = [1, 4, 8];
@@ -44,21 +47,29 @@ pub(super) struct Nest {
 }
 
 impl Nest {
-    /// The cheapest nest for a kernel; `None` if none is cheaper than one multiply-add per tap.
-    pub(super) fn choose(kernel: [usize; 3]) -> Option<Self> {
+    /// No nesting: one plane, the image.
+    pub(super) const FLAT: Self = Self { levels: [0, 0] };
+
+    /// The cheapest nest for a plan; `None` if its kernels are too small for any.
+    pub(super) fn choose(plan: &ConvolvePlan) -> Option<Self> {
+        let [_, height, width] = plan.kernel;
         let nests = (0..3).flat_map(|y| (0..3).map(move |x| Self { levels: [y, x] }));
         let possible = nests.filter(|nest| {
-            let [y, x] = nest.levels;
-            kernel[1] >= LEAST[y as usize] && kernel[2] >= LEAST[x as usize] && nest.levels != [0, 0]
+            let [y, x] = nest.levels.map(|level| LEAST[level as usize]);
+            *nest != Self::FLAT && height >= y && width >= x
         });
-        possible.min_by(|a, b| a.cost(kernel).total_cmp(&b.cost(kernel)))
+        let kernels = plan.kernel_count();
+        possible.min_by(|a, b| a.cost(plan.kernel, kernels).total_cmp(&b.cost(plan.kernel, kernels)))
     }
 
-    /// Multiply-adds per output, or work worth as much.
-    pub(super) fn cost(self, kernel: [usize; 3]) -> f64 {
-        let [py, px] = self.planes();
-        let [fy, fx] = self.phases();
-        (py * px) as f64 * (self.sub_kernel(kernel).iter().product::<usize>() as f64 + PLANE_TAPS) / (fy * fx) as f64
+    /// Multiply-adds per output, or work worth as much, for a bank of so many kernels.
+    pub(super) fn cost(self, kernel: [usize; 3], kernels: usize) -> f64 {
+        let ([py, px], [fy, fx]) = (self.planes(), self.phases());
+        let [kd, kh, kw] = self.sub_kernel(kernel);
+        let planes = (py * px) as f64 / (fy * fx) as f64;
+        let rows = CELL_ROWS / fy;
+        let packed = PACKED_TAPS * (kd * (rows + kh - 1)) as f64 / rows as f64 / kernels.max(1) as f64;
+        planes * ((kd * kh * kw) as f64 + PLANE_TAPS + packed)
     }
 
     /// Outputs that combine, along `y` and `x`.
@@ -89,6 +100,8 @@ pub(super) struct FastFir<'a, C: 'static> {
     nest: Nest,
     /// The kernels of the planes: group by group, plane by plane, tap by tap, kernel by kernel.
     weights: Vec<C>,
+    /// The kernels as sums of products, instead of planes.
+    terms: Option<Terms<C>>,
     /// The largest magnitude, as [`Nested::order`] has it, that no difference and no sum can overflow with; `None` if
     /// there is none.
     limit: Option<u64>,
@@ -98,6 +111,15 @@ pub(super) struct FastFir<'a, C: 'static> {
 
 // SAFETY: as for `Job`: the image is only read, and every task writes outputs of its own.
 unsafe impl<C: Sync> Sync for FastFir<'_, C> {}
+
+/// Kernels that are sums of `count` products of a column and a row each, kernel by kernel.
+pub(super) struct Terms<C> {
+    pub count: usize,
+    /// Weights down: tap by tap, term by term.
+    pub columns: Vec<C>,
+    /// Weights along: term by term, tap by tap.
+    pub rows: Vec<C>,
+}
 
 /// Where a cell lies and what it reads: the same for every part, instruction set and number of threads.
 struct Cell {
@@ -139,12 +161,21 @@ const RAW_ROWS: usize = 7 + 9 + 9;
 impl<'a, C: Blocked + Castable + Finishable + Nested> FastFir<'a, C> {
     /// The convolution of `direct`. `weight` is the largest sum of a kernel's magnitudes over the whole bank.
     pub(super) fn new(direct: Job<'a, C>, nest: Nest, weight: f64) -> Result<Self> {
+        let weights = transform(&direct.groups, &direct.weights, direct.plan.kernel, nest)?;
+        Self::with(direct, nest, weights, None, weight)
+    }
+
+    /// The same cells, but sums of passes down and along instead of planes.
+    pub(super) fn separable(direct: Job<'a, C>, terms: Terms<C>, weight: f64) -> Result<Self> {
+        Self::with(direct, Nest::FLAT, vec![], Some(terms), weight)
+    }
+
+    fn with(direct: Job<'a, C>, nest: Nest, weights: Vec<C>, terms: Option<Terms<C>>, weight: f64) -> Result<Self> {
         let kernel = direct.plan.kernel;
-        let weights = transform(&direct.groups, &direct.weights, kernel, nest)?;
         let limit = if C::FLOAT {
-            let limit = C::largest() / (2.0 * nest.growth() as f64 * weight.max(1.0));
+            let limit = C::largest() / (8.0 * nest.growth() as f64 * weight.max(1.0));
             // Sums of weights could overflow, or are no numbers.
-            (weight <= C::largest() / 2.0).then(|| C::from_fill(limit).order())
+            (weight <= C::largest() / 8.0).then(|| C::from_fill(limit).order())
         } else {
             Some(0)
         };
@@ -157,7 +188,7 @@ impl<'a, C: Blocked + Castable + Finishable + Nested> FastFir<'a, C> {
         while columns > LEAST_COLUMNS && bytes(columns) > PLANE_BYTES {
             columns /= 2;
         }
-        Ok(Self { direct, nest, weights, limit, columns })
+        Ok(Self { direct, nest, weights, terms, limit, columns })
     }
 
     /// The part's outputs along each axis.
@@ -207,7 +238,8 @@ impl<'a, C: Blocked + Castable + Finishable + Nested> FastFir<'a, C> {
         let [rows, columns] = [cell.outputs[0] / fy, cell.outputs[1] / fx];
         let columns = columns.next_multiple_of(blocks.wide);
         // Whole vectors are written: up to one more than the blocks read.
-        let row = tile::pitch::<C>(columns + kw - 1 + blocks.narrow);
+        let row = (columns + kw - 1).next_multiple_of(if self.terms.is_some() { blocks.wide } else { 1 });
+        let row = tile::pitch::<C>(row + blocks.narrow);
         let slab = row * (rows + kh - 1);
         let raw = tile::pitch::<C>(fx * (row + 2 * blocks.narrow) + 4);
         Room { row, slab, plane: kd * slab, raw, results: tile::pitch::<C>(columns * fx), wide: blocks.wide }
@@ -221,6 +253,7 @@ impl<'a, C: Blocked + Castable + Finishable + Nested> FastFir<'a, C> {
         let ([fy, fx], [py, px]) = (self.nest.phases(), self.nest.planes());
         let sums = px.max(if self.nest.levels == [1, 1] { 9 } else { 0 }) * KERNELS * room.wide;
         let woven = (py + 3) * KERNELS * fx * room.wide;
+        let woven = if self.terms.is_some() { KERNELS * room.row } else { woven };
         let lengths = [KERNELS * fy * room.results, sums, woven, RAW_ROWS * room.raw, py * px * room.plane];
         let bytes = lengths.iter().try_fold(0usize, |sum, n| sum.checked_add(n.checked_mul(size_of::<C>())?));
         tile::with_scratch(bytes.unwrap_or(usize::MAX), |scratch| {
@@ -234,7 +267,9 @@ impl<'a, C: Blocked + Castable + Finishable + Nested> FastFir<'a, C> {
             // SAFETY: scratch has the lengths computed above, all of them multiples of a cache line, and is this thread's own.
             let done = unsafe {
                 let largest = self.pack(cell, &room, &scratch, passes);
-                if self.limit.is_some_and(|limit| largest <= limit) {
+                if let (true, Some(terms)) = (self.limit.is_some_and(|limit| largest <= limit), &self.terms) {
+                    self.pass(cell, &room, &scratch, blocks, terms, ranges, groups)
+                } else if self.limit.is_some_and(|limit| largest <= limit) {
                     self.convolve(cell, &room, &scratch, (blocks, passes), ranges, groups)
                 } else {
                     self.direct_cell(cell, blocks, ranges, groups)
@@ -371,12 +406,7 @@ impl<'a, C: Blocked + Castable + Finishable + Nested> FastFir<'a, C> {
         let ([fy, fx], kernel) = (self.nest.phases(), self.nest.sub_kernel(plan.kernel));
         let taps: usize = kernel.iter().product();
         let [py, px] = self.nest.planes();
-        let clip = |axis: usize| {
-            let start = cell.start[axis - 1];
-            let end = (start + cell.outputs[axis - 1]).min(ranges[axis].end);
-            start.max(ranges[axis].start) - start..end - start
-        };
-        let (rows, columns) = (clip(1), clip(2));
+        let (rows, columns) = (self.clip(cell, ranges, 1), self.clip(cell, ranges, 2));
         let sub_rows = rows.start / fy..rows.end.div_ceil(fy);
         let sub_columns = cell.outputs[1] / fx;
         for group in &direct.groups[groups] {
@@ -428,6 +458,88 @@ impl<'a, C: Blocked + Castable + Finishable + Nested> FastFir<'a, C> {
             direct.control.advance(work as u64);
         }
         Ok(())
+    }
+
+    /// Computes and stores a packed cell by passes: the columns of all terms down the image, then their rows along the sums,
+    /// term after term in one chain.
+    ///
+    /// # Safety
+    /// As [`convolve`](Self::convolve).
+    #[allow(clippy::too_many_arguments)]
+    unsafe fn pass(
+        &self,
+        cell: &Cell,
+        room: &Room,
+        scratch: &Scratch<C>,
+        blocks: &Blocks<C>,
+        terms: &Terms<C>,
+        ranges: &[Range<usize>; 3],
+        groups: Range<usize>,
+    ) -> Result<()> {
+        let direct = &self.direct;
+        let [_, kh, kw] = direct.plan.kernel;
+        let (rows, columns) = (self.clip(cell, ranges, 1), self.clip(cell, ranges, 2));
+        let width = cell.outputs[1];
+        let (shape, along) = (blocks.shape(terms.count), &blocks.shape(1).flat);
+        let pieces = |n: usize| {
+            let mut x = 0;
+            std::iter::from_fn(move || {
+                (x < n).then(|| {
+                    let wide = n - x > blocks.wide / 2;
+                    let at = x;
+                    x += if wide { blocks.wide } else { blocks.narrow };
+                    (at, !wide as usize)
+                })
+            })
+        };
+        for k in direct.groups[groups].iter().flat_map(|group| group.first..group.first + group.count) {
+            let mut y = 0;
+            while y < rows.len() {
+                direct.control.check()?;
+                let (at, height) = tile::step(shape, y, rows.len());
+                let down = if height > 1 { &shape.tall } else { &shape.flat };
+                // SAFETY: the plane holds the rows at..at + height + kh - 1, whole blocks of the sums wide; the woven rows
+                // have room for those of all terms, the results for whole blocks.
+                unsafe {
+                    for (x, narrow) in pieces(width + kw - 1) {
+                        down[narrow](&Taps {
+                            image: scratch.planes.add((rows.start + at) * room.row + x),
+                            row: room.row,
+                            slab: 0,
+                            weights: terms.columns.as_ptr().add(k * kh * terms.count),
+                            kernel: [1, kh, 1],
+                            out: scratch.woven.add(x),
+                            out_row: room.row,
+                        });
+                    }
+                    for row in 0..height {
+                        for (x, narrow) in pieces(width) {
+                            along[narrow](&Taps {
+                                image: scratch.woven.add(row * room.row + x),
+                                row: 0,
+                                slab: height * room.row,
+                                weights: terms.rows.as_ptr().add(k * kw * terms.count),
+                                kernel: [terms.count, 1, kw],
+                                out: scratch.results.add(row * room.results + x),
+                                out_row: 0,
+                            });
+                        }
+                    }
+                    let kernel = Group { first: k, count: 1, weights: 0 };
+                    self.store(cell, room, scratch, &kernel, (rows.start + at, height), (&rows, &columns), ranges)?;
+                }
+                y = at + height;
+            }
+            direct.control.advance((rows.len() * columns.len() * kh * kw) as u64);
+        }
+        Ok(())
+    }
+
+    /// The outputs of a cell along an axis that belong to the part, counted from the cell's first.
+    fn clip(&self, cell: &Cell, ranges: &[Range<usize>; 3], axis: usize) -> Range<usize> {
+        let start = cell.start[axis - 1];
+        let end = (start + cell.outputs[axis - 1]).min(ranges[axis].end);
+        start.max(ranges[axis].start) - start..end - start
     }
 
     /// Weaves the sums of the planes along `x`, for one plane along `y`.

@@ -6,12 +6,14 @@
 
 mod block;
 mod choice;
+mod cost;
 mod exact;
 mod fast_fir;
 mod fft;
 mod general;
 mod lanes;
 mod layout;
+mod low_rank;
 mod nest;
 mod number;
 mod pack;
@@ -47,6 +49,11 @@ use crate::{Control, Error, Result};
 
 /// Outputs of more bytes than this are stored past the caches.
 const STREAM_BYTES: usize = 16 << 20;
+
+/// Which algorithm a plan would be done with, and the predicted times of all.
+pub(super) fn explain(plan: &ConvolvePlan, simd: Simd, threads: usize) -> String {
+    choice::explain(plan, simd, threads)
+}
 
 /// Runs `plan`, or the part that it is, on the current thread pool.
 ///
@@ -113,8 +120,14 @@ fn compute(
     }
     let reach = if plan.is_integer() { reach(plan, image, kernel, simd)? } else { 0 };
     let work = Work { plan, image, kernel, output, reach, simd, control };
-    match choice::choose(plan)? {
+    match choice::choose(plan, kernel, reach, simd)? {
         Choice::Direct => {}
+        Choice::Separable(terms) => {
+            return match plan.accumulator(reach) {
+                Accumulator::F32 => work.separable::<f32>(&terms),
+                _ => work.separable::<f64>(&terms),
+            };
+        }
         Choice::FastFir(nest) => {
             let growth = nest.growth();
             let fits = |bits: u32| !plan.is_integer() || reach.saturating_mul(growth) < 1 << bits;
@@ -223,6 +236,20 @@ impl<'a> Work<'a> {
     fn fast_fir<C: Blocked + Castable + Finishable + Nested>(self, nest: Nest) -> Result<()> {
         let weight = if C::FLOAT { choice::weight(self.plan, self.kernel, self.simd) } else { 0.0 };
         FastFir::new(self.job::<C>()?, nest, weight)?.run()
+    }
+
+    fn separable<C: Blocked + Castable + Finishable + Nested>(self, terms: &[low_rank::Terms]) -> Result<()> {
+        let weight = choice::weight(self.plan, self.kernel, self.simd);
+        let kernels = &terms[self.plan.kernels.clone()];
+        let count = kernels.first().map_or(1, Vec::len);
+        let (mut columns, mut rows) = (vec![], vec![]);
+        for terms in kernels {
+            for y in 0..self.plan.kernel[1] {
+                columns.extend(terms.iter().map(|(column, _)| C::from_fill(column[y])));
+            }
+            rows.extend(terms.iter().flat_map(|(_, row)| row).map(|&w| C::from_fill(w)));
+        }
+        FastFir::separable(self.job::<C>()?, fast_fir::Terms { count, columns, rows }, weight)?.run()
     }
 
     fn fft<C: Blocked + Castable + Finishable + Transformed>(self, tiles: Tiles) -> Result<()> {

@@ -128,12 +128,15 @@ fn fast_fir_at_the_edges_of_its_cells() {
 #[test]
 fn non_finite_and_huge_values_spread_no_further() {
     let mut random = Random(14);
-    for algorithm in [Algorithm::FastFir, Algorithm::Fft] {
+    for algorithm in [Algorithm::FastFir, Algorithm::Fft, Algorithm::Separable] {
         for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX, 1e38] {
             let how = Convolve::d2().same().boundary(Boundary::Nearest).algorithm(algorithm);
             let shapes = ([150, 1100], [3, 9, 12]);
             let plan = ConvolvePlan::new(&how, Direction::Correlate, (Dtype::F32, &shapes.0), (Dtype::F32, &shapes.1)).unwrap();
-            let (mut image, kernel) = operands(&plan, &mut random, (0, 0));
+            let (mut image, mut kernel) = operands(&plan, &mut random, (0, 0));
+            if algorithm == Algorithm::Separable {
+                kernel = low_rank(&plan, &mut random, 2);
+            }
             let clean = everywhere(&mut random, &plan, &image, &kernel).unwrap();
             if let HostVec::F32(image) = &mut image {
                 for _ in 0..3 {
@@ -160,14 +163,100 @@ fn non_finite_and_huge_values_spread_no_further() {
     }
 }
 
+/// Kernels of so low a rank, in f32 or f64.
+fn low_rank(plan: &ConvolvePlan, random: &mut Random, rank: usize) -> HostVec {
+    let [_, height, width] = plan.kernel;
+    let mut values = vec![];
+    for _ in 0..plan.kernel_count() {
+        let mut line = |n: usize| (0..n).map(|_| random.between(-2048, 2048) as f64 / 2048.0).collect::<Vec<_>>();
+        let terms: Vec<_> = (0..rank).map(|_| (line(height), line(width))).collect();
+        for y in 0..height {
+            // Sums of products of 12-bit factors: exact in f32.
+            values.extend((0..width).map(|x| terms.iter().map(|(column, row)| column[y] * row[x]).sum::<f64>()));
+        }
+    }
+    if plan.kernel_dtype == Dtype::F32 {
+        HostVec::F32(values.into_iter().map(|w| w as f32).collect())
+    } else {
+        HostVec::F64(values)
+    }
+}
+
+#[test]
+fn separable_keeps_its_bound_and_its_bits() {
+    let mut random = Random(18);
+    for (kernel, image) in [([9, 9], [97, 1025]), ([17, 30], [49, 257]), ([31, 13], [150, 70]), ([12, 12], [5, 7])] {
+        for (count, rank, dtype) in [(1, 1, Dtype::F32), (1, 2, Dtype::F64), (5, 1, Dtype::F64), (7, 2, Dtype::F32)] {
+            let direction = random.pick(&[Direction::Convolve, Direction::Correlate]);
+            let how = Convolve::d2().boundary(random_boundary(&mut random, 1.0)).algorithm(Algorithm::Separable);
+            let kernels = [count, kernel[0], kernel[1]];
+            let plan = ConvolvePlan::new(&how, direction, (dtype, &image), (dtype, &kernels)).unwrap();
+            let (image, _) = operands(&plan, &mut random, (0, 0));
+            let kernel = low_rank(&plan, &mut random, rank);
+            let got = everywhere(&mut random, &plan, &image, &kernel).unwrap();
+            // The factors miss the kernel by 4 units, their products are up to 4 times as large, each pass rounds per tap.
+            let units = 4.0 + 4.0 * (plan.kernel[1] + rank * plan.kernel[2] + 2) as f64;
+            close(&plan, &got, &image, &kernel, units);
+        }
+    }
+}
+
+/// Many tiles, an odd number of them, and two images.
+#[test]
+fn fft_over_many_tiles() {
+    let mut random = Random(19);
+    for (rank, image, kernel) in
+        [(2, vec![2, 700, 433], vec![9, 31]), (1, vec![20_011], vec![3, 57]), (3, vec![19, 80, 33], vec![5, 9, 6])]
+    {
+        let how = Convolve::rank(rank).same().boundary(Boundary::Mirror).algorithm(Algorithm::Fft);
+        let plan = ConvolvePlan::new(&how, Direction::Convolve, (Dtype::F32, &image), (Dtype::F32, &kernel)).unwrap();
+        let (image, kernel) = operands(&plan, &mut random, (0, 0));
+        let got = everywhere(&mut random, &plan, &image, &kernel).unwrap();
+        within_tile_norm(&plan, &got, &image, &kernel);
+    }
+}
+
+/// What is chosen for a plan is chosen for its parts.
+#[test]
+fn a_choice_holds_for_all_parts() {
+    let mut random = Random(20);
+    for (image, kernel) in [([700, 600], [1, 25, 25]), ([300, 301], [20, 10, 10]), ([500, 499], [1, 64, 65])] {
+        let how = Convolve::d2().same();
+        let plan = ConvolvePlan::new(&how, Direction::Convolve, (Dtype::F32, &image), (Dtype::F32, &kernel)).unwrap();
+        for low in [false, true] {
+            let (image, mut kernel) = operands(&plan, &mut random, (0, 0));
+            if low {
+                kernel = low_rank(&plan, &mut random, 1);
+            }
+            let simd = *Simd::available().last().unwrap();
+            let (image_shape, kernel_shape) = shapes(&plan);
+            let (image_view, kernel_view) = (image.view(&image_shape), kernel.view(&kernel_shape));
+            let whole = bytes_of(&packed(&plan, &image_view, &kernel_view, simd, 2).unwrap());
+            let mut out = HostVec::zeros(Dtype::F32, plan.outputs()).unwrap();
+            for rows in [0..1, 1..60, 60..plan.rows.end] {
+                let part = plan.part(0..1, 0..plan.kernel_count(), rows);
+                let target = Target::Host(out.view_mut(&plan.shape));
+                pool(1).install(|| run(&part, image_view.clone(), kernel_view.clone(), target, simd, &Control::new())).unwrap();
+            }
+            assert_eq!(bytes_of(&out), whole, "{plan:?}");
+        }
+    }
+}
+
 #[test]
 fn what_an_algorithm_cannot_do_is_an_error() {
-    let how = Convolve::d2().algorithm(Algorithm::FastFir);
-    let plan = ConvolvePlan::new(&how, Direction::Convolve, (Dtype::F32, &[9, 9]), (Dtype::F32, &[3, 3])).unwrap();
     let mut random = Random(15);
-    let (image, kernel) = operands(&plan, &mut random, (0, 0));
-    let error = packed(&plan, &image.view(&[9, 9]), &kernel.view(&[3, 3]), Simd::Portable, 1).unwrap_err();
-    assert!(error.to_string().starts_with("algorithm: got fast-fir, expected kernels of at least 4 taps"), "{error}");
+    for (algorithm, dtype, expected) in [
+        (Algorithm::FastFir, Dtype::F32, "kernels of at least 4 taps along one of the last two axes for fast-fir"),
+        (Algorithm::Separable, Dtype::F32, "float operands and 2-D kernels of low rank for separable"),
+        (Algorithm::Separable, Dtype::I32, "float operands and 2-D kernels of low rank for separable"),
+    ] {
+        let how = Convolve::d2().algorithm(algorithm);
+        let plan = ConvolvePlan::new(&how, Direction::Convolve, (dtype, &[9, 9]), (dtype, &[3, 3])).unwrap();
+        let (image, kernel) = operands(&plan, &mut random, (5, 5));
+        let error = packed(&plan, &image.view(&[9, 9]), &kernel.view(&[3, 3]), Simd::Portable, 1).unwrap_err();
+        assert_eq!(error.to_string(), format!("algorithm: got {algorithm}, expected {expected}"));
+    }
 }
 
 /// `everywhere`, but the levels of SIMD apart: the transforms of lines are the processor's, whatever the level.
