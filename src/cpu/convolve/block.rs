@@ -26,8 +26,10 @@ pub(super) struct Taps<C> {
     pub slab: usize,
     /// The weights, tap by tap in row-major order, those of the block's kernels next to each other.
     pub weights: *const C,
-    /// Taps along each axis.
+    /// Taps along each axis; along x, in steps.
     pub kernel: [usize; 3],
+    /// Elements of the image from one step to the next.
+    pub step: usize,
     /// The first output, kernel by kernel, row by row.
     pub out: *mut C,
     /// Elements from one row of outputs to the next.
@@ -89,7 +91,7 @@ unsafe fn block<V: Vector, const R: usize, const K: usize, const X: usize>(t: &T
                     for dx in 0..width {
                         let mut pixels = [V::splat(V::Elem::ZERO); X];
                         for x in 0..X {
-                            pixels[x] = V::load(image.add(dx + x * V::LANES));
+                            pixels[x] = V::load(image.add(dx * t.step + x * V::LANES));
                         }
                         for r in 0..R {
                             let w = weights.add(((j - r) * width + dx) * K);
@@ -105,7 +107,7 @@ unsafe fn block<V: Vector, const R: usize, const K: usize, const X: usize>(t: &T
                     for dx in 0..width {
                         let mut pixels = [V::splat(V::Elem::ZERO); X];
                         for x in 0..X {
-                            pixels[x] = V::load(image.add(dx + x * V::LANES));
+                            pixels[x] = V::load(image.add(dx * t.step + x * V::LANES));
                         }
                         for r in 0..R {
                             if first <= r && r <= last {
@@ -157,6 +159,29 @@ macro_rules! blocks {
         };
         &TABLE
     }};
+}
+
+/// Blocks that take several taps at a time, for AVX-512 with VNNI.
+#[cfg(target_arch = "x86_64")]
+pub(super) mod dots {
+    use super::*;
+
+    macro_rules! dots {
+        ($($(#[$doc:meta])* $name:ident: $vector:ty;)*) => {$(
+            $(#[$doc])*
+            pub(in super::super) fn $name() -> &'static Blocks<i32> {
+                blocks!($vector, 4, i32, "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma")
+            }
+        )*};
+    }
+    dots! {
+        /// Two 16-bit taps.
+        pairs: Pairs16;
+        /// Four 8-bit taps of an image without signs.
+        bytes: Quads16;
+        /// Four 8-bit taps of kernels without signs.
+        signed_bytes: SignedQuads16;
+    }
 }
 
 /// A type with blocks for every instruction set.

@@ -86,7 +86,12 @@ pub(super) fn explain(plan: &ConvolvePlan, simd: Simd, threads: usize) -> String
     };
     let times: Vec<String> = candidates.iter().map(text).collect();
     let known: Vec<_> = candidates.iter().filter(|candidate| candidate.algorithm != Algorithm::Separable).copied().collect();
-    format!("algorithm {} of {} predicted on {threads} threads", cost::best(&known), times.join(", "))
+    let dots = if plan.is_integer() && super::dots::present(simd) {
+        "; direct through dot products, up to four times as fast, where the values fit 8 or 16 bits"
+    } else {
+        ""
+    };
+    format!("algorithm {} of {} predicted on {threads} threads{dots}", cost::best(&known), times.join(", "))
 }
 
 /// Every kernel of the whole bank as few products, if every one is; the same number of terms for all.

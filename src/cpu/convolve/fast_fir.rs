@@ -437,6 +437,7 @@ impl<'a, C: Blocked + Castable + Finishable + Nested> FastFir<'a, C> {
                                     slab: room.slab,
                                     weights: weights.add(plane * taps * group.count),
                                     kernel,
+                                    step: 1,
                                     out: sums.add(q * lines * room.wide),
                                     out_row: room.wide,
                                 });
@@ -508,6 +509,7 @@ impl<'a, C: Blocked + Castable + Finishable + Nested> FastFir<'a, C> {
                             slab: 0,
                             weights: terms.columns.as_ptr().add(k * kh * terms.count),
                             kernel: [1, kh, 1],
+                            step: 1,
                             out: scratch.woven.add(x),
                             out_row: room.row,
                         });
@@ -520,6 +522,7 @@ impl<'a, C: Blocked + Castable + Finishable + Nested> FastFir<'a, C> {
                                 slab: height * room.row,
                                 weights: terms.rows.as_ptr().add(k * kw * terms.count),
                                 kernel: [terms.count, 1, kw],
+                                step: 1,
                                 out: scratch.results.add(row * room.results + x),
                                 out_row: 0,
                             });

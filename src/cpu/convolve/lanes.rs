@@ -17,7 +17,7 @@ pub(super) trait Vector: Copy {
     unsafe fn splat(x: Self::Elem) -> Self;
     unsafe fn load(p: *const Self::Elem) -> Self;
     unsafe fn store(self, p: *mut Self::Elem);
-    /// `acc + self · weight`, fused for floats, wrapping for integers.
+    /// `acc + self · weight`, fused for floats, wrapping for integers (the dot product for several taps in a lane).
     unsafe fn mul_add(self, weight: Self, acc: Self) -> Self;
     /// The sum; of integers wrapping.
     unsafe fn plus(self, other: Self) -> Self;
@@ -281,6 +281,12 @@ mod x86 {
         F64x8(__m512d): f64, 8, _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd, |x, w, acc| _mm512_fmadd_pd(x, w, acc), _mm512_add_pd, _mm512_sub_pd, interleave_pd, deinterleave_pd;
         I32x16(__m512i): i32, 16, _mm512_set1_epi32, _mm512_loadu_epi32, _mm512_storeu_epi32,
             |x, w, acc| _mm512_add_epi32(acc, _mm512_mullo_epi32(x, w)), _mm512_add_epi32, _mm512_sub_epi32, interleave_epi32, deinterleave_epi32;
+        Pairs16(__m512i): i32, 16, _mm512_set1_epi32, _mm512_loadu_epi32, _mm512_storeu_epi32,
+            |x, w, acc| _mm512_dpwssd_epi32(acc, x, w), _mm512_add_epi32, _mm512_sub_epi32, interleave_epi32, deinterleave_epi32;
+        Quads16(__m512i): i32, 16, _mm512_set1_epi32, _mm512_loadu_epi32, _mm512_storeu_epi32,
+            |x, w, acc| _mm512_dpbusd_epi32(acc, x, w), _mm512_add_epi32, _mm512_sub_epi32, interleave_epi32, deinterleave_epi32;
+        SignedQuads16(__m512i): i32, 16, _mm512_set1_epi32, _mm512_loadu_epi32, _mm512_storeu_epi32,
+            |x, w, acc| _mm512_dpbusd_epi32(acc, w, x), _mm512_add_epi32, _mm512_sub_epi32, interleave_epi32, deinterleave_epi32;
         I64x8(__m512i): i64, 8, _mm512_set1_epi64, _mm512_loadu_epi64, _mm512_storeu_epi64,
             |x, w, acc| _mm512_add_epi64(acc, _mm512_mullo_epi64(x, w)), _mm512_add_epi64, _mm512_sub_epi64, interleave_epi64, deinterleave_epi64;
         F32x8(__m256): f32, 8, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, |x, w, acc| _mm256_fmadd_ps(x, w, acc), _mm256_add_ps, _mm256_sub_ps, interleave_ps_256, deinterleave_ps_256;

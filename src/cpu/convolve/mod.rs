@@ -7,6 +7,7 @@
 mod block;
 mod choice;
 mod cost;
+mod dots;
 mod exact;
 mod fast_fir;
 mod fft;
@@ -17,6 +18,7 @@ mod low_rank;
 mod nest;
 mod number;
 mod pack;
+mod range;
 pub(super) mod separable;
 mod spread;
 mod store;
@@ -25,14 +27,14 @@ mod tests;
 mod tile;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use self::block::Blocked;
 use self::choice::Choice;
+use self::dots::Feed;
 use self::fast_fir::{FastFir, Nest};
 use self::fft::{Overlap, Tiles, Transformed};
 use self::general::General;
-use self::layout::{Layout, rows_of};
+use self::layout::Layout;
 use self::nest::Nested;
 use self::number::Wide;
 use self::pack::{CastRow, Castable};
@@ -40,7 +42,6 @@ use self::spread::Spreadable;
 use self::store::{Finish, FinishRow, Finishable};
 use self::tile::Job;
 use super::simd::Simd;
-use super::tasks;
 use crate::array::{HostVec, Storage};
 use crate::engine::Target;
 use crate::plan::{Accumulator, Algorithm, Boundary, ConvolvePlan, Overflow};
@@ -118,8 +119,16 @@ fn compute(
     if plan.is_exact_float() {
         return exact::run(plan, image, kernel, output, simd, control);
     }
-    let reach = if plan.is_integer() { reach(plan, image, kernel, simd)? } else { 0 };
+    let ranges = if plan.is_integer() { Some(range::analyse(plan, image, kernel, simd, control)?) } else { None };
+    let reach = ranges.as_ref().map_or(0, |ranges| ranges.reach);
     let work = Work { plan, image, kernel, output, reach, simd, control };
+    if let (Some(ranges), Algorithm::Auto | Algorithm::Direct) = (&ranges, plan.algorithm)
+        && plan.is_plain()
+        && plan.accumulator(reach) <= Accumulator::I32
+        && let Some(feed) = dots::feed(simd, ranges.image, ranges.weights)
+    {
+        return work.job_fed_by(feed)?.run();
+    }
     match choice::choose(plan, kernel, reach, simd)? {
         Choice::Direct => {}
         Choice::Separable(terms) => {
@@ -176,47 +185,6 @@ fn compute(
     }
 }
 
-/// An upper bound of the magnitude of every integer result: that of the image's values (boundary included) times the
-/// largest sum of a kernel's magnitudes. The image is read only if its dtype alone would ask for dearer arithmetic.
-fn reach(plan: &ConvolvePlan, image: &View<'_>, kernel: &View<'_>, simd: Simd) -> Result<u128> {
-    let layout = layout::kernels(plan, kernel);
-    let rows = layout.channels.len() * plan.kernel[0] * plan.kernel[1];
-    let row = rows_of(&layout, plan.kernel);
-    let weight = (0..layout.images.len())
-        .map(|k| {
-            (0..rows).fold(0u128, |sum, j| {
-                let (start, stride, n) = row(k * rows + j);
-                // SAFETY: a row of a kernel of the view.
-                sum.saturating_add(unsafe { pack::sum_of_magnitudes(plan.kernel_dtype, start, stride, n) })
-            })
-        })
-        .max()
-        .unwrap_or(0);
-
-    let bound = number::bound(plan.image_dtype).unwrap_or(0);
-    let reach = weight.saturating_mul(bound);
-    if plan.accumulator(reach) == Accumulator::F32 && plan.always_fits(reach) {
-        return Ok(reach);
-    }
-    let layout = layout::images(plan, image);
-    let row = rows_of(&layout, plan.image);
-    // SAFETY: a row of an image of the view.
-    let largest = |i: usize| unsafe {
-        let (start, stride, n) = row(i);
-        pack::largest_magnitude(simd, plan.image_dtype, start, stride, n)
-    };
-    let count = layout.planes().len() * plan.image[0] * plan.image[1];
-    let together = ((1 << 16) / plan.image[2]).max(1);
-    let image = AtomicU64::new(0);
-    tasks::for_each(count, together, &|i| {
-        // No magnitude of an element is larger than 2^64 - 1.
-        image.fetch_max(largest(i).try_into().unwrap_or(u64::MAX), Ordering::Relaxed);
-        Ok(())
-    })?;
-    let fill = plan.boundary.iter().map(|b| (b.fill() as i128).unsigned_abs()).max();
-    Ok(weight.saturating_mul(u128::from(image.into_inner()).max(fill.unwrap_or(0))))
-}
-
 /// A part with everything known but the type to compute in.
 struct Work<'a> {
     plan: &'a ConvolvePlan,
@@ -264,12 +232,18 @@ impl<'a> Work<'a> {
         General::<C>::new(plan, layout::images(plan, image), &layout::kernels(plan, kernel), output, finish, simd, control)?.run()
     }
 
-    /// The direct convolution.
+    /// The direct convolution, one tap at a time.
     fn job<C: Blocked + Castable + Finishable>(self) -> Result<Job<'a, C>> {
+        let feed = Feed::single(self.simd);
+        self.job_fed_by(feed)
+    }
+
+    /// The direct convolution.
+    fn job_fed_by<C: Blocked + Castable + Finishable>(self, feed: Feed<C>) -> Result<Job<'a, C>> {
         let Self { plan, image, kernel, output, reach, simd, control } = self;
-        let taps = plan.kernel.iter().product();
-        let groups = tile::groups(plan.kernels.len(), taps);
-        let weights = weights(plan, kernel, &groups, simd)?;
+        let [kd, kh, kw] = plan.kernel;
+        let groups = tile::groups(plan.kernels.len(), kd * kh * kw.div_ceil(feed.taps));
+        let weights = weights(plan, kernel, &groups, &feed, simd)?;
         let finish = finish(plan, &output, reach);
         Ok(Job {
             plan,
@@ -283,6 +257,7 @@ impl<'a> Work<'a> {
             finish: FinishRow::new(simd, plan.out_dtype, finish),
             output,
             exact: None,
+            feed,
         })
     }
 }
@@ -299,10 +274,17 @@ fn finish(plan: &ConvolvePlan, output: &Layout, reach: u128) -> Finish {
 }
 
 /// The part's weights in the type computed in, group by group, tap by tap, kernel by kernel.
-fn weights<C: Castable>(plan: &ConvolvePlan, kernel: &View<'_>, groups: &[tile::Group], simd: Simd) -> Result<Vec<C>> {
+fn weights<C: Castable>(
+    plan: &ConvolvePlan,
+    kernel: &View<'_>,
+    groups: &[tile::Group],
+    feed: &Feed<C>,
+    simd: Simd,
+) -> Result<Vec<C>> {
     let layout = layout::kernels(plan, kernel);
     let [kd, kh, kw] = plan.kernel;
-    let (taps, cast) = (kd * kh * kw, CastRow::<C>::new(simd, plan.kernel_dtype));
+    let steps = kw.div_ceil(feed.taps);
+    let (taps, cast) = (kd * kh * steps, CastRow::<C>::new(simd, plan.kernel_dtype));
     let mut weights = Vec::new();
     let bytes = (plan.kernels.len() * taps).saturating_mul(size_of::<C>()) as u64;
     let failed = |_| Error::OutOfMemory { device: "the host".into(), bytes };
@@ -311,7 +293,8 @@ fn weights<C: Castable>(plan: &ConvolvePlan, kernel: &View<'_>, groups: &[tile::
     let mut line = vec![C::ZERO; kw];
     for group in groups {
         for k in 0..group.count {
-            for (row, target) in weights[group.weights..][..taps * group.count].chunks_exact_mut(kw * group.count).enumerate() {
+            for (row, target) in weights[group.weights..][..taps * group.count].chunks_exact_mut(steps * group.count).enumerate()
+            {
                 let mut place = [row / kh, row % kh, 0];
                 let mut stride = layout.strides[2];
                 if plan.reversed {
@@ -322,7 +305,11 @@ fn weights<C: Castable>(plan: &ConvolvePlan, kernel: &View<'_>, groups: &[tile::
                 let start = layout.start.wrapping_offset((layout.images[group.first + k] + offset) * layout.size as isize);
                 // SAFETY: a row of a kernel of the view, forwards or backwards.
                 unsafe { cast.row(start.cast_const(), stride, line.as_mut_ptr(), kw) };
-                for (x, &w) in line.iter().enumerate() {
+                if let Some(combine) = feed.combine {
+                    // SAFETY: the line has so many elements; the feed was chosen for instructions that are present.
+                    unsafe { combine(line.as_mut_ptr(), kw) };
+                }
+                for (x, &w) in line.iter().step_by(feed.taps).enumerate() {
                     target[x * group.count + k] = w;
                 }
             }

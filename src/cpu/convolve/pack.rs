@@ -1,5 +1,6 @@
 //! The way in: rows of any dtype and stride become rows of the type computed in, with the boundary resolved.
 
+use super::dots::Values;
 use super::number::{Magnitude, Number, Operand};
 use crate::cpu::simd::{Kernel, Simd};
 use crate::dtype::with_dtype;
@@ -207,7 +208,7 @@ impl<I: Magnitude> Kernel for Extremes<I> {
 
     #[inline(always)]
     fn run<const BYTES: usize>(self) -> (I, I) {
-        // SAFETY: `largest_magnitude` hands over readable elements, at least one.
+        // SAFETY: `values` hands over readable elements, at least one.
         let source = unsafe { std::slice::from_raw_parts(self.source, self.n) };
         let first = source[0];
         let least = |a: I, &b: &I| if b < a { b } else { a };
@@ -216,31 +217,32 @@ impl<I: Magnitude> Kernel for Extremes<I> {
     }
 }
 
-/// The largest magnitude among `n` integers.
+/// The largest magnitude among `n` integers, and whether one of them is negative.
 ///
 /// # Safety
 /// `n` elements of `dtype`, an integer, must be readable, `stride` elements apart.
-pub(super) unsafe fn largest_magnitude(simd: Simd, dtype: Dtype, source: *const u8, stride: isize, n: usize) -> u128 {
-    let mut largest = 0;
+pub(super) unsafe fn values(simd: Simd, dtype: Dtype, source: *const u8, stride: isize, n: usize) -> Values {
+    let mut values = Values { magnitude: 0, negative: false };
     if n == 0 {
-        return largest;
+        return values;
     }
     // SAFETY: the caller's promise.
     unsafe {
         gathered(dtype.size(), source, stride, n, |piece, _, len| {
             with_dtype!(dtype, I => {
                 let (low, high) = simd.run(Extremes { source: piece.cast::<I>(), n: len });
-                largest = largest.max(low.integer().unsigned_abs()).max(high.integer().unsigned_abs());
+                values.magnitude = values.magnitude.max(low.integer().unsigned_abs()).max(high.integer().unsigned_abs());
+                values.negative |= low.integer() < 0;
             });
         });
     }
-    largest
+    values
 }
 
 /// The sum of the magnitudes of `n` integers, saturating.
 ///
 /// # Safety
-/// As [`largest_magnitude`].
+/// As [`values`].
 pub(super) unsafe fn sum_of_magnitudes(dtype: Dtype, source: *const u8, stride: isize, n: usize) -> u128 {
     with_dtype!(dtype, I => {
         let source = source.cast::<I>();

@@ -332,6 +332,20 @@ fn every_accumulator_is_exact_at_its_edge() {
 }
 
 #[test]
+fn dot_products_are_exact_at_the_edges_of_their_operands() {
+    let mut random = Random(4);
+    for (image, kernel) in
+        [(255, 127), (255, 128), (256, 127), (127, 255), (128, 128), (32767, 32767), (32768, 3), (20000, 25000)]
+    {
+        for (a, b) in [(Dtype::I64, Dtype::I64), (Dtype::U64, Dtype::I32), (Dtype::I32, Dtype::U16), (Dtype::U8, Dtype::I8)] {
+            for _ in 0..3 {
+                check_integers(&mut random, a, b, Some(Dtype::I64), (image, kernel));
+            }
+        }
+    }
+}
+
+#[test]
 fn sums_beyond_128_bits_are_exact() {
     let image = vec![u64::MAX; 40];
     let kernel = vec![u64::MAX; 9];

@@ -9,6 +9,7 @@ use std::cell::RefCell;
 use std::ops::Range;
 
 use super::block::{Blocked, Blocks, KERNELS, Shape, Taps};
+use super::dots::Feed;
 use super::exact::Exact;
 use super::layout::Layout;
 use super::pack::{CastRow, Castable, Line, pack_row};
@@ -61,6 +62,8 @@ pub(super) struct Job<'a, C: 'static> {
     pub finish: FinishRow<C>,
     /// How to compute a packed tile where results are rounded once, instead of by the blocks alone.
     pub exact: Option<(&'a Exact, Exactly<C>)>,
+    /// How taps meet weights.
+    pub feed: Feed<C>,
 }
 
 /// Computes a packed tile.
@@ -142,19 +145,19 @@ impl<C: Blocked + Castable + Finishable> Job<'_, C> {
     pub(super) fn run(&self) -> Result<()> {
         let tiling = self.tiling(tasks::threads());
         let tasks = self.plan.images.len() * self.plan.part_output()[0] * tiling.counts.iter().product::<usize>();
-        let blocks = C::blocks(self.simd);
+        let blocks = self.feed.blocks;
         let together = if tiling.parallel { tiling.together } else { tasks };
         tasks::for_each(tasks, together, &|task| self.task(blocks, &tiling, task))
     }
 
     fn tiling(&self, threads: usize) -> Tiling {
-        let blocks = C::blocks(self.simd);
+        let blocks = self.feed.blocks;
         let [depth, height, width] = self.plan.part_output();
         let [kd, kh, kw] = self.plan.kernel;
         let size = size_of::<C>();
         let tall = blocks.shape(self.groups.first().map_or(1, |g| g.count)).rows;
         // A coarse model of one thread: multiply-adds of a vector unit, bytes of memory.
-        let rate = (blocks.narrow * 4) as f64;
+        let rate = (blocks.narrow * self.feed.taps * 4) as f64;
         let nanos = self.plan.work() as f64 / rate + (self.plan.outputs() * self.plan.out_dtype.size()) as f64 / 8.0;
         let parallel = threads > 1 && nanos > SERIAL_NANOS;
         let wanted = if parallel { ((nanos / TASK_NANOS) as usize).clamp(threads, 16 * threads) } else { 1 };
@@ -240,10 +243,14 @@ impl<C: Blocked + Castable + Finishable> Job<'_, C> {
         let n = tile.columns.len() + plan.kernel[2] - 1;
         for dz in 0..plan.kernel[0] {
             for j in 0..tile.rows.len() + plan.kernel[1] - 1 {
-                // SAFETY: rows of `row` elements, of which n are written, for every j and dz of the band.
+                // SAFETY: rows of `row` elements, of which n are written, for every j and dz of the band; the feed was chosen for
+                // instructions that are present.
                 unsafe {
                     let target = band.start.add(dz * band.slab + j * band.row);
                     self.row(tile.image, [from_z + dz as isize, from_y + j as isize, from_x], target, n);
+                    if let Some(combine) = self.feed.combine {
+                        combine(target, n);
+                    }
                 }
             }
         }
@@ -316,6 +323,7 @@ impl<C: Blocked + Castable + Finishable> Job<'_, C> {
         out_row: usize,
     ) {
         let shape = blocks.shape(group.count);
+        let [kd, kh, kw] = self.plan.kernel;
         let pair = if rows.len() > 1 { &shape.tall } else { &shape.flat };
         let mut x = 0;
         while x < columns {
@@ -328,7 +336,8 @@ impl<C: Blocked + Castable + Finishable> Job<'_, C> {
                     row: band.row,
                     slab: band.slab,
                     weights: self.weights.as_ptr().add(group.weights),
-                    kernel: self.plan.kernel,
+                    kernel: [kd, kh, kw.div_ceil(self.feed.taps)],
+                    step: self.feed.taps,
                     out: results.add(x),
                     out_row,
                 });

@@ -22,6 +22,7 @@ mod slow;
 mod tests;
 
 use super::block::{Blocks, Taps};
+use super::dots::Feed;
 use super::layout::{self, Layout};
 use super::pack::CastRow;
 use super::store::{Finish, FinishRow};
@@ -104,7 +105,7 @@ pub(super) fn run(
     }
     let taps = plan.kernel.iter().product();
     let groups = tile::groups(plan.kernels.len(), taps);
-    let all = weights::<f64>(plan, kernel, &groups, simd)?;
+    let all = weights::<f64>(plan, kernel, &groups, &Feed::single(simd), simd)?;
     let weights_of = |group: &Group| Weight::new(&all[group.weights..][..taps * group.count], group.count);
     let exact = Exact { weights: groups.iter().map(weights_of).collect(), rounding: Rounding::new(plan.out_dtype) };
     let bytes = plan.outputs() * plan.out_dtype.size();
@@ -123,6 +124,7 @@ pub(super) fn run(
         weights: all,
         finish: FinishRow::new(simd, plan.out_dtype, finish),
         output,
+        feed: Feed::single(simd),
         exact: Some((&exact, tile_exactly)),
     };
     job.run()
@@ -316,6 +318,7 @@ impl<'a> Work<'a> {
                             slab: band.slab,
                             weights: job.weights.as_ptr().add(group.weights + first),
                             kernel: job.plan.kernel,
+                            step: 1,
                             out: results.add(x),
                             out_row,
                         },
