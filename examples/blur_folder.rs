@@ -9,8 +9,9 @@ use std::sync::Mutex;
 use std::time::Instant;
 
 use clap::Parser;
-use ndarray::{Array2, Array3};
-use unisono::{Backend, Boundary, Convolve};
+use ndarray::Array3;
+use unisono::filters::{Axes, Gaussian};
+use unisono::{Backend, Separable};
 
 #[derive(Parser)]
 struct Args {
@@ -21,7 +22,7 @@ struct Args {
     #[arg(long, default_value_os_t = std::env::temp_dir().join("unisono-blurred"))]
     output: PathBuf,
     #[arg(long, default_value_t = 2.0)]
-    sigma: f32,
+    sigma: f64,
     #[arg(long, default_value_t = 4)]
     workers: usize,
     #[arg(long, default_value = "auto")]
@@ -33,7 +34,7 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 fn main() -> Result<(), Failure> {
     let args = Args::parse();
     let backend: Backend = args.device.parse()?;
-    let kernel = gaussian(args.sigma);
+    let filter = Gaussian::new(args.sigma).filter(&Axes::of(&[0, 1]))?;
     fs::create_dir_all(&args.output)?;
     let mut files: Vec<PathBuf> = fs::read_dir(&args.folder)?.filter_map(|entry| Some(entry.ok()?.path())).collect();
     files.retain(|path| path.extension().is_some_and(|extension| extension == "png" || extension == "jpg"));
@@ -41,10 +42,10 @@ fn main() -> Result<(), Failure> {
     let (start, count, queue) = (Instant::now(), files.len(), Mutex::new(files));
     std::thread::scope(|scope| {
         for _ in 0..args.workers {
-            let (backend, queue, kernel, output) = (backend.clone(), &queue, &kernel, &args.output);
+            let (backend, queue, filter, output) = (backend.clone(), &queue, &filter, &args.output);
             scope.spawn(move || {
                 while let Some(path) = queue.lock().ok().and_then(|mut queue| queue.pop()) {
-                    match blur(&backend, &path, kernel, output) {
+                    match blur(&backend, &path, filter, output) {
                         Ok(written) => println!("{} → {}", path.display(), written.display()),
                         Err(error) => eprintln!("{}: {error}", path.display()),
                     }
@@ -56,25 +57,13 @@ fn main() -> Result<(), Failure> {
     Ok(())
 }
 
-/// The three colours are a batch of images: windows on the interleaved pixels, not copies of them.
-fn blur(backend: &Backend, path: &Path, kernel: &Array2<f32>, output: &Path) -> Result<PathBuf, Failure> {
+/// The interleaved pixels are filtered down and along as they lie; the colours are batch.
+fn blur(backend: &Backend, path: &Path, blur: &Separable, output: &Path) -> Result<PathBuf, Failure> {
     let photo = image::open(path)?.into_rgb8();
     let (width, height) = photo.dimensions();
-    let pixels = Array3::from_shape_vec((height as usize, width as usize, 3), photo.into_raw())?.permuted_axes([2, 0, 1]);
-    let mut blurred = Array3::<u8>::zeros((height as usize, width as usize, 3));
-    let how = Convolve::d2().same().boundary(Boundary::Reflect);
-    backend.convolve_into(&pixels, kernel, &how, &mut blurred.view_mut().permuted_axes([2, 0, 1]))?;
+    let pixels = Array3::from_shape_vec((height as usize, width as usize, 3), photo.into_raw())?;
+    let blurred = backend.separable(&pixels, blur)?.into_vec()?;
     let target = output.join(path.file_name().unwrap_or_default());
-    image::save_buffer(&target, blurred.as_slice().unwrap_or(&[]), width, height, image::ColorType::Rgb8)?;
+    image::save_buffer(&target, &blurred, width, height, image::ColorType::Rgb8)?;
     Ok(target)
-}
-
-fn gaussian(sigma: f32) -> Array2<f32> {
-    let radius = (4.0 * sigma).round();
-    let n = 2 * radius as usize + 1;
-    let kernel = Array2::from_shape_fn((n, n), |(y, x)| {
-        let square = (y as f32 - radius).powi(2) + (x as f32 - radius).powi(2);
-        (-0.5 * square / (sigma * sigma)).exp()
-    });
-    &kernel / kernel.sum()
 }

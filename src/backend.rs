@@ -421,6 +421,15 @@ impl Backend {
         Ok(self.engine.explain(Work::Convolve(&plan, images.host_bytes() + kernels.host_bytes())))
     }
 
+    /// Where a separable filter of this array would run, and why.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for axes, weights and origins that do not fit.
+    pub fn explain_separable(&self, array: &Operand<'_>, how: &Separable) -> Result<String> {
+        let plan = SeparablePlan::new(how, array.dtype(), array.shape())?;
+        Ok(self.engine.explain(Work::Separable(&plan, array.host_bytes())))
+    }
+
     /// Where a reduction of this array would run, and why.
     ///
     /// # Errors

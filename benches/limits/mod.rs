@@ -71,7 +71,7 @@ fn chains(rounds: usize, double: bool) -> usize {
 /// Bytes read and written per second by copying 16 MiB per thread.
 pub fn copied(threads: usize) -> f64 {
     const LEN: usize = 4 << 20;
-    let mut pairs: Vec<_> = (0..threads).map(|_| (vec![1f32; LEN], vec![0f32; LEN])).collect();
+    let mut pairs: Vec<_> = (0..threads).map(|_| (vec![1f32; LEN], vec![2f32; LEN])).collect();
     let time = seconds(|| {
         std::thread::scope(|scope| {
             for (from, to) in &mut pairs {

@@ -13,6 +13,8 @@ use crate::npy::{Npy, to_vec};
 pub struct Kernel {
     values: Values,
     shape: Vec<usize>,
+    /// The weights down and along whose product it is, if it is known to be one.
+    factors: Option<[Vec<f64>; 2]>,
 }
 
 enum Values {
@@ -40,15 +42,20 @@ impl Kernel {
         let (name, value) = text.split_once(':').unwrap_or((text, ""));
         let named = |values: &[f64], integer| {
             let side = values.len().isqrt();
-            Ok(Self { values: Values::Named(values.to_vec(), integer), shape: vec![side, side] })
+            Ok(Self { values: Values::Named(values.to_vec(), integer), shape: vec![side, side], factors: None })
+        };
+        let product = |down: &[f64], along: &[f64], integer| {
+            let values: Vec<f64> = down.iter().flat_map(|y| along.iter().map(move |x| y * x)).collect();
+            let shape = vec![down.len(), along.len()];
+            Ok(Self { values: Values::Named(values, integer), shape, factors: Some([down.to_vec(), along.to_vec()]) })
         };
         match (name, value) {
-            ("identity", "") => named(&[1.0], true),
+            ("identity", "") => product(&[1.0], &[1.0], true),
             ("sharpen", "") => named(&[0., -1., 0., -1., 5., -1., 0., -1., 0.], true),
             ("laplace", "") => named(&[0., 1., 0., 1., -4., 1., 0., 1., 0.], true),
             // Reversed by the convolution: positive where brightness grows to the right, or downwards.
-            ("sobel-x", "") => named(&[1., 0., -1., 2., 0., -2., 1., 0., -1.], true),
-            ("sobel-y", "") => named(&[1., 2., 1., 0., 0., 0., -1., -2., -1.], true),
+            ("sobel-x", "") => product(&[1., 2., 1.], &[1., 0., -1.], true),
+            ("sobel-y", "") => product(&[1., 0., -1.], &[1., 2., 1.], true),
             ("gaussian", _) => {
                 let sigma =
                     value.parse::<f64>().ok().filter(|&s| s > 0.0 && 8.0 * s + 1.0 <= WIDEST as f64).ok_or_else(|| {
@@ -57,13 +64,16 @@ impl Kernel {
                             WIDEST / 8
                         ))
                     })?;
-                named(&gaussian(sigma), false)
+                let line = gaussian_line(sigma);
+                product(&line, &line, false)
             }
             ("box", _) => {
                 let width = value.parse::<usize>().ok().filter(|n| (1..=WIDEST).contains(n)).ok_or_else(|| {
                     Failure::usage(format!("kernel {text:?}: got width {value:?}, expected a whole number from 1 to {WIDEST}"))
                 })?;
-                named(&vec![1.0 / (width * width) as f64; width * width], false)
+                let values = Values::Named(vec![1.0 / (width * width) as f64; width * width], false);
+                let line = vec![1.0 / width as f64; width];
+                Ok(Self { values, shape: vec![width, width], factors: Some([line.clone(), line]) })
             }
             _ if Path::new(text).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npy")) => {
                 let npy = Npy::open(Path::new(text))?;
@@ -73,7 +83,7 @@ impl Kernel {
                         npy.shape()
                     )));
                 }
-                Ok(Self { shape: npy.shape().to_vec(), values: Values::File(Box::new(npy)) })
+                Ok(Self { shape: npy.shape().to_vec(), values: Values::File(Box::new(npy)), factors: None })
             }
             _ => Err(Failure::usage(format!("kernel {text:?} is not known; {EXPECTED}"))),
         }
@@ -82,6 +92,11 @@ impl Kernel {
     /// Its shape: height and width last.
     pub fn shape(&self) -> &[usize] {
         &self.shape
+    }
+
+    /// The weights down and along, if the kernel is known to be their product and has a centre.
+    pub fn factors(&self) -> Option<&[Vec<f64>; 2]> {
+        self.factors.as_ref().filter(|factors| factors.iter().all(|line| line.len() % 2 == 1))
     }
 
     /// The kernel for exact results where it is whole-numbered, else in the image's precision.
@@ -139,10 +154,16 @@ fn array<T>(shape: &[usize], values: Vec<T>) -> Result<ArrayD<T>> {
 
 /// The Gaussian out to four sigma, as `scipy.ndimage.gaussian_filter` truncates it, with sum 1.
 pub fn gaussian(sigma: f64) -> Vec<f64> {
+    let line = gaussian_line(sigma);
+    line.iter().flat_map(|y| line.iter().map(move |x| y * x)).collect()
+}
+
+/// Its factor along either axis.
+fn gaussian_line(sigma: f64) -> Vec<f64> {
     let radius = (4.0 * sigma + 0.5) as i32;
     let line: Vec<f64> = (-radius..=radius).map(|x| (-0.5 * (x as f64 / sigma).powi(2)).exp()).collect();
     let sum: f64 = line.iter().sum();
-    line.iter().flat_map(|y| line.iter().map(move |x| (y / sum) * (x / sum))).collect()
+    line.iter().map(|x| x / sum).collect()
 }
 
 /// The value as binary64.

@@ -204,3 +204,19 @@ fn what_cannot_be_done_is_said() {
     convolve(&input, &input, &["-k", "box:3", "--overwrite"]);
     assert_ne!(fs::read(&input).unwrap(), before);
 }
+
+#[test]
+fn products_give_the_same_picture_in_passes() {
+    let folder = tempdir().unwrap();
+    let (input, passes, direct) =
+        (folder.path().join("in.png"), folder.path().join("passes.png"), folder.path().join("direct.png"));
+    RgbaImage::from_fn(40, 30, |x, y| Rgba([(x * 6) as u8, (y * 8) as u8, (x * y) as u8, 255])).save(&input).unwrap();
+    for kernel in ["gaussian:1.5", "box:3", "sobel-x", "sobel-y", "identity"] {
+        for direction in [&[][..], &["--correlate"]] {
+            convolve(&input, &passes, &[&["-k", kernel], direction].concat());
+            convolve(&input, &direct, &[&["-k", kernel, "--algorithm", "direct"], direction].concat());
+            let [a, b] = [&passes, &direct].map(|path| image::open(path).unwrap().into_rgba8());
+            assert!(a.as_raw().iter().zip(b.as_raw()).all(|(a, b)| a.abs_diff(*b) <= 1), "{kernel}");
+        }
+    }
+}

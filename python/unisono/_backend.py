@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from . import _functions, _unisono
+from . import _filters, _functions, _unisono
 
 
 @dataclass(frozen=True)
@@ -208,6 +208,92 @@ class Backend:
     def count_nonzero(self, a, axis=None, keepdims=False, out=None):
         """As :func:`unisono.count_nonzero`."""
         return _functions.count_nonzero(a, axis, keepdims, self, out)
+
+    def gaussian_filter1d(
+        self, input, sigma, axis=-1, order=0, output=None, mode="reflect", cval=0.0, truncate=4.0, *, radius=None, nan="propagate"
+    ):
+        """As :func:`unisono.gaussian_filter1d`."""
+        return _filters.gaussian_filter1d(
+            input, sigma, axis, order, output, mode, cval, truncate, radius=radius, nan=nan, device=self
+        )
+
+    def gaussian_filter(
+        self, input, sigma, order=0, output=None, mode="reflect", cval=0.0, truncate=4.0, *, radius=None, axes=None, nan="propagate"
+    ):
+        """As :func:`unisono.gaussian_filter`."""
+        return _filters.gaussian_filter(
+            input, sigma, order, output, mode, cval, truncate, radius=radius, axes=axes, nan=nan, device=self
+        )
+
+    def uniform_filter1d(
+        self, input, size, axis=-1, output=None, mode="reflect", cval=0.0, origin=0, *, nan="propagate"
+    ):
+        """As :func:`unisono.uniform_filter1d`."""
+        return _filters.uniform_filter1d(input, size, axis, output, mode, cval, origin, nan=nan, device=self)
+
+    def uniform_filter(
+        self, input, size=3, output=None, mode="reflect", cval=0.0, origin=0, *, axes=None, nan="propagate"
+    ):
+        """As :func:`unisono.uniform_filter`."""
+        return _filters.uniform_filter(
+            input, size, output, mode, cval, origin, axes=axes, nan=nan, device=self
+        )
+
+    def correlate1d(
+        self, input, weights, axis=-1, output=None, mode="reflect", cval=0.0, origin=0, *, nan="propagate"
+    ):
+        """As :func:`unisono.correlate1d`."""
+        return _filters.correlate1d(input, weights, axis, output, mode, cval, origin, nan=nan, device=self)
+
+    def convolve1d(
+        self, input, weights, axis=-1, output=None, mode="reflect", cval=0.0, origin=0, *, nan="propagate"
+    ):
+        """As :func:`unisono.convolve1d`."""
+        return _filters.convolve1d(input, weights, axis, output, mode, cval, origin, nan=nan, device=self)
+
+    def convolve_separable(
+        self, input, factors, output=None, mode="reflect", cval=0.0, origin=0, *, axes=None, nan="propagate"
+    ):
+        """As :func:`unisono.convolve_separable`."""
+        return _filters.convolve_separable(
+            input, factors, output, mode, cval, origin, axes=axes, nan=nan, device=self
+        )
+
+    def sobel(self, input, axis=-1, output=None, mode="reflect", cval=0.0):
+        """As :func:`unisono.sobel`."""
+        return _filters.sobel(input, axis, output, mode, cval, device=self)
+
+    def prewitt(self, input, axis=-1, output=None, mode="reflect", cval=0.0):
+        """As :func:`unisono.prewitt`."""
+        return _filters.prewitt(input, axis, output, mode, cval, device=self)
+
+    def laplace(self, input, output=None, mode="reflect", cval=0.0, *, axes=None):
+        """As :func:`unisono.laplace`."""
+        return _filters.laplace(input, output, mode, cval, axes=axes, device=self)
+
+    def gaussian_laplace(
+        self, input, sigma, output=None, mode="reflect", cval=0.0, *, axes=None, truncate=4.0, radius=None
+    ):
+        """As :func:`unisono.gaussian_laplace`."""
+        return _filters.gaussian_laplace(
+            input, sigma, output, mode, cval, axes=axes, truncate=truncate, radius=radius, device=self
+        )
+
+    def gaussian_gradient_magnitude(
+        self, input, sigma, output=None, mode="reflect", cval=0.0, *, axes=None, truncate=4.0, radius=None
+    ):
+        """As :func:`unisono.gaussian_gradient_magnitude`."""
+        return _filters.gaussian_gradient_magnitude(
+            input, sigma, output, mode, cval, axes=axes, truncate=truncate, radius=radius, device=self
+        )
+
+    def unsharp_mask(
+        self, input, radius=1.0, amount=1.0, output=None, mode="reflect", cval=0.0, truncate=4.0, *, channel_axis=None, axes=None
+    ):
+        """As :func:`unisono.unsharp_mask`."""
+        return _filters.unsharp_mask(
+            input, radius, amount, output, mode, cval, truncate, channel_axis=channel_axis, axes=axes, device=self
+        )
 
     def pi(self, samples, seed=0, start=0):
         """As :func:`unisono.pi`."""

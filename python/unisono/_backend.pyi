@@ -5,6 +5,7 @@ from typing import Any, Literal, overload
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from ._filters import _Output
 from ._functions import _Axis, _Mode, _OutT, Pi
 from ._unisono import Array
 
@@ -204,4 +205,154 @@ class Backend:
     def count_nonzero(self, a: ArrayLike, axis: _Axis = None, keepdims: bool = False, out: None = None) -> int | NDArray[np.int64]: ...
     @overload
     def count_nonzero(self, a: ArrayLike | Array, axis: _Axis = None, keepdims: bool = False, *, out: _OutT) -> _OutT: ...
+    def gaussian_filter1d(
+        self,
+        input: ArrayLike | Array,
+        sigma: float,
+        axis: int = -1,
+        order: int = 0,
+        output: _Output = None,
+        mode: str = "reflect",
+        cval: float = 0.0,
+        truncate: float = 4.0,
+        *,
+        radius: int | None = None,
+        nan: Literal["propagate", "ignore"] = "propagate",
+    ) -> Any: ...
+    def gaussian_filter(
+        self,
+        input: ArrayLike | Array,
+        sigma: float | Sequence[float],
+        order: int | Sequence[int] = 0,
+        output: _Output = None,
+        mode: str | Sequence[str] = "reflect",
+        cval: float = 0.0,
+        truncate: float = 4.0,
+        *,
+        radius: int | Sequence[int] | None = None,
+        axes: int | Sequence[int] | None = None,
+        nan: Literal["propagate", "ignore"] = "propagate",
+    ) -> Any: ...
+    def uniform_filter1d(
+        self,
+        input: ArrayLike | Array,
+        size: int,
+        axis: int = -1,
+        output: _Output = None,
+        mode: str = "reflect",
+        cval: float = 0.0,
+        origin: int = 0,
+        *,
+        nan: Literal["propagate", "ignore"] = "propagate",
+    ) -> Any: ...
+    def uniform_filter(
+        self,
+        input: ArrayLike | Array,
+        size: int | Sequence[int] = 3,
+        output: _Output = None,
+        mode: str | Sequence[str] = "reflect",
+        cval: float = 0.0,
+        origin: int | Sequence[int] = 0,
+        *,
+        axes: int | Sequence[int] | None = None,
+        nan: Literal["propagate", "ignore"] = "propagate",
+    ) -> Any: ...
+    def correlate1d(
+        self,
+        input: ArrayLike | Array,
+        weights: ArrayLike,
+        axis: int = -1,
+        output: _Output = None,
+        mode: str = "reflect",
+        cval: float = 0.0,
+        origin: int = 0,
+        *,
+        nan: Literal["propagate", "ignore"] = "propagate",
+    ) -> Any: ...
+    def convolve1d(
+        self,
+        input: ArrayLike | Array,
+        weights: ArrayLike,
+        axis: int = -1,
+        output: _Output = None,
+        mode: str = "reflect",
+        cval: float = 0.0,
+        origin: int = 0,
+        *,
+        nan: Literal["propagate", "ignore"] = "propagate",
+    ) -> Any: ...
+    def convolve_separable(
+        self,
+        input: ArrayLike | Array,
+        factors: Sequence[ArrayLike],
+        output: _Output = None,
+        mode: str | Sequence[str] = "reflect",
+        cval: float = 0.0,
+        origin: int | Sequence[int] = 0,
+        *,
+        axes: int | Sequence[int] | None = None,
+        nan: Literal["propagate", "ignore"] = "propagate",
+    ) -> Any: ...
+    def sobel(
+        self,
+        input: ArrayLike | Array,
+        axis: int = -1,
+        output: _Output = None,
+        mode: str | Sequence[str] = "reflect",
+        cval: float = 0.0,
+    ) -> Any: ...
+    def prewitt(
+        self,
+        input: ArrayLike | Array,
+        axis: int = -1,
+        output: _Output = None,
+        mode: str | Sequence[str] = "reflect",
+        cval: float = 0.0,
+    ) -> Any: ...
+    def laplace(
+        self,
+        input: ArrayLike | Array,
+        output: _Output = None,
+        mode: str | Sequence[str] = "reflect",
+        cval: float = 0.0,
+        *,
+        axes: int | Sequence[int] | None = None,
+    ) -> Any: ...
+    def gaussian_laplace(
+        self,
+        input: ArrayLike | Array,
+        sigma: float | Sequence[float],
+        output: _Output = None,
+        mode: str | Sequence[str] = "reflect",
+        cval: float = 0.0,
+        *,
+        axes: int | Sequence[int] | None = None,
+        truncate: float = 4.0,
+        radius: int | Sequence[int] | None = None,
+    ) -> Any: ...
+    def gaussian_gradient_magnitude(
+        self,
+        input: ArrayLike | Array,
+        sigma: float | Sequence[float],
+        output: _Output = None,
+        mode: str | Sequence[str] = "reflect",
+        cval: float = 0.0,
+        *,
+        axes: int | Sequence[int] | None = None,
+        truncate: float = 4.0,
+        radius: int | Sequence[int] | None = None,
+    ) -> Any: ...
+    def unsharp_mask(
+        self,
+        input: ArrayLike | Array,
+        radius: float | Sequence[float] = 1.0,
+        amount: float = 1.0,
+        output: _Output = None,
+        mode: str | Sequence[str] = "reflect",
+        cval: float = 0.0,
+        truncate: float = 4.0,
+        *,
+        channel_axis: int | None = None,
+        axes: int | Sequence[int] | None = None,
+    ) -> Any: ...
     def pi(self, samples: int, seed: int = 0, start: int = 0) -> Pi: ...

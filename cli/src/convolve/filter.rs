@@ -3,7 +3,10 @@
 use std::path::Path;
 
 use ndarray::{ArrayView3, ArrayViewMut3, s};
-use unisono::{AsOperand, AsOutput, Backend, Convolve, ConvolvePlan, Direction, Dtype, Element, HostVec, Mode, Operand, Output};
+use unisono::{
+    Algorithm, AsOperand, AsOutput, Backend, Boundary, Convolve, ConvolvePlan, Direction, Dtype, Element, Factor, HostVec, Mode,
+    Operand, Output, Separable,
+};
 
 use crate::erased::with_vec;
 use crate::failure::{Failure, Result};
@@ -29,6 +32,8 @@ pub struct Filter {
     pub kernel: Kernel,
     pub how: Convolve,
     pub mode: Mode,
+    pub boundary: Boundary,
+    pub algorithm: Algorithm,
     pub direction: Direction,
     pub dtype: Option<Dtype>,
 }
@@ -51,6 +56,21 @@ impl Filter {
 
     fn direct(&self, images: &Operand<'_>, kernels: &Operand<'_>, how: &Convolve, out: Output<'_>) -> unisono::Result<()> {
         self.backend.convolve_dyn_into(self.direction, images, kernels, how, out)
+    }
+
+    /// The passes down and along, where the kernel is a product and pictures keep their size.
+    fn passes(&self) -> Option<Separable> {
+        let [down, along] = self.kernel.factors()?;
+        let chosen = matches!(self.algorithm, Algorithm::Auto | Algorithm::Separable);
+        if self.mode != Mode::Same || !chosen {
+            return None;
+        }
+        let factor = |axis: isize, weights: &[f64]| match self.direction {
+            Direction::Convolve => Factor::convolve(axis, weights),
+            Direction::Correlate => Factor::correlate(axis, weights),
+        };
+        let passes = [(0, down), (1, along)].map(|(axis, weights)| factor(axis, weights).boundary(self.boundary));
+        Some(passes.into_iter().fold(Separable::new(), Separable::pass))
     }
 
     /// Every colour channel is an image of the batch: strided windows on the interleaved pixels, in and out.
@@ -78,7 +98,15 @@ impl Filter {
         with_vec!(&mut out, out => {
             let out = ArrayViewMut3::from_shape((h, w, channels), out).map_err(Failure::work)?.permuted_axes([2, 0, 1]);
             let (mut colour, mut rest) = out.split_at(ndarray::Axis(0), colours);
-            self.direct(&pixels.slice(s![..colours, .., ..]).as_operand(), &kernel, &self.how, colour.as_output())?;
+            match self.passes() {
+                // Interleaved as they lie.
+                Some(passes) if !whole => {
+                    let (pixels, mut colour) = (pixels.permuted_axes([1, 2, 0]), colour.view_mut().permuted_axes([1, 2, 0]));
+                    let pixels = pixels.slice(s![.., .., ..colours]);
+                    self.backend.separable_dyn_into(&pixels.as_operand(), &passes, colour.as_output())?;
+                }
+                _ => self.direct(&pixels.slice(s![..colours, .., ..]).as_operand(), &kernel, &self.how, colour.as_output())?,
+            }
             if alpha {
                 // Moved along with the picture by a kernel that is one at its centre; transparent where nothing was.
                 let (side_h, side_w) = if self.mode == Mode::Same { (1, 1) } else { (kh, kw) };

@@ -58,7 +58,8 @@ pub fn run(args: &ConvolveArgs) -> Result<Outcome> {
     let device = backend.info().id;
     let how = Convolve::d2().mode(args.mode).boundary(boundary).algorithm(args.algorithm);
     let direction = if args.correlate { Direction::Correlate } else { Direction::Convolve };
-    let filter = Filter { backend, kernel, how, mode: args.mode, direction, dtype: args.dtype };
+    let (mode, algorithm) = (args.mode, args.algorithm);
+    let filter = Filter { backend, kernel, how, mode, boundary, algorithm, direction, dtype: args.dtype };
 
     let (start, total) = (Instant::now(), jobs.len());
     let bar = progress::files(total, args.common.json);

@@ -227,7 +227,14 @@ macro_rules! outcomes {
         impl Outcome<$o> for $c {
             #[inline(always)]
             fn round(self) -> $o {
-                self.round_ties_even() as $o
+                if size_of::<$o>() > size_of::<$c>() / 2 {
+                    return self.round_ties_even() as $o;
+                }
+                // Saturating conversions are made one by one; what follows, in vectors. Added to a number whose last bit is
+                // worth 1, the value is rounded to an integer that the low bits show.
+                let value = if self.is_nan() { 0.0 } else { self };
+                let value = value.max(<$o>::MIN as $c).min(<$o>::MAX as $c);
+                (value + 1.5 / <$c>::EPSILON).to_bits() as $o
             }
 
             #[inline(always)]
@@ -483,6 +490,17 @@ mod tests {
         assert!(!Outcome::<i64>::fits(Wide { low: 0, high: 1 }) && Outcome::<i64>::fits(Wide::new(i64::MIN as i128)));
         assert!(!Outcome::<i64>::fits(Wide::new(i64::MIN as i128 - 1)));
         assert_eq!(Outcome::<i8>::round(2.5f32), 2);
+        for x in
+            [-40000.0f32, -128.5, -127.5, -1.5, -0.5, -0.0, 0.5, 0.50001, 1.5, 126.5, 127.5, 254.5, 255.5, 65534.5, 65535.5, 1e9]
+        {
+            let even = x.round_ties_even();
+            assert_eq!(Outcome::<u8>::round(x), even as u8, "{x}");
+            assert_eq!(Outcome::<i8>::round(x), even as i8, "{x}");
+            assert_eq!(Outcome::<u16>::round(x), even as u16, "{x}");
+            assert_eq!(Outcome::<i16>::round(f64::from(x)), even as i16, "{x}");
+            assert_eq!(Outcome::<u32>::round(f64::from(x) * 70000.5), (f64::from(x) * 70000.5).round_ties_even() as u32, "{x}");
+        }
+        assert_eq!(Outcome::<u8>::round(f32::INFINITY), 255);
         assert_eq!((Outcome::<i8>::round(1e9f64), Outcome::<u8>::round(-3.0f32), Outcome::<i16>::round(f64::NAN)), (127, 0, 0));
         assert!(Outcome::<bool>::round(f32::NAN) && !Outcome::<bool>::round(-0.0f32));
     }

@@ -169,47 +169,30 @@ where
     }
 }
 
-/// Covers `0..n` with blocks of `wide`, of one vector, and the last one shifted back; single elements if there are too few.
-macro_rules! cover {
-    ($n:expr, $lanes:expr, $wide:expr, |$i:ident| $wide_block:expr, $block:expr, $one:expr) => {{
-        let (n, lanes, wide) = ($n, $lanes, $wide);
-        let mut $i = 0;
-        while n - $i >= wide {
-            $wide_block;
-            $i += wide;
-        }
-        while n - $i >= lanes {
-            $block;
-            $i += lanes;
-        }
-        if $i < n && n >= lanes {
-            $i = n - lanes;
-            $block;
-        } else {
-            while $i < n {
-                $one;
-                $i += 1;
-            }
-        }
-    }};
-}
-
 #[inline(always)]
 unsafe fn down<S, V: Widen<S>, const R: usize, const X: usize>(d: &Down<'_, S, V::Elem>)
 where
     V::Elem: Float,
     Lanes<V::Elem, 1>: Widen<S, Elem = V::Elem>,
 {
+    let mut i = 0;
     // SAFETY: the blocks lie in 0..n.
     unsafe {
-        cover!(
-            d.n,
-            V::LANES,
-            X * V::LANES,
-            |i| down_block::<S, V, R, X>(d, i),
-            down_block::<S, V, R, 1>(d, i),
-            down_block::<S, Lanes<V::Elem, 1>, R, 1>(d, i)
-        );
+        while d.n - i >= X * V::LANES {
+            down_block::<S, V, R, X>(d, i);
+            i += X * V::LANES;
+        }
+        while d.n - i >= V::LANES {
+            down_block::<S, V, R, 1>(d, i);
+            i += V::LANES;
+        }
+        if i < d.n && d.n >= V::LANES {
+            // Shifted back: what is done is done again.
+            return down_block::<S, V, R, 1>(d, d.n - V::LANES);
+        }
+        for i in i..d.n {
+            down_block::<S, Lanes<V::Elem, 1>, R, 1>(d, i);
+        }
     }
 }
 
@@ -246,30 +229,88 @@ unsafe fn along_block<V: Vector, const R: usize, const X: usize>(a: &Along<'_, V
     }
 }
 
+/// The same results for many weights: `L` vectors that lie as many columns apart as a vector has elements, so that what one
+/// reads for a weight another reads for a later one, and a loaded vector serves all of them.
+#[allow(clippy::needless_range_loop)]
 #[inline(always)]
-unsafe fn along<V: Vector, const R: usize, const X: usize>(a: &Along<'_, V::Elem>) {
-    // A last block shifted back would add twice.
-    let lanes = if a.add && !a.n.is_multiple_of(V::LANES) { usize::MAX } else { V::LANES };
+unsafe fn along_long<V: Vector, const R: usize, const L: usize>(a: &Along<'_, V::Elem>, i: usize) {
+    let taps = a.weights.values.len();
+    let apart = V::LANES * a.step;
+    // SAFETY: the last vector's last element and weight are those of result i + (L - 1) · apart + LANES - 1, below n.
+    unsafe {
+        let weights = a.weights.values.as_ptr();
+        let mut acc = [[V::splat(<V::Elem as Number>::ZERO); L]; R];
+        if a.add {
+            for r in 0..R {
+                for x in 0..L {
+                    acc[r][x] = V::load(a.out.add(r * a.out_row + i + x * apart).cast_const());
+                }
+            }
+        }
+        macro_rules! step {
+            ($t:expr, $x:ident, $takes:expr) => {{
+                let mut pixels = [V::splat(<V::Elem as Number>::ZERO); R];
+                for r in 0..R {
+                    pixels[r] = V::load(a.source.add(r * a.source_row + i + $t * a.step));
+                }
+                for $x in 0..L {
+                    if $takes {
+                        let w = V::splat(*weights.add($t - $x * V::LANES));
+                        for r in 0..R {
+                            acc[r][$x] = pixels[r].mul_add(w, acc[r][$x]);
+                        }
+                    }
+                }
+            }};
+        }
+        let last = (L - 1) * V::LANES;
+        for t in 0..last {
+            step!(t, x, x * V::LANES <= t);
+        }
+        for t in last..taps {
+            step!(t, x, true);
+        }
+        for t in taps..taps + last {
+            step!(t, x, t - x * V::LANES < taps);
+        }
+        for r in 0..R {
+            for x in 0..L {
+                acc[r][x].store(a.out.add(r * a.out_row + i + x * apart));
+            }
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn along<V: Vector, const R: usize, const X: usize, const L: usize>(a: &Along<'_, V::Elem>) {
+    let taps = a.weights.values.len();
+    let mut i = 0;
     // SAFETY: the blocks lie in 0..n.
     unsafe {
-        if lanes == usize::MAX {
-            let whole = a.n / V::LANES * V::LANES;
-            for i in (0..whole).step_by(V::LANES) {
-                along_block::<V, R, 1>(a, i);
+        if taps >= L * V::LANES {
+            let chunk = L * V::LANES * a.step;
+            while a.n - i >= chunk {
+                for phase in 0..a.step {
+                    along_long::<V, R, L>(a, i + phase * V::LANES);
+                }
+                i += chunk;
             }
-            for i in whole..a.n {
-                along_block::<Lanes<V::Elem, 1>, R, 1>(a, i);
-            }
-            return;
         }
-        cover!(
-            a.n,
-            V::LANES,
-            X * V::LANES,
-            |i| along_block::<V, R, X>(a, i),
-            along_block::<V, R, 1>(a, i),
-            along_block::<Lanes<V::Elem, 1>, R, 1>(a, i)
-        );
+        while a.n - i >= X * V::LANES {
+            along_block::<V, R, X>(a, i);
+            i += X * V::LANES;
+        }
+        while a.n - i >= V::LANES {
+            along_block::<V, R, 1>(a, i);
+            i += V::LANES;
+        }
+        if i < a.n && a.n >= V::LANES && !a.add {
+            // Shifted back: what is done is done again, which must not add twice.
+            return along_block::<V, R, 1>(a, a.n - V::LANES);
+        }
+        for i in i..a.n {
+            along_block::<Lanes<V::Elem, 1>, R, 1>(a, i);
+        }
     }
 }
 
@@ -281,20 +322,25 @@ pub(super) trait Filtered<C>: Sized {
 
 /// The kernels of one vector type, compiled for `$features`.
 macro_rules! kernels {
-    ($source:ty, $vector:ty, $wide:literal, $elem:ty $(, $features:literal)?) => {{
+    ($source:ty, $vector:ty, $wide:literal, $long:literal, $elem:ty $(, $features:literal)?) => {{
         $(#[target_feature(enable = $features)])?
         unsafe fn compiled_down<const R: usize>(d: &Down<'_, $source, $elem>) {
             // SAFETY: the caller's promise.
             unsafe { down::<$source, $vector, R, $wide>(d) }
         }
         $(#[target_feature(enable = $features)])?
-        unsafe fn compiled_along<const R: usize>(a: &Along<'_, $elem>) {
+        unsafe fn compiled_along_one(a: &Along<'_, $elem>) {
             // SAFETY: the caller's promise.
-            unsafe { along::<$vector, R, $wide>(a) }
+            unsafe { along::<$vector, 1, { 4 * $wide }, { 2 * $long }>(a) }
+        }
+        $(#[target_feature(enable = $features)])?
+        unsafe fn compiled_along(a: &Along<'_, $elem>) {
+            // SAFETY: the caller's promise.
+            unsafe { along::<$vector, ROWS, $wide, $long>(a) }
         }
         const TABLE: Kernels<$source, $elem> = Kernels {
             down: [compiled_down::<1>, compiled_down::<ROWS>],
-            along: [compiled_along::<1>, compiled_along::<ROWS>],
+            along: [compiled_along_one, compiled_along],
         };
         &TABLE
     }};
@@ -306,12 +352,12 @@ macro_rules! filtered {
             fn kernels(simd: Simd) -> &'static Kernels<Self, $elem> {
                 match simd {
                     #[cfg(target_arch = "x86_64")]
-                    Simd::Avx512 => kernels!($source, $avx512, 2, $elem, "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma"),
+                    Simd::Avx512 => kernels!($source, $avx512, 2, 4, $elem, "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma"),
                     #[cfg(target_arch = "x86_64")]
-                    Simd::Avx2 => kernels!($source, $avx2, 1, $elem, "avx2,fma"),
+                    Simd::Avx2 => kernels!($source, $avx2, 1, 2, $elem, "avx2,fma"),
                     #[cfg(target_arch = "aarch64")]
-                    Simd::Neon => kernels!($source, $portable, 2, $elem),
-                    Simd::Portable => kernels!($source, $portable, 1, $elem),
+                    Simd::Neon => kernels!($source, $portable, 2, 4, $elem),
+                    Simd::Portable => kernels!($source, $portable, 1, 2, $elem),
                 }
             }
         }
