@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use unisono::{Algorithm, Boundary, Dtype, Mode, ReduceOp};
+use unisono::{Accuracy, Algorithm, Boundary, Dtype, Mode, ReduceOp};
 
 /// Convolution, exact reductions and Monte Carlo on every CPU and GPU: one call, any device, one answer.
 #[derive(Debug, Parser)]
@@ -86,6 +86,9 @@ pub struct ConvolveArgs {
     /// auto, direct, separable, fast-fir or fft
     #[arg(long, default_value = "auto", value_name = "ALGORITHM")]
     pub algorithm: Algorithm,
+    /// How near the exact value float results are: default, elementwise or exact
+    #[arg(long, default_value = "default", value_name = "ACCURACY")]
+    pub accuracy: Accuracy,
     /// Correlate: do not reverse the kernel
     #[arg(long)]
     pub correlate: bool,

@@ -22,6 +22,7 @@ pub(crate) fn convolve<'py>(
     fill_value: f64,
     ndim: usize,
     algorithm: &str,
+    accuracy: &str,
     device: &Bound<'py, PyAny>,
     out: Option<&Bound<'py, PyAny>>,
     out_dtype: Option<&Bound<'py, PyArrayDescr>>,
@@ -29,7 +30,7 @@ pub(crate) fn convolve<'py>(
     let direction = if correlate { Direction::Correlate } else { Direction::Convolve };
     let boundaries = boundary.iter().map(|text| parse_boundary(text, fill_value)).collect::<PyResult<Vec<_>>>()?;
     let mut how = Convolve::rank(ndim).mode(mode.parse::<Mode>().map_err(raise)?);
-    how = how.algorithm(algorithm.parse().map_err(raise)?);
+    how = how.algorithm(algorithm.parse().map_err(raise)?).accuracy(accuracy.parse().map_err(raise)?);
     how = if let [one] = boundaries[..] { how.boundary(one) } else { how.boundaries(&boundaries) };
 
     let images = Source::new("images", images, false)?;

@@ -1,11 +1,13 @@
 """Convolution against its definition and against SciPy."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from scipy import ndimage, signal
 
 import unisono
-from oracle import convolved
+from oracle import convolved, rounded
 
 BOUNDARIES = ["constant", "reflect", "nearest", "mirror", "wrap"]
 SIZES = [((1,), (1,)), ((5,), (3,)), ((257,), (16,)), ((3,), (8,)), ((6, 7), (3, 3)), ((33, 65), (4, 1)),
@@ -146,3 +148,25 @@ def test_the_bank_of_a_hundred(device, rng):
     got = unisono.convolve(image, bank, device=device)
     for index in (0, 57, 99):
         np.testing.assert_array_equal(got[index], convolved(image, bank[index], "full"))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_exact_accuracy_rounds_once(device, rng, dtype):
+    image = (rng.uniform(-1, 1, (9, 13)) * 2.0 ** rng.integers(-30, 31, (9, 13))).astype(dtype)
+    kernel = (rng.uniform(-1, 1, (3, 4)) * 2.0 ** rng.integers(-9, 10, (3, 4))).astype(dtype)
+    # On both sides of a cancellation.
+    image[4, 6], image[4, 7], kernel[1, 1], kernel[1, 2] = 2.0**40, -(2.0**40), 1.0, 1.0
+    got = unisono.correlate(image, kernel, mode="valid", accuracy="exact", device=device)
+    assert got.dtype == np.dtype(dtype)
+    wide, weights = image.astype(object), kernel.astype(object)
+    for y, x in np.ndindex(got.shape):
+        window = wide[y : y + 3, x : x + 4]
+        terms = [Fraction(float(a)) * Fraction(float(b)) for a, b in zip(window.ravel(), weights.ravel())]
+        assert got[y, x] == rounded(sum(terms, Fraction(0)), dtype)
+
+
+def test_accuracy_is_named(device):
+    with pytest.raises(ValueError, match="accuracy: got \"some\", expected default, elementwise or exact"):
+        unisono.convolve([[1.0]], [[1.0]], accuracy="some", device=device)
+    with pytest.raises(ValueError, match="direct or auto for exact accuracy"):
+        unisono.convolve([[1.0]], [[1.0]], accuracy="exact", algorithm="fft", device=device)

@@ -147,10 +147,12 @@ class Backend:
         ndim=2,
         out=None,
         out_dtype=None,
+        algorithm="auto",
+        accuracy="default",
     ):
         """As :func:`unisono.convolve`."""
         return _functions.convolve(
-            images, kernels, mode, boundary, fill_value, ndim, self, out, out_dtype
+            images, kernels, mode, boundary, fill_value, ndim, self, out, out_dtype, algorithm, accuracy
         )
 
     def correlate(
@@ -163,10 +165,12 @@ class Backend:
         ndim=2,
         out=None,
         out_dtype=None,
+        algorithm="auto",
+        accuracy="default",
     ):
         """As :func:`unisono.correlate`."""
         return _functions.correlate(
-            images, kernels, mode, boundary, fill_value, ndim, self, out, out_dtype
+            images, kernels, mode, boundary, fill_value, ndim, self, out, out_dtype, algorithm, accuracy
         )
 
     def sum(self, a, axis=None, keepdims=False, out=None):

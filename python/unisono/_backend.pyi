@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from ._filters import _Output
-from ._functions import _Axis, _Mode, _OutT, Pi
+from ._functions import _Accuracy, _Algorithm, _Axis, _Mode, _OutT, Pi
 from ._unisono import Array
 
 @dataclass(frozen=True)
@@ -62,6 +62,8 @@ class Backend:
         ndim: Literal[1, 2, 3] = 2,
         out: None = None,
         out_dtype: DTypeLike | None = None,
+        algorithm: _Algorithm = "auto",
+        accuracy: _Accuracy = "default",
     ) -> Array: ...
     @overload
     def convolve(
@@ -74,6 +76,8 @@ class Backend:
         ndim: Literal[1, 2, 3] = 2,
         out: None = None,
         out_dtype: DTypeLike | None = None,
+        algorithm: _Algorithm = "auto",
+        accuracy: _Accuracy = "default",
     ) -> NDArray[Any]: ...
     @overload
     def convolve(
@@ -87,6 +91,8 @@ class Backend:
         *,
         out: _OutT,
         out_dtype: DTypeLike | None = None,
+        algorithm: _Algorithm = "auto",
+        accuracy: _Accuracy = "default",
     ) -> _OutT: ...
     @overload
     def correlate(
@@ -99,6 +105,8 @@ class Backend:
         ndim: Literal[1, 2, 3] = 2,
         out: None = None,
         out_dtype: DTypeLike | None = None,
+        algorithm: _Algorithm = "auto",
+        accuracy: _Accuracy = "default",
     ) -> Array: ...
     @overload
     def correlate(
@@ -111,6 +119,8 @@ class Backend:
         ndim: Literal[1, 2, 3] = 2,
         out: None = None,
         out_dtype: DTypeLike | None = None,
+        algorithm: _Algorithm = "auto",
+        accuracy: _Accuracy = "default",
     ) -> NDArray[Any]: ...
     @overload
     def correlate(
@@ -124,6 +134,8 @@ class Backend:
         *,
         out: _OutT,
         out_dtype: DTypeLike | None = None,
+        algorithm: _Algorithm = "auto",
+        accuracy: _Accuracy = "default",
     ) -> _OutT: ...
     @overload
     def sum(self, a: Array, axis: _Axis = None, keepdims: bool = False, out: None = None) -> Array: ...

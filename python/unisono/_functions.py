@@ -52,6 +52,7 @@ def convolve(
     out=None,
     out_dtype=None,
     algorithm="auto",
+    accuracy="default",
 ):
     """Convolve images with kernels over the last ``ndim`` axes.
 
@@ -80,6 +81,9 @@ def convolve(
         Dtype of the result instead of NumPy's promotion of the two operands' dtypes.
     algorithm : {"auto", "direct", "separable", "fast-fir", "fft"}
         How the sums are formed; ``"auto"`` takes the one predicted to be fastest. Integers are exact with each of them.
+    accuracy : {"default", "elementwise", "exact"}
+        How near the exact value float results are: within the bound of the algorithm; within a bound of each output's own
+        taps; or the exact sum of the products, rounded once, the same bits on every device.
 
     Returns
     -------
@@ -98,7 +102,8 @@ def convolve(
     Notes
     -----
     Integers are exact. Floats are accumulated in their own precision ``eps``, one fused multiply-add per tap: within
-    ``taps * eps * sum(|k| |x|)`` of the exact value.
+    ``taps * eps * sum(|k| |x|)`` of the exact value. With ``accuracy="exact"`` they are the exact value rounded once, at
+    several times the cost; an exact zero is +0.
 
     Examples
     --------
@@ -107,8 +112,11 @@ def convolve(
     >>> bank = np.stack([np.full((2, 2), 0.25), np.eye(2)])
     >>> unisono.convolve(np.ones((5, 4, 4)), bank, mode="valid").shape
     (5, 2, 3, 3)
+    >>> x = np.array([1e20, 1.0, -1e20])
+    >>> unisono.convolve(x, np.ones(3), mode="valid", ndim=1, accuracy="exact")
+    array([1.])
     """
-    return _convolve(False, images, kernels, mode, boundary, fill_value, ndim, device, out, out_dtype, algorithm)
+    return _convolve(False, images, kernels, mode, boundary, fill_value, ndim, device, out, out_dtype, algorithm, accuracy)
 
 
 def correlate(
@@ -122,6 +130,7 @@ def correlate(
     out=None,
     out_dtype=None,
     algorithm="auto",
+    accuracy="default",
 ):
     """Correlate images with kernels: :func:`convolve` without reversing the kernels.
 
@@ -132,14 +141,14 @@ def correlate(
     >>> unisono.correlate([1, 2, 3], [0, 1, 10], ndim=1)
     array([10, 21, 32,  3,  0])
     """
-    return _convolve(True, images, kernels, mode, boundary, fill_value, ndim, device, out, out_dtype, algorithm)
+    return _convolve(True, images, kernels, mode, boundary, fill_value, ndim, device, out, out_dtype, algorithm, accuracy)
 
 
-def _convolve(correlate, images, kernels, mode, boundary, fill_value, ndim, device, out, out_dtype, algorithm):
+def _convolve(correlate, images, kernels, mode, boundary, fill_value, ndim, device, out, out_dtype, algorithm, accuracy):
     boundaries = [boundary] if isinstance(boundary, str) else list(boundary)
     dtype = None if out_dtype is None else np.dtype(out_dtype)
     return _unisono.convolve(
-        correlate, images, kernels, mode, boundaries, fill_value, ndim, algorithm, device, out, dtype
+        correlate, images, kernels, mode, boundaries, fill_value, ndim, algorithm, accuracy, device, out, dtype
     )
 
 

@@ -10,6 +10,7 @@ from ._unisono import Array
 
 _DeviceLike: TypeAlias = str | Backend
 _Algorithm: TypeAlias = Literal["auto", "direct", "separable", "fast-fir", "fft"]
+_Accuracy: TypeAlias = Literal["default", "elementwise", "exact"]
 _Mode: TypeAlias = Literal["full", "same", "valid"]
 _Axis: TypeAlias = int | Sequence[int] | None
 _OutT = TypeVar("_OutT", bound=NDArray[Any] | Array)
@@ -27,6 +28,7 @@ def convolve(
     out: None = None,
     out_dtype: DTypeLike | None = None,
     algorithm: _Algorithm = "auto",
+    accuracy: _Accuracy = "default",
 ) -> Array: ...
 @overload
 def convolve(
@@ -40,6 +42,7 @@ def convolve(
     out: None = None,
     out_dtype: DTypeLike | None = None,
     algorithm: _Algorithm = "auto",
+    accuracy: _Accuracy = "default",
 ) -> NDArray[Any]: ...
 @overload
 def convolve(
@@ -54,6 +57,7 @@ def convolve(
     out: _OutT,
     out_dtype: DTypeLike | None = None,
     algorithm: _Algorithm = "auto",
+    accuracy: _Accuracy = "default",
 ) -> _OutT: ...
 @overload
 def correlate(
@@ -67,6 +71,7 @@ def correlate(
     out: None = None,
     out_dtype: DTypeLike | None = None,
     algorithm: _Algorithm = "auto",
+    accuracy: _Accuracy = "default",
 ) -> Array: ...
 @overload
 def correlate(
@@ -80,6 +85,7 @@ def correlate(
     out: None = None,
     out_dtype: DTypeLike | None = None,
     algorithm: _Algorithm = "auto",
+    accuracy: _Accuracy = "default",
 ) -> NDArray[Any]: ...
 @overload
 def correlate(
@@ -94,6 +100,7 @@ def correlate(
     out: _OutT,
     out_dtype: DTypeLike | None = None,
     algorithm: _Algorithm = "auto",
+    accuracy: _Accuracy = "default",
 ) -> _OutT: ...
 @overload
 def sum(a: Array, axis: _Axis = None, keepdims: bool = False, device: _DeviceLike = "auto", out: None = None) -> Array: ...

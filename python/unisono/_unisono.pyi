@@ -69,6 +69,7 @@ def convolve(
     fill_value: float,
     ndim: int,
     algorithm: str,
+    accuracy: str,
     device: _DeviceLike,
     out: NDArray[Any] | Array | None,
     out_dtype: np.dtype[Any] | None,

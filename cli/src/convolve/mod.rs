@@ -56,7 +56,7 @@ pub fn run(args: &ConvolveArgs) -> Result<Outcome> {
     let backend = crate::open(&args.common.device)?.with_control(&control);
     interrupt::cancels(&control)?;
     let device = backend.info().id;
-    let how = Convolve::d2().mode(args.mode).boundary(boundary).algorithm(args.algorithm);
+    let how = Convolve::d2().mode(args.mode).boundary(boundary).algorithm(args.algorithm).accuracy(args.accuracy);
     let direction = if args.correlate { Direction::Correlate } else { Direction::Convolve };
     let (mode, algorithm) = (args.mode, args.algorithm);
     let filter = Filter { backend, kernel, how, mode, boundary, algorithm, direction, dtype: args.dtype };

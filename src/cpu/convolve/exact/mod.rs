@@ -9,7 +9,9 @@
 //!    ends of that interval round to the same binary32 number, that is the result.
 //! 3. Else [`pair`] gives sums of two binary64 numbers, which are exact if `n S <= 2^103 g`, and within
 //!    `(n + 2)^2 · 2^-103 · S` in any case. Again both ends must round to the same result.
-//! 4. What remains (and infinities, NaN, ranges near the ends of binary64) is summed tap by tap in a fixed-point number.
+//! 4. Where many of those are ambiguous (exact zeros and ties are, if the pairs are not exact), [`triple`] gives sums of three
+//!    numbers, exact if `n^2 S <= 2^154 g`.
+//! 5. What remains (and infinities, NaN, ranges near the ends of binary64) is summed tap by tap in a fixed-point number.
 //!
 //! The interval's rounding test is Ziv's (*Fast evaluation of elementary mathematical functions with correctly rounded last
 //! bit*, ACM TOMS 17, 1991).
@@ -20,6 +22,7 @@ mod settle;
 mod slow;
 #[cfg(test)]
 mod tests;
+mod triple;
 
 use super::block::{Blocks, Taps};
 use super::dots::Feed;
@@ -33,12 +36,13 @@ use crate::exact::dot::{ExactDot, Factor};
 use crate::plan::ConvolvePlan;
 use crate::view::View;
 use crate::{Control, Dtype, Result};
-use pair::{KERNELS, PairTaps, pair_blocks};
+use pair::{PairTaps, pair_blocks};
 use scan::{Scan, binade, power};
-use settle::{Rounding, settle_pair, settle_sum};
+use settle::{Rounding, join, settle_pair, settle_sum};
+use triple::{TripleTaps, triple_blocks};
 
 /// Sums of magnitudes beyond these binades go the slow way: nothing underflows or overflows between them.
-const LEAST: i32 = -900;
+const LEAST: i32 = -850;
 const MOST: i32 = 1000;
 
 /// What is known of a group's weights.
@@ -80,6 +84,8 @@ enum Way {
     Sum(f64),
     /// As pairs, with this binade of the anchor, within so much.
     Pair(i32, f64),
+    /// As triples, with these binades of the anchors, within so much.
+    Triple([i32; 2], f64),
     /// One by one.
     Slow,
 }
@@ -218,6 +224,19 @@ impl<'a> Work<'a> {
         Way::Pair(anchor, if exact { 0.0 } else { (n + 2.0) * (n + 2.0) * power(anchor - 105) })
     }
 
+    /// The triple's way for sums below `2^s`.
+    ///
+    /// # Safety
+    /// The band must be packed.
+    unsafe fn triple(&self, weight: &Weight, s: i32) -> Way {
+        let (upper, more) = (s + 2, binade(self.taps as f64));
+        // What the upper number leaves, and the products' lower parts: n times 2^(upper - 53) + 2^(s - 54) at most.
+        let middle = upper - 53 + more + 2;
+        // SAFETY: the caller's promise.
+        let exact = unsafe { self.scan.multiples(middle - 105 + more - weight.unit) };
+        Way::Triple([upper, middle], if exact { 0.0 } else { power(middle - 103 + 2 * more) })
+    }
+
     /// # Safety
     /// As for [`tile_exactly`].
     unsafe fn group(&self, index: usize) -> Result<()> {
@@ -231,7 +250,10 @@ impl<'a> Work<'a> {
         let mut y = 0;
         while y < rows {
             job.control.check()?;
-            let (at, height) = tile::step(shape, y, rows);
+            let (at, mut height) = match way {
+                Way::Sum(_) => tile::step(shape, y, rows),
+                _ => (y, 1),
+            };
             // SAFETY: rows of this tile.
             unsafe {
                 match way {
@@ -242,8 +264,21 @@ impl<'a> Work<'a> {
                             continue;
                         }
                     }
-                    Way::Pair(anchor, bound) => (at..at + height).try_for_each(|y| self.pairs(group, y, anchor, bound))?,
-                    Way::Slow => (at..at + height).try_for_each(|y| self.ones(group, y))?,
+                    Way::Pair(anchor, bound) => {
+                        if !self.pairs(group, weight, at, anchor, bound)? {
+                            way = self.triple(weight, anchor - 2);
+                            continue;
+                        }
+                        height = 1;
+                    }
+                    Way::Triple(anchors, bound) => {
+                        self.triples(group, at, anchors, bound)?;
+                        height = 1;
+                    }
+                    Way::Slow => {
+                        self.ones(group, at)?;
+                        height = 1;
+                    }
                 }
             }
             let work = ((at + height - y) * tile.columns.len() * self.taps * group.count) as u64;
@@ -294,11 +329,12 @@ impl<'a> Work<'a> {
         Ok(true)
     }
 
-    /// One row as pairs.
+    /// One row as pairs. False, with only some of it stored, if many results are ambiguous.
     ///
     /// # Safety
     /// As for [`tile_exactly`]; the row must be the tile's.
-    unsafe fn pairs(&self, group: &Group, y: usize, anchor: i32, bound: f64) -> Result<()> {
+    unsafe fn pairs(&self, group: &Group, weight: &Weight, y: usize, anchor: i32, bound: f64) -> Result<bool> {
+        use pair::KERNELS;
         let Self { job, tile, band, results, out_row, .. } = *self;
         let columns = tile.columns.len();
         let blocks = pair_blocks(job.simd);
@@ -337,6 +373,64 @@ impl<'a> Work<'a> {
                     (std::slice::from_raw_parts_mut(results.add(k * out_row), columns), low)
                 };
                 settle_pair(job.simd, self.exact.rounding, high, low, bound, &mut ambiguous);
+                if ambiguous.len() > columns / 16 && !self.scan.special && !weight.special {
+                    return Ok(false);
+                }
+                for &x in &ambiguous {
+                    // SAFETY: an output of this tile.
+                    high[x] = unsafe { self.one(group, first + k, y, x) };
+                }
+            }
+            let part = Group { first: group.first + first, count, weights: 0 };
+            // SAFETY: the rows are filled.
+            unsafe { job.store(tile, &part, y, 1, results, out_row)? };
+        }
+        Ok(true)
+    }
+
+    /// One row as triples.
+    ///
+    /// # Safety
+    /// As for [`tile_exactly`]; the row must be the tile's.
+    unsafe fn triples(&self, group: &Group, y: usize, anchors: [i32; 2], bound: f64) -> Result<()> {
+        use triple::KERNELS;
+        let Self { job, tile, band, results, out_row, .. } = *self;
+        let columns = tile.columns.len();
+        let blocks = triple_blocks(job.simd);
+        for first in (0..group.count).step_by(KERNELS) {
+            let count = KERNELS.min(group.count - first);
+            // SAFETY: KERNELS rows of results for each of the three numbers.
+            let rest = unsafe { [1, 2].map(|i| results.add(i * KERNELS * out_row)) };
+            let mut x = 0;
+            while x < columns {
+                let wide = columns - x > blocks.wide / 2;
+                // SAFETY: the band holds whole blocks of columns; the instruction set is the job's.
+                unsafe {
+                    blocks.shapes[count - 1][usize::from(!wide)](&TripleTaps {
+                        taps: Taps {
+                            image: band.start.add(y * band.row + x),
+                            row: band.row,
+                            slab: band.slab,
+                            weights: job.weights.as_ptr().add(group.weights + first),
+                            kernel: job.plan.kernel,
+                            out: results.add(x),
+                            out_row,
+                        },
+                        stride: group.count,
+                        rest: rest.map(|rest| rest.add(x)),
+                        anchors: anchors.map(|binade| 1.5 * power(binade)),
+                    });
+                }
+                x += if wide { blocks.wide } else { blocks.narrow };
+            }
+            for k in 0..count {
+                let mut ambiguous = vec![];
+                // SAFETY: the blocks have filled these rows.
+                let [high, middle, low] = unsafe {
+                    [results, rest[0], rest[1]].map(|row| std::slice::from_raw_parts_mut(row.add(k * out_row), columns))
+                };
+                join(job.simd, high, middle, low);
+                settle_pair(job.simd, self.exact.rounding, high, middle, bound, &mut ambiguous);
                 for &x in &ambiguous {
                     // SAFETY: an output of this tile.
                     high[x] = unsafe { self.one(group, first + k, y, x) };

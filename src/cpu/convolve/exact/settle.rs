@@ -121,6 +121,34 @@ fn odd(a: f64, b: f64) -> f64 {
     f64::from_bits(if rest != 0.0 && bits & 1 == 0 { neighbour } else { bits })
 }
 
+/// Turns triples `high + middle + low` into pairs `high + middle` that round as they do.
+pub(super) fn join(simd: Simd, high: &mut [f64], middle: &mut [f64], low: &[f64]) {
+    simd.run(Join { high, middle, low });
+}
+
+struct Join<'a> {
+    high: &'a mut [f64],
+    middle: &'a mut [f64],
+    low: &'a [f64],
+}
+
+impl Kernel for Join<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const BYTES: usize>(self) {
+        for ((high, middle), &low) in self.high.iter_mut().zip(self.middle).zip(self.low) {
+            let (sum, rest) = two_sum(*high, *middle);
+            let (rest, last) = two_sum(rest, low);
+            let (sum, rest) = two_sum(sum, rest);
+            let (rest, last) = two_sum(rest, last);
+            let (sum, rest) = two_sum(sum, rest);
+            // An odd last bit stands for all that lies below it.
+            (*high, *middle) = (sum, odd(rest, last));
+        }
+    }
+}
+
 /// `FORMAT` 2: binary32, 1: binary64, 0: no rounding.
 struct Pairs<'a, const FORMAT: u8> {
     high: &'a mut [f64],
@@ -135,9 +163,12 @@ impl<const FORMAT: u8> Kernel for Pairs<'_, FORMAT> {
     #[inline(always)]
     fn run<const BYTES: usize>(self) -> bool {
         let mut any = 0;
+        // Of the rounding of the interval's ends, and of an odd last bit.
+        let slack = if self.bound > 0.0 { 4.0 * f64::EPSILON } else { 0.0 };
         for ((high, &low), open) in self.high.iter_mut().zip(self.low).zip(self.open) {
             let (sum, rest) = two_sum(*high, low);
-            let (less, more) = (rest - self.bound, rest + self.bound);
+            let bound = rest.abs() * slack + self.bound;
+            let (less, more) = (rest - bound, rest + bound);
             let (least, most) = match FORMAT {
                 1 => (sum + less, sum + more),
                 2 => (f64::from(odd(sum, less) as f32), f64::from(odd(sum, more) as f32)),
