@@ -7,7 +7,7 @@ use std::ops::AddAssign;
 use ndarray::{Array, ArrayD, Axis, IxDyn, Slice};
 use num_bigint::BigInt;
 use num_rational::BigRational;
-use unisono::{Accuracy, AsOperand, Backend, Boundary, Convolve, Direction, Element};
+use unisono::{Accuracy, AsOperand, Backend, Boundary, Convolve, Direction, Dtype, Element};
 
 use crate::devices::{self, Random};
 use crate::oracle;
@@ -301,4 +301,82 @@ fn binary64_is_rounded_once() {
 fn mixed_floats_are_rounded_once() {
     every_output_is_rounded_once::<f32, f64>(13, 24);
     every_output_is_rounded_once::<f64, f32>(14, 24);
+}
+
+/// An operand of one dtype and a float, results of every dtype: integers are taken exactly, results rounded to nearest even
+/// and saturated.
+#[test]
+fn integers_beside_floats_are_taken_exactly() {
+    let mut random = Random(15);
+    for round in 0..6 {
+        let (n, k) = (40 + random.below(9), 1 + random.below(7));
+        let floats = Array::from_shape_fn(k, |_| draw::<f32>(KINDS[round], &mut random));
+        let bytes = Array::from_shape_fn(n, |_| random.bits() as u8);
+        let words = Array::from_shape_fn(n, |_| random.bits() as i32);
+        let large = Array::from_shape_fn(n, |_| random.bits() as i64);
+        let how = Convolve::d1().accuracy(Accuracy::Exact);
+        let sums = |value: &dyn Fn(usize) -> BigInt| -> Vec<BigInt> {
+            let terms = |i: usize| (0..k).filter(move |&t| i >= t && i - t < n).map(move |t| (i - t, t));
+            let term = |(x, t)| value(x) * Exact::product(f64::from(floats[t]), 1.0).units;
+            (0..n + k - 1).map(|i| terms(i).map(term).sum()).collect()
+        };
+        let expected = |units: &BigInt| Exact { units: units.clone(), special: None };
+        for backend in devices::all() {
+            let name = format!("{backend:?}: {n} * {k}");
+            let exact = sums(&|x| bytes[x].into());
+            let single = backend.convolve(&bytes, &floats, &how).unwrap().into_vec().unwrap();
+            let rounded: Vec<f32> = exact.iter().map(|units| expected(units).f32()).collect();
+            assert_eq!(single, rounded, "{name} uint8");
+            for dtype in [Dtype::U8, Dtype::I16, Dtype::I32] {
+                let how = how.clone().out_dtype(dtype);
+                let out = backend.convolve_dyn(&bytes.as_operand(), &floats.as_operand(), &how).unwrap();
+                let out: Vec<i64> = match dtype {
+                    Dtype::U8 => out.typed::<u8>().unwrap().into_vec().unwrap().into_iter().map(i64::from).collect(),
+                    Dtype::I16 => out.typed::<i16>().unwrap().into_vec().unwrap().into_iter().map(i64::from).collect(),
+                    _ => out.typed::<i32>().unwrap().into_vec().unwrap().into_iter().map(i64::from).collect(),
+                };
+                let (lo, hi) = dtype.integer_range().unwrap();
+                let nearest = |units: &BigInt| {
+                    // Floor of the value and a half; at a tie, the even one of the two.
+                    let (one, half) = (BigInt::from(1) << 2148, BigInt::from(1) << 2147);
+                    let raised: BigInt = units + &half;
+                    let floor: BigInt = &raised >> 2148;
+                    let tie = &floor * &one == raised;
+                    let even = if tie && floor.bit(0) { floor - 1 } else { floor };
+                    even.clamp(lo.into(), hi.into()).try_into().unwrap()
+                };
+                assert_eq!(out, exact.iter().map(nearest).collect::<Vec<i64>>(), "{name} uint8 -> {dtype}");
+            }
+            let exact = sums(&|x| words[x].into());
+            let double = backend.convolve(&words, &floats, &how).unwrap().into_vec().unwrap();
+            assert_eq!(double, exact.iter().map(|units| expected(units).f64()).collect::<Vec<_>>(), "{name} int32");
+            let exact = sums(&|x| large[x].into());
+            match backend.convolve(&large, &floats, &how) {
+                Ok(double) => {
+                    let rounded: Vec<f64> = exact.iter().map(|units| expected(units).f64()).collect();
+                    assert_eq!(double.into_vec().unwrap(), rounded, "{name} int64");
+                }
+                Err(error) => assert!(matches!(error, unisono::Error::Unsupported { .. }), "{name} int64: {error}"),
+            }
+        }
+    }
+}
+
+/// An image that lies on the device, of more outputs than a tile.
+#[test]
+fn residents_give_the_bits_of_the_host() {
+    let mut random = Random(16);
+    let reference: Backend = "cpu:1".parse().unwrap();
+    for kind in ["integers", "unit", "sparse", "wide", "everything"] {
+        let image = Array::from_shape_fn(IxDyn(&[150, 333]), |_| draw::<f64>(kind, &mut random));
+        let kernel = Array::from_shape_fn(IxDyn(&[3, 5, 4]), |_| draw::<f64>(kind, &mut random));
+        let how = Convolve::d2().same().boundary(Boundary::Mirror).accuracy(Accuracy::Exact);
+        let expected = reference.convolve(&image, &kernel, &how).unwrap().into_vec().unwrap();
+        for backend in devices::all() {
+            let resident = backend.upload(&image).unwrap();
+            let result = backend.convolve(&resident, &kernel, &how).unwrap().into_vec().unwrap();
+            let differs = result.iter().zip(&expected).position(|(a, b)| a.to_bits() != b.to_bits());
+            assert_eq!(differs, None, "{backend:?}: {kind}");
+        }
+    }
 }

@@ -10,6 +10,7 @@
 
 use std::ops::Range;
 
+use super::exact::Exact;
 use super::layout::Layout;
 use super::pack::{CastRow, Castable, Line, pack_steps};
 use super::spread::{Blocks, KERNELS, Shape, Spread, Spreadable};
@@ -29,12 +30,12 @@ const SERIAL_NANOS: f64 = 50e3;
 const TASK_NANOS: f64 = 150e3;
 
 /// Kernels that share a block.
-struct Bundle {
+pub(super) struct Bundle {
     /// The first, counted from the part's first real kernel.
-    first: usize,
-    count: usize,
+    pub first: usize,
+    pub count: usize,
     /// Where their weights start.
-    weights: usize,
+    pub weights: usize,
 }
 
 /// The bundles of one group of channels.
@@ -47,20 +48,29 @@ struct Section {
 /// A convolution with everything decided.
 pub(super) struct General<'a, C: 'static> {
     plan: &'a ConvolvePlan,
-    control: &'a Control,
-    simd: Simd,
+    pub control: &'a Control,
+    pub simd: Simd,
     image: Layout,
     cast: CastRow<C>,
-    fill: [C; 3],
+    /// The values outside.
+    pub fill: [C; 3],
     output: Layout,
     finish: FinishRow<C>,
-    bundles: Vec<Bundle>,
+    pub bundles: Vec<Bundle>,
     sections: Vec<Section>,
-    weights: Vec<C>,
+    pub weights: Vec<C>,
     /// Where the outputs' reading is packed along height and width.
     rows: Packing,
     columns: Packing,
+    /// How to compute a packed tile where results are rounded once, instead of by the blocks alone.
+    pub exact: Option<(&'a Exact, Exactly<C>)>,
 }
+
+/// Computes a packed tile.
+///
+/// # Safety
+/// The band must be packed, and `results` have room for six rows and for those of any bundle.
+pub(super) type Exactly<C> = unsafe fn(&General<'_, C>, &Exact, &Tile, &Band<'_, C>, results: *mut C) -> Result<()>;
 
 // SAFETY: the image is only read, and every task writes outputs of its own.
 unsafe impl<C: Sync> Sync for General<'_, C> {}
@@ -132,13 +142,13 @@ struct Tiling {
 }
 
 /// One tile: see [`Tiling`].
-struct Tile {
+pub(super) struct Tile {
     image: usize,
     section: usize,
     depth: usize,
-    rows: Range<usize>,
-    columns: Range<usize>,
-    bundles: Range<usize>,
+    pub rows: Range<usize>,
+    pub columns: Range<usize>,
+    pub bundles: Range<usize>,
 }
 
 impl<'a, C: Spreadable + Castable + Finishable> General<'a, C> {
@@ -184,6 +194,7 @@ impl<'a, C: Spreadable + Castable + Finishable> General<'a, C> {
             weights,
             rows: packing(1),
             columns: packing(2),
+            exact: None,
         })
     }
 
@@ -287,9 +298,12 @@ impl<'a, C: Spreadable + Castable + Finishable> General<'a, C> {
             let results_at = scratch.cast::<C>();
             // SAFETY: scratch holds the rows of results of any bundle, then the slabs, and is this thread's own.
             let done = unsafe {
-                let band = Band { start: results_at.add(results), row, slab };
+                let band = Band { start: results_at.add(results), row, slab, slabs: self.slabs(), places: &places };
                 self.pack(&tile, &band, &rows, &cells);
-                self.convolve(blocks, &tile, &band, &places, results_at)
+                match self.exact {
+                    Some((exact, run)) => run(self, exact, &tile, &band, results_at),
+                    None => self.convolve(blocks, &tile, &band, results_at),
+                }
             };
             if self.finish.streams() {
                 store::fence();
@@ -302,7 +316,7 @@ impl<'a, C: Spreadable + Castable + Finishable> General<'a, C> {
     ///
     /// # Safety
     /// The band must have room for it.
-    unsafe fn pack(&self, tile: &Tile, band: &Band<C>, rows: &[Piece], cells: &[Piece]) {
+    unsafe fn pack(&self, tile: &Tile, band: &Band<'_, C>, rows: &[Piece], cells: &[Piece]) {
         let plan = self.plan;
         let axis = plan.row_axis();
         let first = [tile.depth, tile.rows.start, tile.columns.start];
@@ -357,11 +371,10 @@ impl<'a, C: Spreadable + Castable + Finishable> General<'a, C> {
     /// Runs the blocks of a packed tile.
     ///
     /// # Safety
-    /// The band must be packed, `places` be the tile's, and `results` have room for the rows of any bundle.
-    unsafe fn convolve(&self, blocks: &Blocks<C>, tile: &Tile, band: &Band<C>, places: &[usize], results: *mut C) -> Result<()> {
+    /// The band must be packed, and `results` have room for the rows of any bundle.
+    unsafe fn convolve(&self, blocks: &Blocks<C>, tile: &Tile, band: &Band<'_, C>, results: *mut C) -> Result<()> {
         let (rows, columns) = (tile.rows.len(), tile.columns.len());
         let out_row = columns.next_multiple_of(blocks.lanes);
-        // From the line that a row of outputs reads to the next: phases and taps of their own both have them side by side.
         let mut work = 0;
         for bundle in &self.bundles[tile.bundles.clone()] {
             let shape: &Shape<C> = blocks.shape(bundle.count);
@@ -371,36 +384,12 @@ impl<'a, C: Spreadable + Castable + Finishable> General<'a, C> {
                 let height = shape.rows.min(rows);
                 // The last rows may start again on rows that are done: a tall block costs less than flat ones.
                 let at = y.min(rows - height);
-                let spread = |r: usize, x: usize| Spread {
-                    // SAFETY: row at + r of the tile, column x: the band is packed for them.
-                    image: unsafe { band.start.add((at + r) * band.row + x) },
-                    row: band.row,
-                    places,
-                    // SAFETY: the bundle's weights.
-                    weights: unsafe { self.weights.as_ptr().add(bundle.weights) },
-                    // SAFETY: the results have room for `height` rows of every kernel.
-                    out: unsafe { results.add(r * out_row + x) },
-                    out_row,
-                    out_kernel: height * out_row,
-                };
-                let whole = columns / shape.wide * shape.wide;
-                // SAFETY: the band is packed for whole vectors in all rows; the instruction set is the blocks' own.
+                // SAFETY: the rows are the tile's.
                 unsafe {
-                    for r in 0..height {
-                        for x in (0..whole).step_by(shape.wide) {
-                            (shape.blocks[0])(&spread(r, x));
-                        }
-                    }
-                    for x in (whole..columns).step_by(blocks.lanes) {
-                        if height == shape.rows {
-                            (shape.blocks[1])(&spread(0, x));
-                        } else {
-                            (0..height).for_each(|r| (shape.blocks[2])(&spread(r, x)));
-                        }
-                    }
+                    self.block_rows(blocks, bundle, band, at..at + height, columns, results);
                     self.store(tile, bundle, at, height, results, out_row)?;
                 }
-                work += ((at + height - y) * columns * places.len() * bundle.count) as u64;
+                work += ((at + height - y) * columns * band.places.len() * bundle.count) as u64;
                 y = at + height;
                 if work >= REPORT {
                     self.control.advance(std::mem::take(&mut work));
@@ -411,11 +400,56 @@ impl<'a, C: Spreadable + Castable + Finishable> General<'a, C> {
         Ok(())
     }
 
+    /// Runs the blocks of a bundle over some rows, at most as many as its shape has.
+    ///
+    /// # Safety
+    /// The band must be packed for the rows, and `results` have room for them.
+    pub(super) unsafe fn block_rows(
+        &self,
+        blocks: &Blocks<C>,
+        bundle: &Bundle,
+        band: &Band<'_, C>,
+        rows: Range<usize>,
+        columns: usize,
+        results: *mut C,
+    ) {
+        let (shape, height, out_row) = (blocks.shape(bundle.count), rows.len(), columns.next_multiple_of(blocks.lanes));
+        // From the line that a row of outputs reads to the next: phases and taps of their own both have them side by side.
+        let spread = |r: usize, x: usize| Spread {
+            // SAFETY: row at + r of the tile, column x: the band is packed for them.
+            image: unsafe { band.start.add((rows.start + r) * band.row + x) },
+            row: band.row,
+            places: band.places,
+            // SAFETY: the bundle's weights.
+            weights: unsafe { self.weights.as_ptr().add(bundle.weights) },
+            // SAFETY: the results have room for `height` rows of every kernel.
+            out: unsafe { results.add(r * out_row + x) },
+            out_row,
+            out_kernel: height * out_row,
+        };
+        let whole = columns / shape.wide * shape.wide;
+        // SAFETY: the band is packed for whole vectors in all rows; the instruction set is the blocks' own.
+        unsafe {
+            for r in 0..height {
+                for x in (0..whole).step_by(shape.wide) {
+                    (shape.blocks[0])(&spread(r, x));
+                }
+            }
+            for x in (whole..columns).step_by(blocks.lanes) {
+                if height == shape.rows {
+                    (shape.blocks[1])(&spread(0, x));
+                } else {
+                    (0..height).for_each(|r| (shape.blocks[2])(&spread(r, x)));
+                }
+            }
+        }
+    }
+
     /// Stores `height` rows of results for each kernel of `bundle`, from row `at` of the tile on.
     ///
     /// # Safety
     /// The rows must be in `results`.
-    unsafe fn store(
+    pub(super) unsafe fn store(
         &self,
         tile: &Tile,
         bundle: &Bundle,
@@ -447,10 +481,14 @@ impl<'a, C: Spreadable + Castable + Finishable> General<'a, C> {
 }
 
 /// The packed slabs of a tile.
-struct Band<C> {
-    start: *mut C,
-    row: usize,
-    slab: usize,
+pub(super) struct Band<'a, C> {
+    pub start: *mut C,
+    /// Elements from one line to the next, and from one slab to the next.
+    pub row: usize,
+    pub slab: usize,
+    pub slabs: usize,
+    /// Where each tap of the first output reads.
+    pub places: &'a [usize],
 }
 
 /// The weights of the part's real kernels in the type computed in, bundle by bundle, tap by tap, kernel by kernel.

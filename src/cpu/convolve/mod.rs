@@ -69,10 +69,6 @@ pub(super) fn run(
     simd: Simd,
     control: &Control,
 ) -> Result<Option<Storage>> {
-    if plan.is_exact_float() && !plan.is_plain() {
-        let operation = format!("{} of floats with channels, stride, dilation or complex numbers", plan.name());
-        return Err(Error::Unsupported { device: "cpu".into(), operation, feature: "exact accuracy".into() });
-    }
     expect("image", &image, plan.image_dtype, plan.image_shape())?;
     expect("kernel", &kernel, plan.kernel_dtype, plan.kernel_shape())?;
     match target {
@@ -256,7 +252,6 @@ impl<'a> Work<'a> {
             weights,
             finish: FinishRow::new(simd, plan.out_dtype, finish),
             output,
-            exact: None,
             feed,
         })
     }

@@ -10,7 +10,6 @@ use std::ops::Range;
 
 use super::block::{Blocked, Blocks, KERNELS, Shape, Taps};
 use super::dots::Feed;
-use super::exact::Exact;
 use super::layout::Layout;
 use super::pack::{CastRow, Castable, Line, pack_row};
 use super::store::{self, FinishRow, Finishable};
@@ -60,17 +59,9 @@ pub(super) struct Job<'a, C: 'static> {
     pub weights: Vec<C>,
     pub output: Layout,
     pub finish: FinishRow<C>,
-    /// How to compute a packed tile where results are rounded once, instead of by the blocks alone.
-    pub exact: Option<(&'a Exact, Exactly<C>)>,
     /// How taps meet weights.
     pub feed: Feed<C>,
 }
-
-/// Computes a packed tile.
-///
-/// # Safety
-/// The band must be packed, and `results` have room for [`KERNELS`] rows.
-pub(super) type Exactly<C> = unsafe fn(&Job<'_, C>, &Exact, &Tile, &Band<C>, results: *mut C, out_row: usize) -> Result<()>;
 
 // SAFETY: the image is only read, and every task writes outputs of its own.
 unsafe impl<C: Sync> Sync for Job<'_, C> {}
@@ -215,10 +206,7 @@ impl<C: Blocked + Castable + Finishable> Job<'_, C> {
             let done = unsafe {
                 let band = Band { start: results.add(KERNELS * out_row), row, slab: slab.unwrap_or(0) };
                 self.pack(tile, &band);
-                match self.exact {
-                    Some((exact, run)) => run(self, exact, tile, &band, results, out_row),
-                    None => self.convolve(blocks, tile, &band, results, out_row),
-                }
+                self.convolve(blocks, tile, &band, results, out_row)
             };
             if self.finish.streams() {
                 store::fence();

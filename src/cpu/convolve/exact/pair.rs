@@ -4,17 +4,17 @@
 //! with steps of `G = 2^(E - 52)`. A fused multiply-add rounds it to that step; what was rounded off, `x·w + (h - h')`, is at
 //! most `G / 2`, is found by a second one (`h - h'` is exact), and goes to the lower half. Four operations per tap.
 
-use super::super::block::Taps;
 use super::super::lanes::*;
+use super::super::spread::Spread;
 use crate::cpu::simd::Simd;
 
 /// The most kernels that a block takes.
 pub(super) const KERNELS: usize = 3;
 
 /// What a block reads and writes.
-pub(super) struct PairTaps {
+pub(super) struct PairTaps<'a> {
     /// As for the direct kernel; `out` takes the upper halves, less the anchor.
-    pub taps: Taps<f64>,
+    pub spread: Spread<'a, f64>,
     /// Weights from one tap to the next.
     pub stride: usize,
     /// Where the lower halves go.
@@ -27,7 +27,7 @@ pub(super) struct PairTaps {
 ///
 /// # Safety
 /// As for the direct kernel's blocks, with `low` as good as `out`.
-pub(super) type PairBlock = unsafe fn(&PairTaps);
+pub(super) type PairBlock = unsafe fn(&PairTaps<'_>);
 
 /// The blocks of one instruction set.
 pub(super) struct PairBlocks {
@@ -41,38 +41,33 @@ pub(super) struct PairBlocks {
 // Plain index loops of constant length are what the compiler unrolls into registers.
 #[allow(clippy::needless_range_loop)]
 #[inline(always)]
-unsafe fn block<V: Vector<Elem = f64>, const K: usize, const X: usize>(t: &PairTaps) {
-    let [depth, height, width] = t.taps.kernel;
+unsafe fn block<V: Vector<Elem = f64>, const K: usize, const X: usize>(t: &PairTaps<'_>) {
     // SAFETY: every access stays within the bounds that the caller promises.
     unsafe {
         let (one, minus_one) = (V::splat(1.0), V::splat(-1.0));
         let mut high = [[V::splat(t.anchor); X]; K];
         let mut low = [[V::splat(0.0); X]; K];
-        let mut weights = t.taps.weights;
-        for z in 0..depth {
-            for y in 0..height {
-                let image = t.taps.image.add(z * t.taps.slab + y * t.taps.row);
-                for dx in 0..width {
-                    let pixels: [V; X] = std::array::from_fn(|x| V::load(image.add(dx + x * V::LANES)));
-                    for k in 0..K {
-                        let w = V::splat(*weights.add(k));
-                        for x in 0..X {
-                            let before = high[k][x];
-                            high[k][x] = pixels[x].mul_add(w, before);
-                            let less = high[k][x].mul_add(minus_one, before);
-                            let rest = pixels[x].mul_add(w, less);
-                            low[k][x] = rest.mul_add(one, low[k][x]);
-                        }
-                    }
-                    weights = weights.add(t.stride);
+        let mut weights = t.spread.weights;
+        for &place in t.spread.places {
+            let image = t.spread.image.add(place);
+            let pixels: [V; X] = std::array::from_fn(|x| V::load(image.add(x * V::LANES)));
+            for k in 0..K {
+                let w = V::splat(*weights.add(k));
+                for x in 0..X {
+                    let before = high[k][x];
+                    high[k][x] = pixels[x].mul_add(w, before);
+                    let less = high[k][x].mul_add(minus_one, before);
+                    let rest = pixels[x].mul_add(w, less);
+                    low[k][x] = rest.mul_add(one, low[k][x]);
                 }
             }
+            weights = weights.add(t.stride);
         }
         let anchor = V::splat(t.anchor);
         for k in 0..K {
             for x in 0..X {
-                let at = k * t.taps.out_row + x * V::LANES;
-                anchor.mul_add(minus_one, high[k][x]).store(t.taps.out.add(at));
+                let at = k * t.spread.out_kernel + x * V::LANES;
+                anchor.mul_add(minus_one, high[k][x]).store(t.spread.out.add(at));
                 low[k][x].store(t.low.add(at));
             }
         }
@@ -83,7 +78,7 @@ unsafe fn block<V: Vector<Elem = f64>, const K: usize, const X: usize>(t: &PairT
 macro_rules! blocks {
     ($vector:ty, $wide:literal $(, $features:literal)?) => {{
         $(#[target_feature(enable = $features)])?
-        unsafe fn compiled<const K: usize, const X: usize>(t: &PairTaps) {
+        unsafe fn compiled<const K: usize, const X: usize>(t: &PairTaps<'_>) {
             // SAFETY: the caller's promise.
             unsafe { block::<$vector, K, X>(t) }
         }

@@ -16,48 +16,26 @@ pub(super) fn binade(x: f64) -> i32 {
 const LANES: usize = 16;
 
 /// What is known of the elements that a tile reads.
-pub(super) struct Scan {
+pub(super) struct Scan<'a> {
     /// The largest magnitude of a finite element.
     pub largest: f64,
     /// Whether an element is infinite or NaN.
     pub special: bool,
     simd: Simd,
-    start: *const f64,
-    rows: Vec<usize>,
-    length: usize,
+    elements: &'a [f64],
 }
 
-impl Scan {
-    /// Reads `length` elements from each of `rows` (offsets from `start`) on.
-    ///
-    /// # Safety
-    /// The elements must be readable as long as the scan is used.
-    pub(super) unsafe fn new(simd: Simd, start: *const f64, rows: Vec<usize>, length: usize) -> Self {
-        let mut scan = Self { largest: 0.0, special: false, simd, start, rows, length };
-        for &row in &scan.rows {
-            // SAFETY: the caller's promise.
-            let row = unsafe { std::slice::from_raw_parts(scan.start.add(row), length) };
-            let (largest, special) = simd.run(Largest(row));
-            scan.largest = scan.largest.max(largest);
-            scan.special |= special;
-        }
-        scan
+impl<'a> Scan<'a> {
+    pub(super) fn new(simd: Simd, elements: &'a [f64]) -> Self {
+        let (largest, special) = simd.run(Largest(elements));
+        Self { largest, special, simd, elements }
     }
 
     /// Whether every finite element is a multiple of `2^exponent`.
-    ///
-    /// # Safety
-    /// The elements must still be readable.
-    pub(super) unsafe fn multiples(&self, exponent: i32) -> bool {
-        if !(-1000..=1000).contains(&exponent) {
-            return false;
-        }
-        let all = |&row: &usize| {
-            // SAFETY: the caller's promise.
-            let row = unsafe { std::slice::from_raw_parts(self.start.add(row), self.length) };
-            self.simd.run(Multiples { row, unit: power(exponent) })
-        };
-        self.rows.iter().all(all)
+    pub(super) fn multiples(&self, exponent: i32) -> bool {
+        // In pieces, so that a witness ends the search.
+        let all = |row| self.simd.run(Multiples { row, unit: power(exponent) });
+        (-1000..=1000).contains(&exponent) && self.elements.chunks(4096).all(all)
     }
 }
 

@@ -94,3 +94,27 @@ fn every_way_gives_the_exact_result_rounded_once() {
         }
     }
 }
+
+#[test]
+fn channels_strides_and_dilations_are_summed_exactly() {
+    let mut state = 5;
+    for kind in 0..8 {
+        let (image_shape, kernel_shape) = ([2, 6, 19, 37], [4, 3, 3, 2]);
+        let mut values = |shape: &[usize], kind| (0..shape.iter().product()).map(|_| draw(kind, &mut state)).collect();
+        let image: Vec<f64> = values(&image_shape, kind);
+        let kernel: Vec<f64> = values(&kernel_shape, if kind == 3 { 2 } else { kind });
+        let single: Vec<f32> = image.iter().map(|&x| x as f32).collect();
+        let single_kernel: Vec<f32> = kernel.iter().map(|&x| x as f32).collect();
+        for (stride, dilation) in [(1, 1), (2, 1), (1, 3), (3, 2)] {
+            let how = Convolve::d2().same().groups(2).stride(&[stride]).dilation(&[dilation]).boundary(Boundary::Reflect);
+            let how = how.accuracy(Accuracy::Exact);
+            let plan =
+                |dtype| ConvolvePlan::new(&how, Direction::Correlate, (dtype, &image_shape), (dtype, &kernel_shape)).unwrap();
+            let what = format!("kind {kind}, stride {stride}, dilation {dilation}");
+            let double = |x, shape| View::from_ndarray(ArrayViewD::<f64>::from_shape(shape, x).unwrap());
+            let float = |x, shape| View::from_ndarray(ArrayViewD::<f32>::from_shape(shape, x).unwrap());
+            both(&what, &plan(Dtype::F64), &double(&image, &image_shape[..]), &double(&kernel, &kernel_shape[..]));
+            both(&what, &plan(Dtype::F32), &float(&single, &image_shape[..]), &float(&single_kernel, &kernel_shape[..]));
+        }
+    }
+}

@@ -3,17 +3,17 @@
 //! The product and what it was rounded off are both taken in full; the upper number takes the product's upper part, the
 //! middle one the rest of that and the product's lower part, the lower one what is left. Thirteen operations per tap.
 
-use super::super::block::Taps;
 use super::super::lanes::*;
+use super::super::spread::Spread;
 use crate::cpu::simd::Simd;
 
 /// The most kernels that a block takes.
 pub(super) const KERNELS: usize = 2;
 
 /// What a block reads and writes.
-pub(super) struct TripleTaps {
+pub(super) struct TripleTaps<'a> {
     /// As for the direct kernel; `out` takes the upper numbers, less their anchor.
-    pub taps: Taps<f64>,
+    pub spread: Spread<'a, f64>,
     /// Weights from one tap to the next.
     pub stride: usize,
     /// Where the middle numbers, less their anchor, and the lower ones go.
@@ -26,7 +26,7 @@ pub(super) struct TripleTaps {
 ///
 /// # Safety
 /// As for the direct kernel's blocks, with `rest` as good as `out`.
-pub(super) type TripleBlock = unsafe fn(&TripleTaps);
+pub(super) type TripleBlock = unsafe fn(&TripleTaps<'_>);
 
 /// The blocks of one instruction set.
 pub(super) struct TripleBlocks {
@@ -54,43 +54,38 @@ unsafe fn anchored<V: Vector<Elem = f64>>(sum: V, x: V, [one, minus_one]: [V; 2]
 // Plain index loops of constant length are what the compiler unrolls into registers.
 #[allow(clippy::needless_range_loop)]
 #[inline(always)]
-unsafe fn block<V: Vector<Elem = f64>, const K: usize, const X: usize>(t: &TripleTaps) {
-    let [depth, height, width] = t.taps.kernel;
+unsafe fn block<V: Vector<Elem = f64>, const K: usize, const X: usize>(t: &TripleTaps<'_>) {
     // SAFETY: every access stays within the bounds that the caller promises.
     unsafe {
         let (zero, ones) = (V::splat(0.0), [V::splat(1.0), V::splat(-1.0)]);
         let mut high = [[V::splat(t.anchors[0]); X]; K];
         let mut middle = [[V::splat(t.anchors[1]); X]; K];
         let mut low = [[zero; X]; K];
-        let mut weights = t.taps.weights;
-        for z in 0..depth {
-            for y in 0..height {
-                let image = t.taps.image.add(z * t.taps.slab + y * t.taps.row);
-                for dx in 0..width {
-                    let pixels: [V; X] = std::array::from_fn(|x| V::load(image.add(dx + x * V::LANES)));
-                    for k in 0..K {
-                        let w = V::splat(*weights.add(k));
-                        for x in 0..X {
-                            let product = pixels[x].mul_add(w, zero);
-                            let less = product.mul_add(ones[1], zero);
-                            let off = pixels[x].mul_add(w, less);
-                            let rest;
-                            (high[k][x], rest) = anchored(high[k][x], product, ones);
-                            let (after, rest) = anchored(middle[k][x], rest, ones);
-                            let (after, more) = anchored(after, off, ones);
-                            middle[k][x] = after;
-                            low[k][x] = more.mul_add(ones[0], rest.mul_add(ones[0], low[k][x]));
-                        }
-                    }
-                    weights = weights.add(t.stride);
+        let mut weights = t.spread.weights;
+        for &place in t.spread.places {
+            let image = t.spread.image.add(place);
+            let pixels: [V; X] = std::array::from_fn(|x| V::load(image.add(x * V::LANES)));
+            for k in 0..K {
+                let w = V::splat(*weights.add(k));
+                for x in 0..X {
+                    let product = pixels[x].mul_add(w, zero);
+                    let less = product.mul_add(ones[1], zero);
+                    let off = pixels[x].mul_add(w, less);
+                    let rest;
+                    (high[k][x], rest) = anchored(high[k][x], product, ones);
+                    let (after, rest) = anchored(middle[k][x], rest, ones);
+                    let (after, more) = anchored(after, off, ones);
+                    middle[k][x] = after;
+                    low[k][x] = more.mul_add(ones[0], rest.mul_add(ones[0], low[k][x]));
                 }
             }
+            weights = weights.add(t.stride);
         }
         let anchors = t.anchors.map(|anchor| V::splat(anchor));
         for k in 0..K {
             for x in 0..X {
-                let at = k * t.taps.out_row + x * V::LANES;
-                anchors[0].mul_add(ones[1], high[k][x]).store(t.taps.out.add(at));
+                let at = k * t.spread.out_kernel + x * V::LANES;
+                anchors[0].mul_add(ones[1], high[k][x]).store(t.spread.out.add(at));
                 anchors[1].mul_add(ones[1], middle[k][x]).store(t.rest[0].add(at));
                 low[k][x].store(t.rest[1].add(at));
             }
@@ -102,7 +97,7 @@ unsafe fn block<V: Vector<Elem = f64>, const K: usize, const X: usize>(t: &Tripl
 macro_rules! blocks {
     ($vector:ty, $wide:literal $(, $features:literal)?) => {{
         $(#[target_feature(enable = $features)])?
-        unsafe fn compiled<const K: usize, const X: usize>(t: &TripleTaps) {
+        unsafe fn compiled<const K: usize, const X: usize>(t: &TripleTaps<'_>) {
             // SAFETY: the caller's promise.
             unsafe { block::<$vector, K, X>(t) }
         }
