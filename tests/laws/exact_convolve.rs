@@ -308,9 +308,9 @@ fn mixed_floats_are_rounded_once() {
 #[test]
 fn integers_beside_floats_are_taken_exactly() {
     let mut random = Random(15);
-    for round in 0..6 {
+    for kind in &KINDS[..6] {
         let (n, k) = (40 + random.below(9), 1 + random.below(7));
-        let floats = Array::from_shape_fn(k, |_| draw::<f32>(KINDS[round], &mut random));
+        let floats = Array::from_shape_fn(k, |_| draw::<f32>(kind, &mut random));
         let bytes = Array::from_shape_fn(n, |_| random.bits() as u8);
         let words = Array::from_shape_fn(n, |_| random.bits() as i32);
         let large = Array::from_shape_fn(n, |_| random.bits() as i64);

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use ndarray::{ArrayView3, ArrayViewMut3, s};
 use unisono::{
-    Algorithm, AsOperand, AsOutput, Backend, Boundary, Convolve, ConvolvePlan, Direction, Dtype, Element, Factor, HostVec, Mode,
-    Operand, Output, Separable,
+    Accuracy, Algorithm, AsOperand, AsOutput, Backend, Boundary, Convolve, ConvolvePlan, Direction, Dtype, Element, Factor,
+    HostVec, Mode, Operand, Output, Separable,
 };
 
 use crate::erased::with_vec;
@@ -34,6 +34,7 @@ pub struct Filter {
     pub mode: Mode,
     pub boundary: Boundary,
     pub algorithm: Algorithm,
+    pub accuracy: Accuracy,
     pub direction: Direction,
     pub dtype: Option<Dtype>,
 }
@@ -61,7 +62,7 @@ impl Filter {
     /// The passes down and along, where the kernel is a product and pictures keep their size.
     fn passes(&self) -> Option<Separable> {
         let [down, along] = self.kernel.factors()?;
-        let chosen = matches!(self.algorithm, Algorithm::Auto | Algorithm::Separable);
+        let chosen = matches!(self.algorithm, Algorithm::Auto | Algorithm::Separable) && self.accuracy == Accuracy::Default;
         if self.mode != Mode::Same || !chosen {
             return None;
         }

@@ -59,7 +59,8 @@ pub fn run(args: &ConvolveArgs) -> Result<Outcome> {
     let how = Convolve::d2().mode(args.mode).boundary(boundary).algorithm(args.algorithm).accuracy(args.accuracy);
     let direction = if args.correlate { Direction::Correlate } else { Direction::Convolve };
     let (mode, algorithm) = (args.mode, args.algorithm);
-    let filter = Filter { backend, kernel, how, mode, boundary, algorithm, direction, dtype: args.dtype };
+    let filter =
+        Filter { backend, kernel, how, mode, boundary, algorithm, accuracy: args.accuracy, direction, dtype: args.dtype };
 
     let (start, total) = (Instant::now(), jobs.len());
     let bar = progress::files(total, args.common.json);
