@@ -56,25 +56,31 @@ fn element(base: u32, x: i32, fill: T) -> T {
     if (i < 0) {
         return fill;
     }
-    return load(base + u32(i));
+    return load(base + u32(i) * p.image_parts);
 }
 
-// Fills `rows` rows of `width` vectors of the tile from the image, from element `corner` of the extended image on.
-fn load_tile(l: vec2<u32>, image_index: u32, corner: vec3<i32>, rows: u32, width: u32) {
-    let fill = weights[p.fill_at];
+// Fills `rows` rows of `width` vectors of the tile with what a slab reads for real kernel `k`, from element `corner` of the
+// extended image on.
+fn load_tile(l: vec2<u32>, image_index: u32, k: u32, slab: u32, corner: vec3<i32>, rows: u32, width: u32) {
+    var fill = weights[p.fill_at];
+    if (PARTS != 0u && part_of(image_index, slab) == 1u) {
+        // The constant outside is real.
+        fill = V();
+    }
+    let step = p.image_parts;
     let z = source(corner.z, p.image_z, p.boundary_z);
     for (var r = l.y; r < rows; r += WY) {
         let y = source(corner.y + i32(r), p.image_y, p.boundary_y);
         let inside = z >= 0 && y >= 0;
         let outside = select(fill.y, fill.z, z < 0);
-        let base = p.image_first + ((image_index * p.image_z + u32(max(z, 0))) * p.image_y + u32(max(y, 0))) * p.image_x;
+        let base = row_base(image_index, k, slab, u32(max(z, 0)), u32(max(y, 0)));
         for (var q = l.x; q < width; q += WX) {
             let x = corner.x + 4 * i32(q);
             var v = V(outside);
             if (inside) {
                 if (x >= 0 && x + 3 < i32(p.image_x)) {
-                    let i = base + u32(x);
-                    v = V(load(i), load(i + 1u), load(i + 2u), load(i + 3u));
+                    let i = base + u32(x) * step;
+                    v = V(load(i), load(i + step), load(i + 2u * step), load(i + 3u * step));
                 } else {
                     v = V(
                         element(base, x, fill.x),
@@ -153,7 +159,7 @@ fn convolve(id: u32, l: vec2<u32>) {
         let block_row = block / p.blocks_x;
         let dx = (block % p.blocks_x) * p.block_x;
         let dy = (block_row % p.blocks_y) * p.block_y;
-        let dz = block_row / p.blocks_y;
+        let slab = block_row / p.blocks_y;
         let w = min(p.block_x, p.taps_x - dx);
         let h = min(p.block_y, p.taps_y - dy);
         let quads = w >> 2u;
@@ -162,16 +168,16 @@ fn convolve(id: u32, l: vec2<u32>) {
         let origin = vec3<i32>(
             i32(corner.x + dx) + p.start_x,
             i32(corner.y + dy) + p.start_y,
-            i32(at.z + dz) + p.start_z,
+            depth_of(at.z, slab),
         );
-        load_tile(l, at.image, origin, TILE_Y + h - 1u, TILE_X + ((w + 2u) >> 2u));
+        load_tile(l, at.image, k, slab, origin, TILE_Y + h - 1u, TILE_X + ((w + 2u) >> 2u));
         var row_weights = w;
         var first = dx;
         if (!BANK) {
             row_weights = (w + 3u) >> 2u;
             first = dx >> 2u;
         }
-        first += ((at.kernel_group * p.taps_z + dz) * p.taps_y + dy) * p.row_weights;
+        first += ((at.kernel_group * p.slabs + slab) * p.taps_y + dy) * p.row_weights;
         for (var t = li; t < h * row_weights; t += WX * WY) {
             taps[t] = weights[first + (t / row_weights) * p.row_weights + t % row_weights];
         }

@@ -2,7 +2,8 @@
 // to floats (nearest even) or checked against the range of a narrower integer; floats are rounded to integers (nearest
 // even, saturating, NaN gives 0). One invocation writes one word, or one element of 64 bits, of the result.
 //
-// RAW is what the sums are, OUT the number of the result's dtype.
+// RAW is what the sums are, OUT the number of the result's dtype, POLICY what becomes of integers that it does not hold: 0
+// the flag is set, 1 they wrap, 2 they saturate.
 @group(0) @binding(0) var<storage, read> raw: array<u32>;
 @group(0) @binding(1) var<storage, read_write> result: array<u32>;
 @group(0) @binding(2) var<storage, read_write> overflow: atomic<u32>;
@@ -198,13 +199,16 @@ fn narrow(i: u32) -> u32 {
         bits = 16u;
     }
     let mask = 0xffffffffu >> (32u - bits);
+    if (!FLOAT && POLICY == 1u) {
+        return select(v.low.x, 0u - v.low.x, v.negative) & mask;
+    }
     let most = select(mask, mask >> 1u, signed);
     // The largest magnitude with this sign.
     let limit = select(most, select(0u, most + 1u, signed), v.negative);
     var magnitude = v.low.x;
     if (v.low.x > limit || any(v.low.yzw != vec3<u32>()) || v.top != 0u) {
         magnitude = limit;
-        if (!FLOAT) {
+        if (!FLOAT && POLICY == 0u) {
             atomicOr(&overflow, 1u);
         }
     }
@@ -225,9 +229,10 @@ fn wide(i: u32) -> vec2<u32> {
     let least = vec2<u32>(0u, select(0u, 0x80000000u, signed));
     let limit = select(most, least, v.negative);
     var m = v.low.xy;
-    if (m.y > limit.y || (m.y == limit.y && m.x > limit.x) || any(v.low.zw != vec2<u32>()) || v.top != 0u) {
+    let wraps = !FLOAT && POLICY == 1u;
+    if (!wraps && (m.y > limit.y || (m.y == limit.y && m.x > limit.x) || any(v.low.zw != vec2<u32>()) || v.top != 0u)) {
         m = limit;
-        if (!FLOAT) {
+        if (!FLOAT && POLICY == 0u) {
             atomicOr(&overflow, 1u);
         }
     }

@@ -13,18 +13,6 @@ override TAPS: u32;
 var<workgroup> tile: array<vec2<u32>, TILE>;
 var<workgroup> taps: array<vec2<u32>, TAPS>;
 
-// The 64-bit product of two words: low, high.
-fn multiply(a: u32, b: u32) -> vec2<u32> {
-    let al = a & 0xffffu;
-    let ah = a >> 16u;
-    let bl = b & 0xffffu;
-    let bh = b >> 16u;
-    let t = al * bl;
-    let u = ah * bl + (t >> 16u);
-    let v = al * bh + (u & 0xffffu);
-    return vec2<u32>(a * b, ah * bh + (u >> 16u) + (v >> 16u));
-}
-
 fn load_tile(l: vec2<u32>, image_index: u32, corner: vec3<i32>, rows: u32, width: u32) {
     let z = source(corner.z, p.image_z, p.boundary_z);
     for (var r = l.y; r < rows; r += WY) {

@@ -89,6 +89,15 @@ pub struct ConvolveArgs {
     /// How near the exact value float results are: default, elementwise or exact
     #[arg(long, default_value = "default", value_name = "ACCURACY")]
     pub accuracy: Accuracy,
+    /// Shift of the kernel's centre in same mode: N or N,N
+    #[arg(long, value_name = "N,N", value_delimiter = ',', default_value = "0", allow_hyphen_values = true)]
+    pub origin: Vec<isize>,
+    /// Keep every N-th row and column of the result: N or N,N
+    #[arg(long, value_name = "N,N", value_delimiter = ',', default_value = "1")]
+    pub stride: Vec<usize>,
+    /// Spread the kernel's elements N pixels apart: N or N,N
+    #[arg(long, value_name = "N,N", value_delimiter = ',', default_value = "1")]
+    pub dilation: Vec<usize>,
     /// Correlate: do not reverse the kernel
     #[arg(long)]
     pub correlate: bool,

@@ -9,6 +9,14 @@ use crate::device_array::Placed;
 use crate::error::{invalid, raise};
 use crate::{device, run};
 
+/// Centre, origin, stride, dilation, groups, overflow: one number for all axes or one per axis.
+type Options = (String, Vec<isize>, Vec<isize>, Vec<isize>, Option<isize>, String);
+
+/// Numbers that must not be negative.
+fn sizes(what: &str, values: &[isize]) -> PyResult<Vec<usize>> {
+    values.iter().map(|&n| usize::try_from(n).map_err(|_| invalid(what, n, "at least 1"))).collect()
+}
+
 /// Convolves, or with `correlate` correlates, `images` with `kernels`. One boundary for all axes or one per axis.
 #[pyfunction]
 #[expect(clippy::too_many_arguments)]
@@ -23,6 +31,7 @@ pub(crate) fn convolve<'py>(
     ndim: usize,
     algorithm: &str,
     accuracy: &str,
+    options: Options,
     device: &Bound<'py, PyAny>,
     out: Option<&Bound<'py, PyAny>>,
     out_dtype: Option<&Bound<'py, PyArrayDescr>>,
@@ -31,6 +40,12 @@ pub(crate) fn convolve<'py>(
     let boundaries = boundary.iter().map(|text| parse_boundary(text, fill_value)).collect::<PyResult<Vec<_>>>()?;
     let mut how = Convolve::rank(ndim).mode(mode.parse::<Mode>().map_err(raise)?);
     how = how.algorithm(algorithm.parse().map_err(raise)?).accuracy(accuracy.parse().map_err(raise)?);
+    let (centre, origin, stride, dilation, groups, overflow) = options;
+    how = how.centre(centre.parse().map_err(raise)?).origin(&origin).overflow(overflow.parse().map_err(raise)?);
+    how = how.stride(&sizes("stride", &stride)?).dilation(&sizes("dilation", &dilation)?);
+    if let Some(groups) = groups {
+        how = how.groups(sizes("groups", &[groups])?[0]);
+    }
     how = if let [one] = boundaries[..] { how.boundary(one) } else { how.boundaries(&boundaries) };
 
     let images = Source::new("images", images, false)?;

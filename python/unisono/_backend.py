@@ -149,10 +149,11 @@ class Backend:
         out_dtype=None,
         algorithm="auto",
         accuracy="default",
+        **options,
     ):
         """As :func:`unisono.convolve`."""
         return _functions.convolve(
-            images, kernels, mode, boundary, fill_value, ndim, self, out, out_dtype, algorithm, accuracy
+            images, kernels, mode, boundary, fill_value, ndim, self, out, out_dtype, algorithm, accuracy, **options
         )
 
     def correlate(
@@ -167,10 +168,11 @@ class Backend:
         out_dtype=None,
         algorithm="auto",
         accuracy="default",
+        **options,
     ):
         """As :func:`unisono.correlate`."""
         return _functions.correlate(
-            images, kernels, mode, boundary, fill_value, ndim, self, out, out_dtype, algorithm, accuracy
+            images, kernels, mode, boundary, fill_value, ndim, self, out, out_dtype, algorithm, accuracy, **options
         )
 
     def sum(self, a, axis=None, keepdims=False, out=None):

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from ._filters import _Output
-from ._functions import _Accuracy, _Algorithm, _Axis, _Mode, _OutT, Pi
+from ._functions import _Accuracy, _Algorithm, _Axis, _Centre, _Mode, _OutT, _Overflow, Pi
 from ._unisono import Array
 
 @dataclass(frozen=True)
@@ -64,6 +64,13 @@ class Backend:
         out_dtype: DTypeLike | None = None,
         algorithm: _Algorithm = "auto",
         accuracy: _Accuracy = "default",
+        *,
+        centre: _Centre = "signal",
+        origin: int | Sequence[int] = 0,
+        stride: int | Sequence[int] = 1,
+        dilation: int | Sequence[int] = 1,
+        groups: int | None = None,
+        overflow: _Overflow = "error",
     ) -> Array: ...
     @overload
     def convolve(
@@ -78,6 +85,13 @@ class Backend:
         out_dtype: DTypeLike | None = None,
         algorithm: _Algorithm = "auto",
         accuracy: _Accuracy = "default",
+        *,
+        centre: _Centre = "signal",
+        origin: int | Sequence[int] = 0,
+        stride: int | Sequence[int] = 1,
+        dilation: int | Sequence[int] = 1,
+        groups: int | None = None,
+        overflow: _Overflow = "error",
     ) -> NDArray[Any]: ...
     @overload
     def convolve(
@@ -93,6 +107,12 @@ class Backend:
         out_dtype: DTypeLike | None = None,
         algorithm: _Algorithm = "auto",
         accuracy: _Accuracy = "default",
+        centre: _Centre = "signal",
+        origin: int | Sequence[int] = 0,
+        stride: int | Sequence[int] = 1,
+        dilation: int | Sequence[int] = 1,
+        groups: int | None = None,
+        overflow: _Overflow = "error",
     ) -> _OutT: ...
     @overload
     def correlate(
@@ -107,6 +127,13 @@ class Backend:
         out_dtype: DTypeLike | None = None,
         algorithm: _Algorithm = "auto",
         accuracy: _Accuracy = "default",
+        *,
+        centre: _Centre = "signal",
+        origin: int | Sequence[int] = 0,
+        stride: int | Sequence[int] = 1,
+        dilation: int | Sequence[int] = 1,
+        groups: int | None = None,
+        overflow: _Overflow = "error",
     ) -> Array: ...
     @overload
     def correlate(
@@ -121,6 +148,13 @@ class Backend:
         out_dtype: DTypeLike | None = None,
         algorithm: _Algorithm = "auto",
         accuracy: _Accuracy = "default",
+        *,
+        centre: _Centre = "signal",
+        origin: int | Sequence[int] = 0,
+        stride: int | Sequence[int] = 1,
+        dilation: int | Sequence[int] = 1,
+        groups: int | None = None,
+        overflow: _Overflow = "error",
     ) -> NDArray[Any]: ...
     @overload
     def correlate(
@@ -136,6 +170,12 @@ class Backend:
         out_dtype: DTypeLike | None = None,
         algorithm: _Algorithm = "auto",
         accuracy: _Accuracy = "default",
+        centre: _Centre = "signal",
+        origin: int | Sequence[int] = 0,
+        stride: int | Sequence[int] = 1,
+        dilation: int | Sequence[int] = 1,
+        groups: int | None = None,
+        overflow: _Overflow = "error",
     ) -> _OutT: ...
     @overload
     def sum(self, a: Array, axis: _Axis = None, keepdims: bool = False, out: None = None) -> Array: ...

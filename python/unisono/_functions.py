@@ -53,6 +53,13 @@ def convolve(
     out_dtype=None,
     algorithm="auto",
     accuracy="default",
+    *,
+    centre="signal",
+    origin=0,
+    stride=1,
+    dilation=1,
+    groups=None,
+    overflow="error",
 ):
     """Convolve images with kernels over the last ``ndim`` axes.
 
@@ -84,6 +91,25 @@ def convolve(
     accuracy : {"default", "elementwise", "exact"}
         How near the exact value float results are: within the bound of the algorithm; within a bound of each output's own
         taps; or the exact sum of the products, rounded once, the same bits on every device.
+    centre : {"signal", "signal2d", "ndimage"}
+        Which element of a kernel of length ``k`` lies on the output's own pixel in ``"same"`` mode; they differ for even
+        ``k`` only. ``"signal"``: ``(k-1)//2`` to convolve and ``k//2`` to correlate, as :func:`scipy.signal.convolve`,
+        :func:`scipy.signal.convolve2d` and :func:`scipy.signal.correlate`; ``"signal2d"``: ``(k-1)//2`` for both, as
+        :func:`scipy.signal.correlate2d`; ``"ndimage"``: ``k//2`` for both, as :func:`scipy.ndimage.convolve`.
+    origin : int or sequence of int
+        Shift of that centre along all spatial axes or each, as in :mod:`scipy.ndimage`:
+        ``-(k//2) <= origin <= (k-1)//2``. ``"same"`` mode only.
+    stride : int or sequence of int
+        Keep every ``stride``-th output, from the first one on.
+    dilation : int or sequence of int
+        Spread the taps: as with a kernel of length ``(k-1)*dilation + 1`` that has zeros between its taps.
+    groups : int, optional
+        Sum over channels, as a layer of a neural network does: images ``(N.., C, H, W)`` with kernels
+        ``(O.., C//groups, h, w)`` give ``(N.., O.., H', W')``; each of ``groups`` runs of kernels over its run of channels.
+        A layer of PyTorch is ``correlate(x, w, "valid", stride=s, dilation=d, groups=g)``.
+    overflow : {"error", "wrap", "saturate"}
+        What becomes of an exact integer that the result's dtype cannot hold. An integer result of float operands is
+        rounded to nearest, ties to even, and saturated (NaN gives 0) whatever is said here.
 
     Returns
     -------
@@ -103,7 +129,8 @@ def convolve(
     -----
     Integers are exact. Floats are accumulated in their own precision ``eps``, one fused multiply-add per tap: within
     ``taps * eps * sum(|k| |x|)`` of the exact value. With ``accuracy="exact"`` they are the exact value rounded once, at
-    several times the cost; an exact zero is +0.
+    several times the cost; an exact zero is +0. Complex numbers are computed by
+    their parts, in one such sum each.
 
     Examples
     --------
@@ -116,7 +143,8 @@ def convolve(
     >>> unisono.convolve(x, np.ones(3), mode="valid", ndim=1, accuracy="exact")
     array([1.])
     """
-    return _convolve(False, images, kernels, mode, boundary, fill_value, ndim, device, out, out_dtype, algorithm, accuracy)
+    options = (centre, origin, stride, dilation, groups, overflow)
+    return _convolve(False, images, kernels, mode, boundary, fill_value, ndim, device, out, out_dtype, algorithm, accuracy, options)
 
 
 def correlate(
@@ -131,8 +159,15 @@ def correlate(
     out_dtype=None,
     algorithm="auto",
     accuracy="default",
+    *,
+    centre="signal",
+    origin=0,
+    stride=1,
+    dilation=1,
+    groups=None,
+    overflow="error",
 ):
-    """Correlate images with kernels: :func:`convolve` without reversing the kernels.
+    """Correlate images with kernels: :func:`convolve` without reversing the kernels, complex ones conjugated.
 
     Parameters, shapes, result, errors and numerics are those of :func:`convolve`.
 
@@ -141,14 +176,18 @@ def correlate(
     >>> unisono.correlate([1, 2, 3], [0, 1, 10], ndim=1)
     array([10, 21, 32,  3,  0])
     """
-    return _convolve(True, images, kernels, mode, boundary, fill_value, ndim, device, out, out_dtype, algorithm, accuracy)
+    options = (centre, origin, stride, dilation, groups, overflow)
+    return _convolve(True, images, kernels, mode, boundary, fill_value, ndim, device, out, out_dtype, algorithm, accuracy, options)
 
 
-def _convolve(correlate, images, kernels, mode, boundary, fill_value, ndim, device, out, out_dtype, algorithm, accuracy):
+def _convolve(correlate, images, kernels, mode, boundary, fill_value, ndim, device, out, out_dtype, algorithm, accuracy, options):
     boundaries = [boundary] if isinstance(boundary, str) else list(boundary)
     dtype = None if out_dtype is None else np.dtype(out_dtype)
+    centre, origin, stride, dilation, groups, overflow = options
+    groups = None if groups is None else operator.index(groups)
+    native = (centre, _axes(origin), _axes(stride), _axes(dilation), groups, overflow)
     return _unisono.convolve(
-        correlate, images, kernels, mode, boundaries, fill_value, ndim, algorithm, accuracy, device, out, dtype
+        correlate, images, kernels, mode, boundaries, fill_value, ndim, algorithm, accuracy, native, device, out, dtype
     )
 
 

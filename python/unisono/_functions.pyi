@@ -11,7 +11,9 @@ from ._unisono import Array
 _DeviceLike: TypeAlias = str | Backend
 _Algorithm: TypeAlias = Literal["auto", "direct", "separable", "fast-fir", "fft"]
 _Accuracy: TypeAlias = Literal["default", "elementwise", "exact"]
+_Centre: TypeAlias = Literal["signal", "signal2d", "ndimage"]
 _Mode: TypeAlias = Literal["full", "same", "valid"]
+_Overflow: TypeAlias = Literal["error", "wrap", "saturate"]
 _Axis: TypeAlias = int | Sequence[int] | None
 _OutT = TypeVar("_OutT", bound=NDArray[Any] | Array)
 
@@ -29,6 +31,13 @@ def convolve(
     out_dtype: DTypeLike | None = None,
     algorithm: _Algorithm = "auto",
     accuracy: _Accuracy = "default",
+    *,
+    centre: _Centre = "signal",
+    origin: int | Sequence[int] = 0,
+    stride: int | Sequence[int] = 1,
+    dilation: int | Sequence[int] = 1,
+    groups: int | None = None,
+    overflow: _Overflow = "error",
 ) -> Array: ...
 @overload
 def convolve(
@@ -43,6 +52,13 @@ def convolve(
     out_dtype: DTypeLike | None = None,
     algorithm: _Algorithm = "auto",
     accuracy: _Accuracy = "default",
+    *,
+    centre: _Centre = "signal",
+    origin: int | Sequence[int] = 0,
+    stride: int | Sequence[int] = 1,
+    dilation: int | Sequence[int] = 1,
+    groups: int | None = None,
+    overflow: _Overflow = "error",
 ) -> NDArray[Any]: ...
 @overload
 def convolve(
@@ -58,6 +74,12 @@ def convolve(
     out_dtype: DTypeLike | None = None,
     algorithm: _Algorithm = "auto",
     accuracy: _Accuracy = "default",
+    centre: _Centre = "signal",
+    origin: int | Sequence[int] = 0,
+    stride: int | Sequence[int] = 1,
+    dilation: int | Sequence[int] = 1,
+    groups: int | None = None,
+    overflow: _Overflow = "error",
 ) -> _OutT: ...
 @overload
 def correlate(
@@ -72,6 +94,13 @@ def correlate(
     out_dtype: DTypeLike | None = None,
     algorithm: _Algorithm = "auto",
     accuracy: _Accuracy = "default",
+    *,
+    centre: _Centre = "signal",
+    origin: int | Sequence[int] = 0,
+    stride: int | Sequence[int] = 1,
+    dilation: int | Sequence[int] = 1,
+    groups: int | None = None,
+    overflow: _Overflow = "error",
 ) -> Array: ...
 @overload
 def correlate(
@@ -86,6 +115,13 @@ def correlate(
     out_dtype: DTypeLike | None = None,
     algorithm: _Algorithm = "auto",
     accuracy: _Accuracy = "default",
+    *,
+    centre: _Centre = "signal",
+    origin: int | Sequence[int] = 0,
+    stride: int | Sequence[int] = 1,
+    dilation: int | Sequence[int] = 1,
+    groups: int | None = None,
+    overflow: _Overflow = "error",
 ) -> NDArray[Any]: ...
 @overload
 def correlate(
@@ -101,6 +137,12 @@ def correlate(
     out_dtype: DTypeLike | None = None,
     algorithm: _Algorithm = "auto",
     accuracy: _Accuracy = "default",
+    centre: _Centre = "signal",
+    origin: int | Sequence[int] = 0,
+    stride: int | Sequence[int] = 1,
+    dilation: int | Sequence[int] = 1,
+    groups: int | None = None,
+    overflow: _Overflow = "error",
 ) -> _OutT: ...
 @overload
 def sum(a: Array, axis: _Axis = None, keepdims: bool = False, device: _DeviceLike = "auto", out: None = None) -> Array: ...

@@ -70,6 +70,7 @@ def convolve(
     ndim: int,
     algorithm: str,
     accuracy: str,
+    options: tuple[str, Sequence[int] | None, Sequence[int] | None, Sequence[int] | None, int | None, str],
     device: _DeviceLike,
     out: NDArray[Any] | Array | None,
     out_dtype: np.dtype[Any] | None,

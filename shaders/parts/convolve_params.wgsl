@@ -1,7 +1,8 @@
-// What one dispatch of a convolution computes, and the boundary: shared by convolve.wgsl and convolve_wide.wgsl.
+// What one dispatch of a convolution computes, and the boundary: shared by all convolve shaders.
 //
-// The image block holds `images` boxes of image_z x image_y x image_x elements; the result is a dense array
-// [images, kernels, out_z, out_y, out_x]. A workgroup makes one tile of one output plane for one group of kernels; it
+// The image block holds `planes` boxes of image_z x image_y x image_x elements for each image; the result is a dense array
+// [images, kernels, out_z, out_y, out_x]. Complex elements are pairs; PARTS says what the two of a result come from: 0 (a
+// real result), 1 (image 2n + part), 2 (kernel 2k + part). A slab is a channel with a tap of depth. A workgroup makes one tile of one output plane for one group of kernels; it
 // walks over the taps in row-major order, a block of tap rows (or a piece of one tap row) at a time.
 struct Params {
     out_x: u32,
@@ -44,6 +45,26 @@ struct Params {
     block_y: u32,
     blocks_x: u32,
     blocks_y: u32,
+    stride_x: u32,
+    stride_y: u32,
+    stride_z: u32,
+    dilation_x: u32,
+    dilation_y: u32,
+    dilation_z: u32,
+    // Real channels of a sum times taps_z.
+    slabs: u32,
+    // Channels of a group, and of an image.
+    channels: u32,
+    planes: u32,
+    // Numbers of an element, and how many of them are channels of one sum.
+    image_parts: u32,
+    channel_parts: u32,
+    // The first kernel's index in the bank, kernels of a group, and real kernels for each.
+    kernel_first: u32,
+    group_kernels: u32,
+    kernel_parts: u32,
+    unused_a: u32,
+    unused_b: u32,
 }
 
 // Which tile of which plane, kernel group and image workgroup `id` makes.
@@ -62,7 +83,36 @@ fn place(id: u32) -> Place {
     return Place(id % p.tiles_x, row % p.tiles_y, plane % p.out_z, bank % p.kernel_groups, bank / p.kernel_groups);
 }
 
-// The element of the result at x, y of a place's plane, for kernel `k`.
+// The number of the result at x, y of a place's plane, for real kernel `k`.
 fn result_index(at: Place, x: u32, y: u32, k: u32) -> u32 {
+    if (PARTS == 1u) {
+        return 2u * (((((at.image >> 1u) * p.kernels + k) * p.out_z + at.z) * p.out_y + y) * p.out_x + x) + (at.image & 1u);
+    }
+    if (PARTS == 2u) {
+        let kernels = p.kernels >> 1u;
+        return 2u * ((((at.image * kernels + (k >> 1u)) * p.out_z + at.z) * p.out_y + y) * p.out_x + x) + (k & 1u);
+    }
     return (((at.image * p.kernels + k) * p.out_z + at.z) * p.out_y + y) * p.out_x + x;
+}
+
+// Which part of complex elements a slab reads.
+fn part_of(image_index: u32, slab: u32) -> u32 {
+    if (PARTS == 1u) {
+        return image_index & 1u;
+    }
+    return (slab / p.taps_z) % p.channel_parts;
+}
+
+// The position in depth that a slab reads for a plane of outputs.
+fn depth_of(z: u32, slab: u32) -> i32 {
+    return i32(z * p.stride_z + (slab % p.taps_z) * p.dilation_z) + p.start_z;
+}
+
+// The first number of row `y` at depth `z` of what a slab reads for real kernel `k`.
+fn row_base(image_index: u32, k: u32, slab: u32, z: u32, y: u32) -> u32 {
+    let group = (p.kernel_first + k / p.kernel_parts) / p.group_kernels;
+    let channel = group * p.channels + slab / p.taps_z / p.channel_parts;
+    let n = select(image_index, image_index >> 1u, PARTS == 1u);
+    let row = ((n * p.planes + channel) * p.image_z + z) * p.image_y + y;
+    return p.image_first + row * p.image_x * p.image_parts + part_of(image_index, slab);
 }

@@ -397,7 +397,7 @@ impl Work<'_> {
         let out = self.plan.out_dtype;
         let pipeline = self.context.pipeline(&Shader {
             label: "convolve_finish",
-            source: &|| finish_source(kind, out),
+            source: &|| finish_source(kind, out, crate::plan::Overflow::Saturate),
             variant: &format!("{} {out}", kind.name()),
             constants: &[],
             workgroup: [FLAT_GROUP as u32, 1, 1],

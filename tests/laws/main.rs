@@ -1,6 +1,7 @@
 //! The laws: what must hold on every device, one file per law. See `docs/testing.md`.
 
 mod boundaries;
+mod channels;
 mod convolve;
 mod devices;
 mod dtypes;

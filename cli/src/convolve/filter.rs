@@ -32,6 +32,8 @@ pub struct Filter {
     pub kernel: Kernel,
     pub how: Convolve,
     pub mode: Mode,
+    /// No origin, stride or dilation.
+    pub plain: bool,
     pub boundary: Boundary,
     pub algorithm: Algorithm,
     pub accuracy: Accuracy,
@@ -63,6 +65,7 @@ impl Filter {
     fn passes(&self) -> Option<Separable> {
         let [down, along] = self.kernel.factors()?;
         let chosen = matches!(self.algorithm, Algorithm::Auto | Algorithm::Separable) && self.accuracy == Accuracy::Default;
+        let chosen = chosen && self.plain;
         if self.mode != Mode::Same || !chosen {
             return None;
         }
@@ -114,7 +117,8 @@ impl Filter {
                 let mut delta = ndarray::Array2::<f32>::zeros((side_h, side_w));
                 let centre = |n: usize| if self.direction == Direction::Convolve { (n - 1) / 2 } else { n / 2 };
                 delta[[centre(side_h), centre(side_w)]] = 1.0;
-                self.direct(&pixels.slice(s![colours.., .., ..]).as_operand(), &delta.as_operand(), &self.how, rest.as_output())?;
+                let how = self.how.clone().origin(&[0]);
+                self.direct(&pixels.slice(s![colours.., .., ..]).as_operand(), &delta.as_operand(), &how, rest.as_output())?;
             }
         });
         if format == Format::Npy {

@@ -57,10 +57,13 @@ pub fn run(args: &ConvolveArgs) -> Result<Outcome> {
     interrupt::cancels(&control)?;
     let device = backend.info().id;
     let how = Convolve::d2().mode(args.mode).boundary(boundary).algorithm(args.algorithm).accuracy(args.accuracy);
+    let how = how.origin(&args.origin).stride(&args.stride).dilation(&args.dilation);
     let direction = if args.correlate { Direction::Correlate } else { Direction::Convolve };
+    let all = |values: &[usize]| values.iter().all(|&n| n == 1);
+    let plain = args.origin.iter().all(|&n| n == 0) && all(&args.stride) && all(&args.dilation);
     let (mode, algorithm) = (args.mode, args.algorithm);
     let filter =
-        Filter { backend, kernel, how, mode, boundary, algorithm, accuracy: args.accuracy, direction, dtype: args.dtype };
+        Filter { backend, kernel, how, mode, plain, boundary, algorithm, accuracy: args.accuracy, direction, dtype: args.dtype };
 
     let (start, total) = (Instant::now(), jobs.len());
     let bar = progress::files(total, args.common.json);

@@ -66,8 +66,9 @@ impl Axis {
             Boundary::Wrap => 4,
         };
         // Positions of the extended line that are read.
-        let first = outputs.start as isize + plan.start[axis];
-        let last = first + (outputs.len() + plan.kernel[axis]) as isize - 2;
+        let stride = plan.stride[axis];
+        let first = (outputs.start * stride) as isize + plan.start[axis];
+        let last = first + ((outputs.len() - 1) * stride + (plan.kernel[axis] - 1) * plan.dilation[axis]) as isize;
         let hull = if whole { 0..n } else { hull(boundary, first, last, n) };
         let inside = first >= 0 && last < n as isize;
         // A part of the line continues as the line does, but around its own ends.
@@ -123,7 +124,8 @@ fn hull(boundary: Boundary, first: isize, last: isize, n: usize) -> Range<usize>
 
 /// The elements of the batch that lie in the axes' ranges, if they lie in one piece.
 pub(super) fn contiguous(plan: &ConvolvePlan, images: &Range<usize>, axes: &[Axis; 3]) -> Option<Range<usize>> {
-    let mut range = images.clone();
+    let planes = plan.groups * plan.channels;
+    let mut range = images.start * planes..images.end * planes;
     for (axis, &n) in axes.iter().zip(&plan.image) {
         let Source::Range(part) = &axis.source else { return None };
         if part.len() == n {
@@ -141,16 +143,18 @@ fn volume(region: &[Range<usize>; 3]) -> u64 {
     region.iter().map(|range| range.len() as u64).product()
 }
 
-/// Elements of one image that a region reads, at most.
+/// Elements of one image, all its channels, that a region reads, at most.
 fn image_volume(plan: &ConvolvePlan, region: &[Range<usize>; 3], whole: bool) -> u64 {
-    (0..3).map(|axis| Axis::span(plan, axis, region[axis].len(), whole)).product()
+    let plane: u64 = (0..3).map(|axis| Axis::span(plan, axis, region[axis].len(), whole)).product();
+    plane * (plan.groups * plan.channels) as u64
 }
 
 impl Axis {
     /// An upper bound of the length of the axis for `outputs` outputs.
     fn span(plan: &ConvolvePlan, axis: usize, outputs: usize, whole: bool) -> u64 {
         let n = plan.image[axis];
-        (if whole { n } else { n.min(outputs + plan.kernel[axis] - 1) }) as u64
+        let read = outputs.saturating_sub(1) * plan.stride[axis] + (plan.kernel[axis] - 1) * plan.dilation[axis] + 1;
+        (if whole { n } else { n.min(read) }) as u64
     }
 }
 

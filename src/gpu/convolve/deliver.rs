@@ -23,7 +23,7 @@ impl Work<'_> {
     /// Bytes of a chunk's sums and of its results, in whole words.
     fn bytes(&self, chunk: &Chunk) -> (u64, u64) {
         let outputs = chunk.outputs();
-        (4 * self.sums.words() * outputs, (outputs * self.plan.out_dtype.size() as u64).next_multiple_of(4))
+        (4 * self.sums.words() * self.numbers(chunk), (outputs * self.plan.out_dtype.size() as u64).next_multiple_of(4))
     }
 
     fn keep(&mut self, chunks: &[Chunk], old: Option<Storage>) -> Result<Storage> {

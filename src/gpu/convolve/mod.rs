@@ -81,11 +81,11 @@ fn run_limited(
             feature: format!("algorithm {} (GPUs have direct)", plan.algorithm),
         });
     }
-    if !plan.is_plain() || plan.overflow != Overflow::Error {
+    if plan.is_exact_float() && !plan.is_plain() {
         return Err(Error::Unsupported {
             device: context.id.clone(),
-            operation: format!("{} with channels, stride, dilation or another policy on overflow", plan.name()),
-            feature: "such sums".into(),
+            operation: format!("{} of floats with channels, stride, dilation or complex numbers", plan.name()),
+            feature: "exact accuracy".into(),
         });
     }
     let to_host = matches!(target, Target::Host(_));
@@ -111,10 +111,11 @@ fn run_limited(
     };
 
     let most = most.min(context.max_block());
-    let element = (4 * sums.words()).max(plan.out_dtype.size() as u64);
+    let (out_parts, image_parts) = (plan.out_dtype.parts() as u64, plan.image_dtype.parts() as u64);
+    let element = (4 * sums.words() * out_parts).max(plan.out_dtype.size() as u64);
     let caps = Caps {
-        outputs: (if to_host { most.min(PIECE) } else { most } / element).clamp(1, MOST_ELEMENTS),
-        image: (most.saturating_sub(64) / plan.image_dtype.size() as u64).clamp(1, MOST_ELEMENTS),
+        outputs: (if to_host { most.min(PIECE) } else { most } / element).clamp(1, MOST_ELEMENTS / out_parts),
+        image: (most.saturating_sub(64) / plan.image_dtype.size() as u64).clamp(1, MOST_ELEMENTS / image_parts),
         kernels: (most / 2 / Weights::packed_bytes(plan, sums).max(1)).max(1) as usize,
     };
     let (source, whole, list) = match source {
@@ -122,7 +123,7 @@ fn run_limited(
         Images::Device(buffer) => {
             // Whole images if they fit a block; else boxes of them, if they lie in one piece; else they come to the host.
             let (wholes, parts) = (chunks(plan, caps, true, !to_host), chunks(plan, caps, false, !to_host));
-            let image_len = plan.image.iter().product::<usize>() as u64;
+            let image_len = (plan.groups * plan.channels * plan.image.iter().product::<usize>()) as u64;
             if wholes.iter().all(|chunk| chunk.images.len() as u64 * image_len <= caps.image) {
                 (Images::Device(buffer), true, wholes)
             } else if parts.iter().all(|chunk| contiguous(plan, &chunk.images, &axes(plan, chunk, false)).is_some()) {
@@ -144,14 +145,20 @@ fn run_limited(
         weights,
         sums,
         exponent,
-        bank: sums.is_tiled() && use_bank(plan.kernels.len()),
-        direct: sums.is_result(plan.out_dtype, always_fits),
+        bank: sums.is_tiled() && use_bank(plan.kernels.len() * plan.kernel_parts()) && fours(plan, &list),
+        // Tiles have outputs and taps side by side, limbs one channel.
+        general: plan.stride[1..] != [1; 2] || plan.dilation[1..] != [1; 2] || (!plan.is_plain() && !sums.is_tiled()),
+        direct: sums.is_result(plan.out_dtype.real(), always_fits),
         flag,
         images: None,
         kernels: None,
     };
     let result = work.deliver(&list, target)?;
-    if plan.is_integer() && !always_fits && context.read_small(&work.flag, 4)?.iter().any(|&byte| byte != 0) {
+    if plan.is_integer()
+        && !always_fits
+        && plan.overflow == Overflow::Error
+        && context.read_small(&work.flag, 4)?.iter().any(|&byte| byte != 0)
+    {
         return Err(Error::Overflow { op: plan.name(), out_dtype: plan.out_dtype });
     }
     Ok(result)
@@ -166,6 +173,12 @@ enum Images<'a> {
 /// Whether groups of four kernels waste less than they save.
 fn use_bank(kernels: usize) -> bool {
     3 * kernels.next_multiple_of(4) <= 4 * kernels
+}
+
+/// Whether every four kernels from a chunk's first on read the same channels.
+fn fours(plan: &ConvolvePlan, chunks: &[Chunk]) -> bool {
+    let four = |kernels: usize| kernels.is_multiple_of(4);
+    plan.groups == 1 || (four(plan.group_kernels()) && chunks.iter().all(|chunk| four(chunk.kernels.start * plan.kernel_parts())))
 }
 
 /// What a chunk reads along each axis; axes as a whole if wanted.
@@ -186,6 +199,8 @@ struct Work<'a> {
     /// The exponent of bit 0 of exact float sums.
     exponent: i32,
     bank: bool,
+    /// Whether strides, dilations or (limbs) channels need the general shaders.
+    general: bool,
     /// Whether the sums are the result as they are.
     direct: bool,
     /// Set by the device where a result does not fit its dtype.
@@ -214,11 +229,12 @@ impl Work<'_> {
                 buffer.gather((elements.start * size) as u64..(elements.end * size) as u64)?
             }
             Images::Host(image) => {
-                let elements = chunk.images.len() * axes.iter().map(|axis| axis.length).product::<usize>();
+                let planes = self.plan.groups * self.plan.channels;
+                let elements = chunk.images.len() * planes * axes.iter().map(|axis| axis.length).product::<usize>();
                 let bytes = (elements * size) as u64;
                 let block = self.context.block(bytes)?;
-                let lead = self.plan.image_lead.len();
-                let boxes = Boxes { image, lead, images: chunk.images.clone(), axes, size };
+                let lead = self.plan.image_lead.len() + usize::from(self.plan.has_channels);
+                let boxes = Boxes { image, lead, images: chunk.images.start * planes..chunk.images.end * planes, axes, size };
                 self.context.upload(&block, bytes, self.control, &mut |range, out| boxes.fill(range, out))?;
                 Gathered { block, offset: 0 }
             }
@@ -236,7 +252,8 @@ impl Work<'_> {
         }
         self.kernels = None;
         let first = self.plan.kernels.start;
-        let range = chunk.kernels.start - first..chunk.kernels.end - first;
+        let parts = self.plan.kernel_parts();
+        let range = (chunk.kernels.start - first) * parts..(chunk.kernels.end - first) * parts;
         let (bytes, fill_at) = self.weights.pack(self.plan, range, self.sums, self.bank);
         let block = self.context.block(bytes.len() as u64)?;
         self.context.upload(&block, bytes.len() as u64, self.control, &mut |range, out| {
@@ -247,12 +264,13 @@ impl Work<'_> {
     }
 
     fn pipeline(&self, tuning: &Tuning) -> Result<Arc<Pipeline>> {
-        let Self { plan, sums, bank, .. } = *self;
-        let signed = plan.kernel_dtype.is_signed_integer();
+        let Self { plan, sums, bank, general, .. } = *self;
+        let (image, kernel_signed, parts) = (plan.image_dtype.real(), plan.kernel_dtype.is_signed_integer(), plan.parts());
+        let program = shader::Program { sums, image, kernel_signed, bank, general, parts };
         self.context.pipeline(&Shader {
-            label: if sums.is_tiled() { "convolve" } else { "convolve_wide" },
-            source: &|| shader::source(sums, plan.image_dtype, signed, bank),
-            variant: &format!("{} {} {signed} {bank}", sums.name(), plan.image_dtype),
+            label: program.label(),
+            source: &|| shader::source(program),
+            variant: &format!("{} {image} {kernel_signed} {bank} {}", sums.name(), parts as u8),
             constants: &tuning.constants(sums.is_tiled()),
             workgroup: [tuning.workgroup[0], tuning.workgroup[1], 1],
             workgroup_bytes: tuning.bytes,
@@ -261,11 +279,11 @@ impl Work<'_> {
     }
 
     fn finish_pipeline(&self) -> Result<Arc<Pipeline>> {
-        let (sums, out) = (self.sums, self.plan.out_dtype);
+        let (sums, out, overflow) = (self.sums, self.plan.out_dtype.real(), self.plan.overflow);
         self.context.pipeline(&Shader {
             label: "convolve_finish",
-            source: &|| shader::finish_source(sums, out),
-            variant: &format!("{} {out}", sums.name()),
+            source: &|| shader::finish_source(sums, out, overflow),
+            variant: &format!("{} {out} {overflow}", sums.name()),
             constants: &[],
             workgroup: [FINISH_GROUP as u32, 1, 1],
             workgroup_bytes: 0,
@@ -280,7 +298,11 @@ impl Work<'_> {
         let images = self.images(chunk, &axes)?;
         let (kernels, fill_at) = self.kernels(chunk)?;
         let [out_z, out_y, out_x] = chunk.region.each_ref().map(Range::len);
-        let tuning = Tuning::new(&context.limits, self.sums, self.bank, plan.kernel, [out_x, out_y]).ok_or_else(|| {
+        let tuning = match self.general {
+            true => Some(Tuning::general(&context.limits, self.sums, self.bank, plan.kernel, [out_x, out_y])),
+            false => Tuning::new(&context.limits, self.sums, self.bank, plan.kernel, [out_x, out_y]),
+        };
+        let tuning = tuning.ok_or_else(|| {
             let message = format!("{} bytes of workgroup memory are too few", context.limits.workgroup_memory);
             context.failure("planning a convolution", message)
         })?;
@@ -289,21 +311,25 @@ impl Work<'_> {
 
         let align = u64::from(context.limits.offset_alignment);
         let from = images.offset - images.offset % align;
-        let kernel_groups = if self.bank { chunk.kernels.len().div_ceil(4) } else { chunk.kernels.len() };
+        let kernels_of = chunk.kernels.len() * plan.kernel_parts();
+        let kernel_groups = if self.bank { kernels_of.div_ceil(4) } else { kernels_of };
+        let slabs = plan.sum_channels() * plan.kernel[0];
+        let [stride_z, stride_y, stride_x] = plan.stride.map(|n| n as u32);
+        let [dilation_z, dilation_y, dilation_x] = plan.dilation.map(|n| n as u32);
         let [tiles_x, tiles_y] = [out_x.div_ceil(tuning.outputs[0] as usize), out_y.div_ceil(tuning.outputs[1] as usize)];
         let [taps_z, taps_y, taps_x] = plan.kernel.map(|k| k as u32);
         let base = Params {
             out_x: out_x as u32,
             out_y: out_y as u32,
             out_z: out_z as u32,
-            kernels: chunk.kernels.len() as u32,
+            kernels: kernels_of as u32,
             kernel_groups: kernel_groups as u32,
             tiles_x: tiles_x as u32,
             tiles_y: tiles_y as u32,
             image_x: axes[2].length as u32,
             image_y: axes[1].length as u32,
             image_z: axes[0].length as u32,
-            image_first: ((images.offset - from) / plan.image_dtype.size() as u64) as u32,
+            image_first: ((images.offset - from) / plan.image_dtype.real().size() as u64) as u32,
             start_x: axes[2].start,
             start_y: axes[1].start,
             start_z: axes[0].start,
@@ -320,16 +346,30 @@ impl Work<'_> {
             block_y: tuning.block[1],
             blocks_x: tuning.blocks[0],
             blocks_y: tuning.blocks[1],
+            stride_x,
+            stride_y,
+            stride_z,
+            dilation_x,
+            dilation_y,
+            dilation_z,
+            slabs: slabs as u32,
+            channels: plan.channels as u32,
+            planes: (plan.groups * plan.channels) as u32,
+            image_parts: plan.image_dtype.parts() as u32,
+            channel_parts: plan.channel_parts() as u32,
+            kernel_first: chunk.kernels.start as u32,
+            group_kernels: (plan.kernel_count() / plan.groups) as u32,
+            kernel_parts: plan.kernel_parts() as u32,
             ..Params::default()
         };
-        let blocks = tuning.all_blocks(plan.kernel);
+        let blocks = tuning.all_blocks(slabs);
         let per_dispatch = u64::from(tuning.blocks_per_dispatch);
-        let total = (tiles_x * tiles_y * out_z * kernel_groups * chunk.images.len()) as u64;
-        let taps: usize = plan.kernel.iter().product();
-        let multiply_adds = chunk.outputs().saturating_mul(taps as u64);
-        let finish_now = chunk.outputs() <= FINISH_AT_ONCE;
+        let total = (tiles_x * tiles_y * out_z * kernel_groups * chunk.images.len() * plan.image_parts()) as u64;
+        let taps = slabs * plan.kernel[1] * plan.kernel[2];
+        let multiply_adds = self.numbers(chunk).saturating_mul(taps as u64);
+        let finish_now = self.numbers(chunk) <= FINISH_AT_ONCE;
 
-        let key = format!("convolve {} {} {}", self.sums.name(), self.bank, taps.ilog2());
+        let key = format!("convolve {} {} {} {}", self.sums.name(), self.bank, self.general, taps.ilog2());
         context.sliced(&key, total, 1, multiply_adds / total, control, &mut |groups| {
             let slices = (0..blocks).step_by(per_dispatch as usize).map(|first| Params {
                 group_first: groups.start as u32,
@@ -367,15 +407,20 @@ impl Work<'_> {
         })
     }
 
+    /// Real numbers of a chunk's result.
+    fn numbers(&self, chunk: &Chunk) -> u64 {
+        chunk.outputs() * self.plan.out_dtype.parts() as u64
+    }
+
     /// Invocations of `convolve_finish.wgsl` for a chunk.
     fn finish_words(&self, chunk: &Chunk) -> u64 {
-        chunk.outputs().div_ceil((4 / self.plan.out_dtype.size() as u64).max(1))
+        self.numbers(chunk).div_ceil((4 / self.plan.out_dtype.real().size() as u64).max(1))
     }
 
     fn finish_params(&self, chunk: &Chunk, groups: Range<u64>) -> (FinishParams, [u32; 3]) {
         let words = self.finish_words(chunk);
         let (first, end) = (groups.start * FINISH_GROUP, words.min(groups.end.saturating_mul(FINISH_GROUP)));
-        let (count, exponent) = (chunk.outputs() as u32, self.exponent as u32);
+        let (count, exponent) = (self.numbers(chunk) as u32, self.exponent as u32);
         let params = FinishParams { first: first as u32, end: end as u32, count, exponent };
         (params, fold((end - first).div_ceil(FINISH_GROUP), &self.context.limits))
     }

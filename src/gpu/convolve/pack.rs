@@ -28,16 +28,22 @@ impl Weights {
     pub(super) fn read(plan: &ConvolvePlan, kernel: &View<'_>) -> Self {
         let taps: usize = plan.kernel.iter().product();
         let (mut integers, mut floats) = (vec![], vec![]);
-        let mut bytes = vec![0; taps * plan.kernel_dtype.size()];
+        let mut bytes = vec![0; plan.channels * taps * plan.kernel_dtype.size()];
         for k in plan.kernels.clone() {
             let mut one = kernel.clone().item(plan.kernel_lead.len(), k);
             if plan.reversed {
-                for axis in 0..one.rank() {
+                for axis in one.rank() - plan.rank..one.rank() {
                     one = one.flipped(axis);
                 }
             }
             one.copy_to_bytes(&mut bytes);
-            with_dtype!(plan.kernel_dtype, T => read::<T>(&bytes, &mut integers, &mut floats));
+            if plan.kernel_dtype.is_complex() {
+                let mut parts = vec![];
+                with_dtype!(plan.kernel_dtype, T => read::<T>(&bytes, &mut vec![], &mut parts));
+                real_kernels(plan, taps, &parts, &mut floats);
+            } else {
+                with_dtype!(plan.kernel_dtype, T => read::<T>(&bytes, &mut integers, &mut floats));
+            }
         }
         if plan.kernel_dtype.is_float() { Self::Float(floats) } else { Self::Integer(integers) }
     }
@@ -66,14 +72,15 @@ impl Weights {
         }
     }
 
-    /// The weights of `kernels` (counted from the part's first) as the shader reads them, and behind them the values
+    /// The weights of real `kernels` (counted from the part's first) as the shader reads them, and behind them the values
     /// outside along x, y and z. Also the number of elements before those.
     ///
     /// In a bank: per group of 4 kernels and tap, a vector over the kernels. For single kernels: per tap row, vectors of 4
     /// taps. In limbs: one element per tap.
     pub(super) fn pack(&self, plan: &ConvolvePlan, kernels: Range<usize>, sums: Sums, bank: bool) -> (Vec<u8>, u32) {
         let [kz, ky, kx] = plan.kernel;
-        let (rows, taps) = (kz * ky, kz * ky * kx);
+        let rows = plan.sum_channels() * kz * ky;
+        let taps = rows * kx;
         let mut out = vec![];
         let zero = |out: &mut Vec<u8>| push(sums, 0, 0.0, out);
         if bank {
@@ -107,17 +114,29 @@ impl Weights {
         }
         for axis in [2, 1, 0] {
             let fill = plan.boundary[axis].fill();
-            let fill = if plan.image_dtype == Dtype::F32 { f64::from(fill as f32) } else { fill };
+            let fill = if plan.image_dtype.real() == Dtype::F32 { f64::from(fill as f32) } else { fill };
             push(sums, fill as i128, fill, &mut out);
         }
         zero(&mut out);
         (out, fill_at as u32)
     }
 
-    /// Bytes of one packed kernel, at least.
+    /// Bytes of one packed kernel, at least; of a complex one, of both its parts.
     pub(super) fn packed_bytes(plan: &ConvolvePlan, sums: Sums) -> u64 {
         let [kz, ky, kx] = plan.kernel;
-        (kz * ky * kx.next_multiple_of(4) * sums.weight_bytes()) as u64
+        (plan.kernel_parts() * plan.sum_channels() * kz * ky * kx.next_multiple_of(4) * sums.weight_bytes()) as u64
+    }
+}
+
+/// The weights of the two real kernels of a complex one.
+fn real_kernels(plan: &ConvolvePlan, taps: usize, parts: &[f64], out: &mut Vec<f64>) {
+    for kernel in 0..plan.kernel_parts() {
+        for channel in 0..plan.sum_channels() {
+            let (part, negated) = plan.weight_part(kernel, channel);
+            let first = channel / plan.channel_parts() * taps;
+            let weights = (first..first + taps).map(|tap| parts[2 * tap + part]);
+            out.extend(weights.map(|w| if negated { -w } else { w }));
+        }
     }
 }
 
@@ -218,7 +237,7 @@ pub(super) struct Boxes<'a> {
 }
 
 impl Boxes<'_> {
-    /// Writes bytes `range` of the packed block.
+    /// Writes bytes `range` of the packed block: planes of channels, image by image.
     pub(super) fn fill(&self, range: Range<u64>, out: &mut [u8]) {
         let size = self.size as u64;
         if !range.start.is_multiple_of(size) || !range.end.is_multiple_of(size) {

@@ -35,7 +35,7 @@ pub(super) fn reach(context: &Arc<Context>, plan: &ConvolvePlan, images: &Images
     if !plan.is_integer() {
         return Ok(0);
     }
-    let sum = weights.largest_sum(plan.kernel.iter().product());
+    let sum = weights.largest_sum(plan.channels * plan.kernel.iter().product::<usize>());
     let fill = plan.boundary.iter().map(|b| (b.fill() as i128).unsigned_abs()).max().unwrap_or(0);
     let image = match images {
         Images::Host(view) => pack::largest_magnitude(plan, view),

@@ -4,7 +4,7 @@ use bytemuck::{Pod, Zeroable};
 
 use crate::gpu::context::Caps;
 use crate::gpu::shaders::{Layout, Variant, join, layout};
-use crate::plan::{Accumulator, ConvolvePlan};
+use crate::plan::{Accumulator, ConvolvePlan, Overflow, Parts};
 use crate::{Dtype, Error, Result};
 
 const TILED: &str = include_str!("../../../shaders/convolve.wgsl");
@@ -16,6 +16,9 @@ const PARAMS: &str = concat!(
     "\n",
     include_str!("../../../shaders/parts/boundary.wgsl")
 );
+const GENERAL: &str = include_str!("../../../shaders/convolve_general.wgsl");
+const GENERAL_LIMBS: &str = include_str!("../../../shaders/convolve_general_wide.wgsl");
+const MULTIPLY: &str = include_str!("../../../shaders/parts/convolve_multiply.wgsl");
 const WORDS: &str = include_str!("../../../shaders/parts/convolve_words.wgsl");
 
 /// What the sums are kept in.
@@ -153,9 +156,37 @@ impl Sums {
     }
 }
 
+/// What the shader that makes the sums depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Program {
+    pub(super) sums: Sums,
+    /// The images' dtype, of complex ones that of their parts.
+    pub(super) image: Dtype,
+    pub(super) kernel_signed: bool,
+    /// Groups of four kernels.
+    pub(super) bank: bool,
+    /// Any stride and dilation; for limbs, channels as well.
+    pub(super) general: bool,
+    pub(super) parts: Parts,
+}
+
+impl Program {
+    /// The stem of the shader's file.
+    pub(super) fn label(&self) -> &'static str {
+        match (self.sums.is_tiled(), self.general) {
+            (true, false) => "convolve",
+            (false, false) => "convolve_wide",
+            (true, true) => "convolve_general",
+            (false, true) => "convolve_general_wide",
+        }
+    }
+}
+
 /// The text of the shader that makes the sums.
-pub(super) fn source(sums: Sums, image: Dtype, kernel_signed: bool, bank: bool) -> String {
-    let mut header = format!("const IMAGE: u32 = {}u;\n", image as u8);
+pub(super) fn source(program: Program) -> String {
+    let Program { sums, image, kernel_signed, bank, general, parts } = program;
+    let mut header = format!("const IMAGE: u32 = {}u;\nconst PARTS: u32 = {}u;\n", image as u8, parts as u8);
+    let (tiled, limbs) = if general { (GENERAL, GENERAL_LIMBS) } else { (TILED, LIMBS) };
     let f64_load = include_str!("../../../shaders/parts/convolve_f64_words.wgsl");
     if let Sums::Exact(fixed) = sums {
         let full = fixed == Fixed::FULL;
@@ -164,7 +195,7 @@ pub(super) fn source(sums: Sums, image: Dtype, kernel_signed: bool, bank: bool) 
         let words = include_str!("../../../shaders/parts/convolve_exact_words.wgsl");
         let window = include_str!("../../../shaders/parts/convolve_exact.wgsl");
         let all = include_str!("../../../shaders/parts/convolve_exact_full.wgsl");
-        return join(&[&header, PARAMS, words, if full { all } else { window }, LIMBS]);
+        return join(&[&header, PARAMS, words, if full { all } else { window }, MULTIPLY, limbs]);
     }
     let type_part = match sums {
         Sums::F32 | Sums::F32Integer => include_str!("../../../shaders/parts/convolve_f32.wgsl"),
@@ -177,29 +208,29 @@ pub(super) fn source(sums: Sums, image: Dtype, kernel_signed: bool, bank: bool) 
     if !sums.is_tiled() {
         header += &format!("const IMAGE_SIGNED: bool = {};\n", image.is_signed_integer());
         header += &format!("const KERNEL_SIGNED: bool = {kernel_signed};\n");
-        return join(&[&header, PARAMS, WORDS, type_part, LIMBS]);
+        return join(&[&header, PARAMS, WORDS, type_part, MULTIPLY, limbs]);
     }
     header += &format!("const INTEGER: bool = {};\nconst BANK: bool = {bank};\n", sums == Sums::F32Integer);
     match (sums, image) {
         (Sums::F64, Dtype::F64) => {
             let doubles = include_str!("../../../shaders/parts/convolve_f64_doubles.wgsl");
-            join(&[&header, PARAMS, type_part, doubles, TILED])
+            join(&[&header, PARAMS, type_part, doubles, tiled])
         }
-        (Sums::F64, _) => join(&[&header, PARAMS, WORDS, type_part, f64_load, TILED]),
-        _ => join(&[&header, PARAMS, WORDS, type_part, TILED]),
+        (Sums::F64, _) => join(&[&header, PARAMS, WORDS, type_part, f64_load, tiled]),
+        _ => join(&[&header, PARAMS, WORDS, type_part, tiled]),
     }
 }
 
 /// The text of the shader that turns sums into results.
-pub(in crate::gpu) fn finish_source(sums: Sums, out: Dtype) -> String {
+pub(in crate::gpu) fn finish_source(sums: Sums, out: Dtype, overflow: Overflow) -> String {
     if let Sums::Exact(fixed) = sums {
         return join(&[&format!("const WORDS: u32 = {}u;\nconst OUT: u32 = {}u;\n", fixed.words, out as u8), EXACT_FINISH]);
     }
     let header = format!("const RAW: u32 = {};\nconst OUT: u32 = {}u;\n", sums.raw(), out as u8);
-    join(&[&header, FINISH])
+    join(&[&header, &format!("const POLICY: u32 = {}u;\n", overflow as u8), FINISH])
 }
 
-/// The uniforms of `convolve.wgsl` and `convolve_wide.wgsl`; documented in `parts/convolve_params.wgsl`.
+/// The uniforms of the shaders that make sums; documented in `parts/convolve_params.wgsl`.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Default, Pod, Zeroable)]
 #[allow(missing_docs)]
@@ -236,6 +267,22 @@ pub(super) struct Params {
     pub block_y: u32,
     pub blocks_x: u32,
     pub blocks_y: u32,
+    pub stride_x: u32,
+    pub stride_y: u32,
+    pub stride_z: u32,
+    pub dilation_x: u32,
+    pub dilation_y: u32,
+    pub dilation_z: u32,
+    pub slabs: u32,
+    pub channels: u32,
+    pub planes: u32,
+    pub image_parts: u32,
+    pub channel_parts: u32,
+    pub kernel_first: u32,
+    pub group_kernels: u32,
+    pub kernel_parts: u32,
+    pub unused_a: u32,
+    pub unused_b: u32,
 }
 
 /// The uniforms of `convolve_finish.wgsl`.
@@ -284,7 +331,23 @@ pub(super) fn variants() -> Vec<Variant> {
             block_x,
             block_y,
             blocks_x,
-            blocks_y
+            blocks_y,
+            stride_x,
+            stride_y,
+            stride_z,
+            dilation_x,
+            dilation_y,
+            dilation_z,
+            slabs,
+            channels,
+            planes,
+            image_parts,
+            channel_parts,
+            kernel_first,
+            group_kernels,
+            kernel_parts,
+            unused_a,
+            unused_b
         })
     };
     let exact = Fixed::WORDS.into_iter().flat_map(|words| [false, true].map(|double| Sums::Exact(Fixed { words, double })));
@@ -301,14 +364,28 @@ pub(super) fn variants() -> Vec<Variant> {
             if !possible {
                 continue;
             }
-            for flag in [false, true] {
-                let label = if sums.is_tiled() { "convolve" } else { "convolve_wide" };
-                variants.push(Variant { label, source: source(sums, image, flag, flag), layouts: vec![layout()] });
+            for (flag, general, parts) in [
+                (false, false, Parts::One),
+                (true, false, Parts::One),
+                (false, true, Parts::One),
+                (true, true, Parts::One),
+                (false, false, Parts::Images),
+                (true, true, Parts::Kernels),
+            ] {
+                // Exact sums are made of plain plans, complex ones in floats.
+                if (general && matches!(sums, Sums::Exact(_))) || (parts != Parts::One && !matches!(sums, Sums::F32 | Sums::F64))
+                {
+                    continue;
+                }
+                let program = Program { sums, image, kernel_signed: flag, bank: flag, general, parts };
+                variants.push(Variant { label: program.label(), source: source(program), layouts: vec![layout()] });
             }
         }
         for out in Dtype::ALL {
-            let layouts = vec![layout!(FinishParams { first, end, count, exponent })];
-            variants.push(Variant { label: "convolve_finish", source: finish_source(sums, out), layouts });
+            for overflow in [Overflow::Error, Overflow::Wrap, Overflow::Saturate] {
+                let layouts = vec![layout!(FinishParams { first, end, count, exponent })];
+                variants.push(Variant { label: "convolve_finish", source: finish_source(sums, out, overflow), layouts });
+            }
         }
     }
     variants

@@ -1,6 +1,7 @@
 //! Convolution on every adapter present, against loops in exact arithmetic.
 
 mod edges;
+mod general;
 
 use std::sync::Arc;
 
@@ -189,8 +190,7 @@ fn random_plan(random: &mut Random, dtypes: [Dtype; 2], out: Option<Dtype>) -> C
 }
 
 fn shapes(plan: &ConvolvePlan) -> [Vec<usize>; 2] {
-    let spatial = 3 - plan.rank;
-    [[&plan.image_lead[..], &plan.image[spatial..]].concat(), [&plan.kernel_lead[..], &plan.kernel[spatial..]].concat()]
+    [plan.image_shape(), plan.kernel_shape()]
 }
 
 fn random_part(random: &mut Random, plan: &ConvolvePlan) -> ConvolvePlan {

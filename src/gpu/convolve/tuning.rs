@@ -131,6 +131,33 @@ impl Tuning {
         })
     }
 
+    /// The layout of `convolve_general.wgsl` and `convolve_general_wide.wgsl`, which have no workgroup memory.
+    pub(super) fn general(limits: &Limits, sums: Sums, bank: bool, kernel: [usize; 3], out: [usize; 2]) -> Self {
+        let invocations = 1 << INVOCATIONS.min(limits.invocations).max(1).ilog2();
+        let wide = if out[1] == 1 { invocations } else { 16.min(invocations) };
+        let wx = wide.min(limits.workgroup[0].max(1));
+        let wy = (invocations / wx).min(limits.workgroup[1].max(1));
+        let (across, down) = match (sums.is_tiled(), bank) {
+            (false, _) => (1, 1),
+            (true, true) => (4, 1),
+            (true, false) => (4, 4),
+        };
+        let [_, ky, kx] = kernel.map(|k| u32::try_from(k).unwrap_or(u32::MAX));
+        Self {
+            workgroup: [wx, wy],
+            step: [0, 0],
+            outputs: [across * wx, down * wy],
+            tile_x: 0,
+            tile: 0,
+            taps: 0,
+            pitch: 0,
+            block: [1, 1],
+            blocks: [kx, ky],
+            blocks_per_dispatch: ITERATIONS as u32,
+            bytes: 0,
+        }
+    }
+
     /// Time in arbitrary units.
     fn cost(&self, kernel: [usize; 3], out: [usize; 2]) -> f64 {
         let tiles: f64 = (0..2).map(|a| out[a].div_ceil(self.outputs[a] as usize) as f64).product();
@@ -143,13 +170,17 @@ impl Tuning {
     }
 
     /// Blocks of taps in all.
-    pub(super) fn all_blocks(&self, kernel: [usize; 3]) -> u64 {
-        self.blocks.map(u64::from).iter().product::<u64>() * kernel[0] as u64
+    pub(super) fn all_blocks(&self, slabs: usize) -> u64 {
+        self.blocks.map(u64::from).iter().product::<u64>() * slabs as u64
     }
 
     /// The values of the shader's `override` constants.
     pub(super) fn constants(&self, tiled: bool) -> Vec<(&'static str, f64)> {
-        let mut constants = vec![("WX", self.workgroup[0]), ("WY", self.workgroup[1]), ("TILE", self.tile), ("TAPS", self.taps)];
+        let mut constants = vec![("WX", self.workgroup[0]), ("WY", self.workgroup[1])];
+        if self.tile == 0 {
+            return constants.into_iter().map(|(name, value)| (name, f64::from(value))).collect();
+        }
+        constants.extend([("TILE", self.tile), ("TAPS", self.taps)]);
         if tiled {
             let [step_x, step_y] = self.step;
             constants.extend([("STEP_X", step_x), ("STEP_Y", step_y), ("TILE_X", self.tile_x), ("TILE_Y", self.outputs[1])]);

@@ -1,0 +1,60 @@
+// Direct convolution of integers with sums of 64 or 160 bits made of 32-bit words, with channels and any stride and
+// dilation: one output of one kernel per invocation, image and weights read where they lie. See convolve_wide.wgsl.
+@group(0) @binding(1) var<storage, read> weights: array<vec2<u32>>;
+@group(0) @binding(2) var<storage, read_write> result: array<u32>;
+@group(0) @binding(3) var<uniform> p: Params;
+
+override WX: u32;
+override WY: u32;
+
+fn element(image_index: u32, k: u32, slab: u32, z: i32, y: i32, x: i32) -> vec2<u32> {
+    let at_z = source(z, p.image_z, p.boundary_z);
+    let at_y = source(y, p.image_y, p.boundary_y);
+    let at_x = source(x, p.image_x, p.boundary_x);
+    if (at_z < 0) {
+        return weights[p.fill_at + 2u];
+    }
+    if (at_y < 0) {
+        return weights[p.fill_at + 1u];
+    }
+    if (at_x < 0) {
+        return weights[p.fill_at];
+    }
+    let i = row_base(image_index, k, slab, u32(at_z), u32(at_y)) + u32(at_x);
+    return vec2<u32>(bitcast<u32>(low(i)), high(i));
+}
+
+fn convolve(id: u32, l: vec2<u32>) {
+    let at = place(id);
+    let x = at.tile_x * WX + l.x;
+    let y = at.tile_y * WY + l.y;
+    if (x < p.out_x && y < p.out_y) {
+        let index = result_index(at, x, y, at.kernel_group);
+        var s = zero();
+        if (p.fresh == 0u) {
+            s = recall(index);
+        }
+        let first = vec2<i32>(i32(x * p.stride_x) + p.start_x, i32(y * p.stride_y) + p.start_y);
+        for (var tap = p.block_first; tap < p.block_end; tap++) {
+            let dx = tap % p.taps_x;
+            let tap_row = tap / p.taps_x;
+            let slab = tap_row / p.taps_y;
+            let here = first + vec2<i32>(i32(dx * p.dilation_x), i32((tap_row % p.taps_y) * p.dilation_y));
+            let value = element(at.image, at.kernel_group, slab, depth_of(at.z, slab), here.y, here.x);
+            s = madd(s, value, weights[(at.kernel_group * p.slabs * p.taps_y + tap_row) * p.row_weights + dx]);
+        }
+        keep(index, s);
+    }
+}
+
+@compute @workgroup_size(WX, WY)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) grid: vec3<u32>,
+    @builtin(local_invocation_id) l: vec3<u32>,
+) {
+    let id = p.group_first + (group.z * grid.y + group.y) * grid.x + group.x;
+    if (id < p.group_end) {
+        convolve(id, l.xy);
+    }
+}
