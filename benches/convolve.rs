@@ -1,5 +1,5 @@
 //! Convolution on each device: the classic bank of 100 kernels 10 × 10 over 1000 × 1000, and single kernels over
-//! 2048 × 2048, outputs reused.
+//! 2048 × 2048, outputs reused, with the algorithms that come into question.
 //!
 //! `UNISONO_BENCH_DEVICES=cpu,gpu:0 cargo bench --bench convolve` chooses the devices (default: `cpu`). Every answer is
 //! checked at some places before it is timed. For CPU devices the lines that start with `ratio:` compare the best of
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput};
 use ndarray::{ArrayD, IxDyn};
-use unisono::{Backend, Convolve, DeviceClass, Element, Promote};
+use unisono::{Algorithm, Backend, Convolve, DeviceClass, Element, Promote};
 
 mod limits;
 
@@ -53,16 +53,31 @@ fn main() {
     let names = std::env::var("UNISONO_BENCH_DEVICES").unwrap_or_else(|_| "cpu".into());
     for name in names.split(',') {
         let backend: Backend = name.parse().unwrap_or_else(|error| panic!("{error}"));
-        bench::<f32>(&mut criterion, &backend, "bank 100 x 10x10 f32", &[1000, 1000], &[100, 10, 10]);
-        bench::<i64>(&mut criterion, &backend, "bank 100 x 10x10 i64", &[1000, 1000], &[100, 10, 10]);
-        bench::<f64>(&mut criterion, &backend, "bank 100 x 10x10 f64", &[1000, 1000], &[100, 10, 10]);
-        for k in [3, 5, 15] {
-            bench::<f32>(&mut criterion, &backend, &format!("single {k}x{k} f32"), &[2048, 2048], &[k, k]);
+        let on = |algorithm: Algorithm| (backend.clone(), algorithm);
+        for algorithm in [Algorithm::Auto, Algorithm::Direct, Algorithm::FastFir] {
+            let on = on(algorithm);
+            bench::<f32>(&mut criterion, &on, "bank 100 x 10x10 f32", &[1000, 1000], &[100, 10, 10]);
+            bench::<i64>(&mut criterion, &on, "bank 100 x 10x10 i64", &[1000, 1000], &[100, 10, 10]);
+            bench::<f64>(&mut criterion, &on, "bank 100 x 10x10 f64", &[1000, 1000], &[100, 10, 10]);
+        }
+        for (k, algorithms) in [
+            (3, &[Algorithm::Auto][..]),
+            (5, &[Algorithm::Auto]),
+            (15, &[Algorithm::Auto, Algorithm::Direct, Algorithm::FastFir, Algorithm::Fft]),
+            (31, &[Algorithm::Auto, Algorithm::Direct, Algorithm::FastFir, Algorithm::Fft]),
+            (101, &[Algorithm::Auto, Algorithm::Fft]),
+        ] {
+            for algorithm in algorithms {
+                bench::<f32>(&mut criterion, &on(*algorithm), &format!("single {k}x{k} f32"), &[2048, 2048], &[k, k]);
+            }
         }
     }
 }
 
-fn bench<T: Number>(criterion: &mut Criterion, backend: &Backend, name: &str, image: &[usize], kernel: &[usize]) {
+/// One convolution on one device with one algorithm.
+fn bench<T: Number>(criterion: &mut Criterion, on: &(Backend, Algorithm), name: &str, image: &[usize], kernel: &[usize]) {
+    let (backend, algorithm) = on;
+    let name = &format!("{name} {algorithm}");
     let values = |shape: &[usize], seed: usize| {
         let len = shape.iter().product::<usize>();
         ArrayD::from_shape_vec(IxDyn(shape), (0..len).map(|i| T::value(i + seed)).collect()).expect("a shape")
@@ -73,12 +88,12 @@ fn bench<T: Number>(criterion: &mut Criterion, backend: &Backend, name: &str, im
         Ok(resident) => resident,
         Err(error) => return eprintln!("{name} on {} is left out: {error}", info.id),
     };
-    let how = Convolve::d2().full();
+    let how = Convolve::d2().full().algorithm(*algorithm);
     let mut out = match backend.convolve(&resident, &kernel, &how) {
         Ok(out) => out,
         Err(error) => return eprintln!("{name} on {} is left out: {error}", info.id),
     };
-    check(&image, &kernel, &out.clone().into_ndarray::<ndarray::IxDyn>().expect("a result"), name);
+    check(&image, &kernel, &out.clone().into_ndarray::<ndarray::IxDyn>().expect("a result"), (name, *algorithm));
     let mut run = || backend.convolve_into(black_box(&resident), &kernel, &how, &mut out).expect("a result");
     let taps = kernel.shape().iter().rev().take(2).product::<usize>();
     let outputs = {
@@ -115,8 +130,9 @@ fn seconds(run: impl FnOnce()) -> f64 {
     start.elapsed().as_secs_f64()
 }
 
-/// Compares some outputs with the definition: exactly for integers, within `taps · u · Σ |w x|` for floats.
-fn check<T: Number>(image: &ArrayD<T>, kernel: &ArrayD<T>, out: &ArrayD<T>, name: &str) {
+/// Compares some outputs with the definition: exactly for integers, within `taps · u · Σ |w x|` for floats; of algorithms with
+/// differences or transforms, within what they may lose of inputs and weights up to 1.
+fn check<T: Number>(image: &ArrayD<T>, kernel: &ArrayD<T>, out: &ArrayD<T>, (name, algorithm): (&str, Algorithm)) {
     let (h, w) = (image.shape()[0], image.shape()[1]);
     let [kh, kw] = [2, 1].map(|back| kernel.shape()[kernel.ndim() - back]);
     let (images, kernels) = (image.as_slice().expect("values"), kernel.as_slice().expect("values"));
@@ -133,7 +149,9 @@ fn check<T: Number>(image: &ArrayD<T>, kernel: &ArrayD<T>, out: &ArrayD<T>, name
             }
         }
         // The sum here is rounded as well, in binary64.
-        let bound = 2.0 * (kh * kw) as f64 * T::UNIT * size;
+        let taps = (kh * kw) as f64;
+        let spread = if algorithm == Algorithm::Direct { 0.0 } else { 16.0 * (taps / 4.0 + 8.0) * T::UNIT * taps };
+        let bound = 2.0 * taps * T::UNIT * size + spread;
         assert!((got.float() - sum).abs() <= bound, "{name}: {got:?} at {place} instead of {sum}");
     }
 }

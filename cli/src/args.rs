@@ -98,6 +98,9 @@ pub struct ConvolveArgs {
     /// Spread the kernel's elements N pixels apart: N or N,N
     #[arg(long, value_name = "N,N", value_delimiter = ',', default_value = "1")]
     pub dilation: Vec<usize>,
+    /// Say on standard error where and how each image is convolved, and why
+    #[arg(long)]
+    pub explain: bool,
     /// Correlate: do not reverse the kernel
     #[arg(long)]
     pub correlate: bool,

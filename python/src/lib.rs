@@ -9,6 +9,7 @@ mod device;
 mod device_array;
 mod error;
 mod exact_sum;
+mod explain;
 mod pi;
 mod reduce;
 mod run;
@@ -27,6 +28,8 @@ mod _unisono {
     use super::device_array::{Array, upload};
     #[pymodule_export]
     use super::exact_sum::ExactSum;
+    #[pymodule_export]
+    use super::explain::explain_convolve;
     #[pymodule_export]
     use super::pi::{pi, pi_from_counts};
     #[pymodule_export]

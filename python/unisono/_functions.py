@@ -180,6 +180,26 @@ def correlate(
     return _convolve(True, images, kernels, mode, boundary, fill_value, ndim, device, out, out_dtype, algorithm, accuracy, options)
 
 
+def explain_convolve(images, kernels, mode="full", ndim=2, device="auto", algorithm="auto"):
+    """Say on which device and with which algorithm a convolution would run, with the predicted times.
+
+    Parameters
+    ----------
+    images, kernels, mode, ndim, device, algorithm
+        As for :func:`convolve`.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> unisono.explain_convolve(np.ones((9, 9)), np.ones((3, 3)), device="cpu")
+    'cpu: the only device; algorithm direct: too little work for another'
+    """
+    return _unisono.explain_convolve(images, kernels, mode, ndim, algorithm, device)
+
+
 def _convolve(correlate, images, kernels, mode, boundary, fill_value, ndim, device, out, out_dtype, algorithm, accuracy, options):
     boundaries = [boundary] if isinstance(boundary, str) else list(boundary)
     dtype = None if out_dtype is None else np.dtype(out_dtype)

@@ -144,6 +144,14 @@ def correlate(
     groups: int | None = None,
     overflow: _Overflow = "error",
 ) -> _OutT: ...
+def explain_convolve(
+    images: ArrayLike | Array,
+    kernels: ArrayLike | Array,
+    mode: _Mode = "full",
+    ndim: Literal[1, 2, 3] = 2,
+    device: _DeviceLike = "auto",
+    algorithm: _Algorithm = "auto",
+) -> str: ...
 @overload
 def sum(a: Array, axis: _Axis = None, keepdims: bool = False, device: _DeviceLike = "auto", out: None = None) -> Array: ...
 @overload

@@ -15,6 +15,7 @@ __all__ = [
     "convolve",
     "counters",
     "devices",
+    "explain_convolve",
     "info",
     "open",
     "pi",
@@ -75,6 +76,14 @@ def convolve(
     out: NDArray[Any] | Array | None,
     out_dtype: np.dtype[Any] | None,
 ) -> Any: ...
+def explain_convolve(
+    images: ArrayLike | Array,
+    kernels: ArrayLike | Array,
+    mode: str,
+    ndim: int,
+    algorithm: str,
+    device: _DeviceLike,
+) -> str: ...
 def reduce(
     op: str,
     array: ArrayLike | Array,

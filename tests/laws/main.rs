@@ -1,5 +1,6 @@
 //! The laws: what must hold on every device, one file per law. See `docs/testing.md`.
 
+mod algorithms;
 mod boundaries;
 mod channels;
 mod convolve;

@@ -39,6 +39,7 @@ pub struct Filter {
     pub accuracy: Accuracy,
     pub direction: Direction,
     pub dtype: Option<Dtype>,
+    pub explain: bool,
 }
 
 impl Filter {
@@ -58,6 +59,10 @@ impl Filter {
     }
 
     fn direct(&self, images: &Operand<'_>, kernels: &Operand<'_>, how: &Convolve, out: Output<'_>) -> unisono::Result<()> {
+        if self.explain {
+            let how = how.clone().out_dtype(out.dtype());
+            eprintln!("{}", self.backend.explain_convolve(images, kernels, &how)?);
+        }
         self.backend.convolve_dyn_into(self.direction, images, kernels, how, out)
     }
 

@@ -42,6 +42,7 @@ struct Report {
     kernel: String,
     mode: String,
     boundary: String,
+    algorithm: String,
     seconds: f64,
     done: usize,
     failed: usize,
@@ -62,8 +63,19 @@ pub fn run(args: &ConvolveArgs) -> Result<Outcome> {
     let all = |values: &[usize]| values.iter().all(|&n| n == 1);
     let plain = args.origin.iter().all(|&n| n == 0) && all(&args.stride) && all(&args.dilation);
     let (mode, algorithm) = (args.mode, args.algorithm);
-    let filter =
-        Filter { backend, kernel, how, mode, plain, boundary, algorithm, accuracy: args.accuracy, direction, dtype: args.dtype };
+    let filter = Filter {
+        backend,
+        kernel,
+        how,
+        mode,
+        plain,
+        boundary,
+        algorithm,
+        accuracy: args.accuracy,
+        direction,
+        dtype: args.dtype,
+        explain: args.explain,
+    };
 
     let (start, total) = (Instant::now(), jobs.len());
     let bar = progress::files(total, args.common.json);
@@ -107,6 +119,7 @@ pub fn run(args: &ConvolveArgs) -> Result<Outcome> {
             kernel: args.kernel.clone(),
             mode: args.mode.to_string(),
             boundary: boundary.to_string(),
+            algorithm: args.algorithm.to_string(),
             seconds: seconds.as_secs_f64(),
             done: total - failed,
             failed,

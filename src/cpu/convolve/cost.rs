@@ -19,8 +19,10 @@ const LEAST_WORK: f64 = 4e6;
 const LEAST_TAPS: usize = 16;
 /// Direct is kept unless another algorithm takes at most this share of its time.
 const GAIN: f64 = 0.9;
-/// What a pass along a row costs beside a tap of the direct convolution.
-const PASS: f64 = 1.5;
+/// What a tap of a pass costs beside one of the direct convolution.
+const PASS: f64 = 2.0;
+/// What passes cost beside their taps, in multiply-adds per output of the image and of the result.
+const MOVED_TAPS: f64 = 60.0;
 
 /// What one core does per second.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -128,7 +130,8 @@ pub(super) fn candidates(plan: &ConvolvePlan, accumulator: Accumulator, terms: O
     let [_, kh, kw] = plan.kernel;
     let mut list = vec![Candidate { algorithm: Algorithm::Direct, seconds: work(plan) * dear / rates.multiply_adds }];
     if let Some(terms) = terms {
-        let taps = PASS * (terms * (kh + kw)) as f64;
+        let halo = (48 + kh) as f64 / 48.0;
+        let taps = PASS * (terms * (kh + kw)) as f64 + MOVED_TAPS * halo;
         list.push(Candidate { algorithm: Algorithm::Separable, seconds: outputs(plan) * taps * dear / rates.multiply_adds });
     }
     if let Some(nest) = Nest::choose(plan)
@@ -155,7 +158,7 @@ mod tests {
     use super::*;
     use crate::{Convolve, Direction, Dtype};
 
-    const RATES: Rates = Rates { multiply_adds: 1.2e11, operations: 5e10, bytes: 1.2e10 };
+    const RATES: Rates = Rates { multiply_adds: 1.2e11, operations: 9e10, bytes: 1.2e10 };
 
     fn chosen(image: &[usize], kernel: &[usize], terms: Option<usize>) -> Algorithm {
         let how = Convolve::d2().same();

@@ -35,6 +35,8 @@ const DEPTHS: usize = 8;
 const TASKS: usize = 8;
 /// Bytes of a complex tile beyond which its passes are bound by memory.
 const TILE_BYTES: usize = 600 << 10;
+/// What an operation costs beside one of a transform of lines in the first-level cache.
+const DEARNESS: f64 = 1.65;
 
 /// The sizes of a plan's tiles.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -77,13 +79,12 @@ impl Tiles {
         let chunks = (depth / DEPTHS as f64).ceil();
         let slabs = depth + chunks * (kd - 1.0);
         let kernels = plan.kernel_count() as f64;
-        // Products of a bank read every kernel's transform from memory.
-        let product = (if kernels > 1.0 { 14.0 } else { 8.0 }) * n as f64 * kd;
+        // Products of a bank read every kernel's transform from memory; packing and unpacking count as well.
+        let product = (if kernels > 1.0 { 80.0 } else { 12.0 }) * n as f64 * kd;
         let pairs = (tiles as f64 / 2.0).ceil() * plan.image_count() as f64;
-        // Packing and unpacking count as well.
-        let moved = 12.0 * n as f64;
+        let moved = 40.0 * n as f64;
         let held = n * 2 * bytes * if kernels > 1.0 || kd > 1.0 { 2 } else { 1 };
-        let far = 1.0 + 0.35 * (held as f64 / TILE_BYTES as f64).log2().clamp(0.0, 2.0);
+        let far = DEARNESS * (1.0 + 0.35 * (held as f64 / TILE_BYTES as f64).log2().clamp(0.0, 2.0));
         let each = slabs * (transform + moved) + kernels * depth * (transform + product + moved);
         Self { size, step, cost: far * (pairs * each + kernels * kd * transform) }
     }

@@ -29,6 +29,9 @@ type Convert<C> = unsafe fn(simd: Simd, finish: Finish, source: *const C, n: usi
 pub(super) trait Finishable: Number {
     /// The conversion to `dtype`.
     fn convert(dtype: Dtype) -> Convert<Self>;
+
+    /// Whether elements of `dtype` are values of this type as they are.
+    fn is(dtype: Dtype) -> bool;
 }
 
 /// How rows of results become rows of the output.
@@ -38,11 +41,14 @@ pub(super) struct FinishRow<C> {
     finish: Finish,
     size: usize,
     convert: Convert<C>,
+    /// Values are stored as they are.
+    plain: bool,
 }
 
 impl<C: Finishable> FinishRow<C> {
     pub(super) fn new(simd: Simd, dtype: Dtype, finish: Finish) -> Self {
-        Self { simd, finish, size: dtype.size(), convert: C::convert(dtype) }
+        let plain = C::is(dtype) && !finish.check && !finish.saturate;
+        Self { simd, finish, size: dtype.size(), convert: C::convert(dtype), plain }
     }
 
     /// Whether rows are stored past the caches, so that [`fence`] is due.
@@ -60,10 +66,22 @@ impl<C: Finishable> FinishRow<C> {
     /// # Safety
     /// `source` must be good for `n` values; the target elements must be writable, of the dtype, and unshared.
     pub(super) unsafe fn row(&self, source: *const C, n: usize, target: *mut u8, stride: isize) -> bool {
-        let Self { simd, finish, size, convert } = *self;
+        let Self { simd, finish, size, convert, plain } = *self;
         if stride == 1 && !finish.stream {
             // SAFETY: the caller's promise.
             return unsafe { convert(simd, finish, source, n, target) };
+        }
+        if stride == 1 && plain {
+            let head = (target.align_offset(LINE) / size).min(n);
+            let lines = (n - head) * size / LINE;
+            let tail = head + lines * LINE / size;
+            // SAFETY: head, whole lines and tail are the n elements.
+            unsafe {
+                std::ptr::copy_nonoverlapping(source.cast::<u8>(), target, head * size);
+                simd.run(Stream { source: source.add(head).cast(), target: target.add(head * size), lines });
+                std::ptr::copy_nonoverlapping(source.add(tail).cast::<u8>(), target.add(tail * size), (n - tail) * size);
+            }
+            return true;
         }
         let mut stage = Stage([0; STAGE / 8]);
         let stage = stage.0.as_mut_ptr().cast::<u8>();
@@ -173,7 +191,7 @@ impl Kernel for Stream {
     #[inline(always)]
     fn run<const BYTES: usize>(self) {
         for line in 0..self.lines {
-            // SAFETY: `row` hands over whole lines, aligned, of its stage and its target.
+            // SAFETY: `row` hands over whole lines of its stage or its source, and of its target, aligned there.
             unsafe { stream_line::<BYTES>(self.source.add(line * LINE), self.target.add(line * LINE)) };
         }
     }
@@ -182,7 +200,7 @@ impl Kernel for Stream {
 /// Copies one cache line past the caches.
 ///
 /// # Safety
-/// Both must be good for 64 bytes, aligned to 64; vectors of `BYTES` must be present.
+/// Both must be good for 64 bytes, the target aligned to 64; vectors of `BYTES` must be present.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
 unsafe fn stream_line<const BYTES: usize>(source: *const u8, target: *mut u8) {
@@ -190,10 +208,10 @@ unsafe fn stream_line<const BYTES: usize>(source: *const u8, target: *mut u8) {
     // SAFETY: the caller's promise.
     unsafe {
         if BYTES >= 64 {
-            _mm512_stream_si512(target.cast(), _mm512_load_si512(source.cast()));
+            _mm512_stream_si512(target.cast(), _mm512_loadu_si512(source.cast()));
         } else {
             for i in 0..4 {
-                _mm_stream_si128(target.cast::<__m128i>().add(i), _mm_load_si128(source.cast::<__m128i>().add(i)));
+                _mm_stream_si128(target.cast::<__m128i>().add(i), _mm_loadu_si128(source.cast::<__m128i>().add(i)));
             }
         }
     }
@@ -234,13 +252,17 @@ unsafe fn convert_scalars<C: Number + Outcome<O>, O>(
 }
 
 macro_rules! finishable {
-    ($convert:ident: $($c:ty)*) => {$(
+    ($convert:ident: $($c:ty, $same:expr;)*) => {$(
         impl Finishable for $c {
             fn convert(dtype: Dtype) -> Convert<Self> {
                 with_dtype!(dtype, O => $convert::<$c, O>)
             }
+
+            fn is(dtype: Dtype) -> bool {
+                $same == Some(dtype)
+            }
         }
     )*};
 }
-finishable!(convert: f32 f64 i32 i64);
-finishable!(convert_scalars: i128 super::number::Wide);
+finishable!(convert: f32, Some(Dtype::F32); f64, Some(Dtype::F64); i32, Some(Dtype::I32); i64, Some(Dtype::I64););
+finishable!(convert_scalars: i128, None; super::number::Wide, None;);

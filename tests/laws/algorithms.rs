@@ -1,0 +1,122 @@
+//! Every algorithm is the definition of convolution: integers exactly, floats within its documented bound; a device that
+//! lacks one says so.
+
+use ndarray::{Array, ArrayD, IxDyn};
+use unisono::{Accuracy, Algorithm, Backend, Boundary, Convolve, Error};
+
+use crate::devices::{self, Random};
+use crate::oracle;
+
+const ALGORITHMS: [Algorithm; 5] = [Algorithm::Auto, Algorithm::Direct, Algorithm::Separable, Algorithm::FastFir, Algorithm::Fft];
+
+/// Kernels and images with odd and even lengths, and images smaller than the kernel.
+const SHAPES: [([usize; 2], [usize; 2]); 6] =
+    [([31, 45], [10, 10]), ([53, 30], [13, 8]), ([7, 9], [12, 17]), ([64, 64], [4, 5]), ([1, 77], [1, 23]), ([50, 3], [21, 5])];
+
+fn how(algorithm: Algorithm) -> Convolve {
+    Convolve::d2().same().boundary(Boundary::Reflect).algorithm(algorithm)
+}
+
+/// Whether a device may lack an algorithm, and does, in words that say so.
+fn lacks(backend: &Backend, algorithm: Algorithm, error: &Error) -> bool {
+    let text = error.to_string();
+    match algorithm {
+        Algorithm::Auto | Algorithm::Direct => false,
+        // Of kernels that are no sums of products, or too small.
+        Algorithm::Separable => text.contains("algorithm"),
+        Algorithm::FastFir => text.contains("algorithm") && backend.info().class != unisono::DeviceClass::Cpu,
+        _ => text.contains("algorithm"),
+    }
+}
+
+/// The exact result of `same` with the reflecting boundary.
+fn exact<T: Clone, A: Clone + std::ops::AddAssign>(
+    image: &ArrayD<T>,
+    kernel: &ArrayD<T>,
+    fill: &T,
+    zero: A,
+    product: impl Fn(&T, &T) -> A + Copy,
+) -> Vec<A> {
+    let full = oracle::full(image, kernel, &["reflect"; 2], fill, true, zero, product);
+    oracle::crop(&full, "same", image.shape(), kernel.shape()).into_iter().collect()
+}
+
+#[test]
+fn integers_are_exact_with_every_algorithm() {
+    let mut random = Random(31);
+    for (image, kernel) in SHAPES {
+        for small in [1i64 << 4, 1 << 10, 1 << 20] {
+            let mut draw = |shape: &[usize]| Array::from_shape_fn(IxDyn(shape), |_| random.bits() as i64 % small);
+            let (image, kernel) = (draw(&image), draw(&kernel));
+            let wanted = exact(&image, &kernel, &0, 0i64, |x, y| x * y);
+            for backend in devices::all() {
+                for algorithm in ALGORITHMS {
+                    match backend.convolve(&image, &kernel, &how(algorithm)).and_then(|result| result.into_vec()) {
+                        Ok(got) => assert_eq!(got, wanted, "{backend:?} {algorithm} {:?}", kernel.shape()),
+                        Err(error) => assert!(lacks(backend, algorithm, &error), "{backend:?} {algorithm}: {error}"),
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn floats_stay_within_the_bound_of_their_algorithm() {
+    let mut random = Random(32);
+    let u = f64::from(f32::EPSILON) / 2.0;
+    for (image, kernel) in SHAPES {
+        for low in [false, true] {
+            let mut line = |n: usize| (0..n).map(|_| random.unit() as f32).collect::<Vec<f32>>();
+            let image = Array::from_shape_vec(IxDyn(&image), line(image[0] * image[1])).unwrap();
+            let (column, row, all) = (line(kernel[0]), line(kernel[1]), line(kernel[0] * kernel[1]));
+            let value = |i: usize| if low { column[i / kernel[1]] * row[i % kernel[1]] } else { all[i] };
+            let kernel = Array::from_shape_vec(IxDyn(&kernel), (0..kernel[0] * kernel[1]).map(value).collect()).unwrap();
+            let wanted = exact(&image, &kernel, &0.0, 0.0, |x, y| f64::from(*x) * f64::from(*y));
+            let size = exact(&image, &kernel, &0.0, 0.0, |x, y| (f64::from(*x) * f64::from(*y)).abs());
+            let [height, width] = *kernel.shape() else { panic!("two axes") };
+            let taps = (height * width) as f64;
+            let weight: f64 = kernel.iter().map(|w| f64::from(w.abs())).sum();
+            let norm: f64 = kernel.iter().map(|w| f64::from(*w).powi(2)).sum::<f64>().sqrt();
+            let largest = image.iter().fold(0.0, |m: f64, x| m.max(f64::from(x.abs())));
+            // Tiles are at most twice as large as image and kernel together along each axis, and two of them are one.
+            let n = 4.0 * ((image.shape()[0] + height) * (image.shape()[1] + width)) as f64;
+            for backend in devices::all() {
+                for algorithm in ALGORITHMS {
+                    let got = match backend.convolve(&image, &kernel, &how(algorithm)).and_then(|result| result.into_vec()) {
+                        Ok(got) => got,
+                        Err(error) => {
+                            assert!(lacks(backend, algorithm, &error), "{backend:?} {algorithm}: {error}");
+                            continue;
+                        }
+                    };
+                    for (i, got) in got.iter().enumerate() {
+                        let bound = match algorithm {
+                            // All of these are too small for anything else.
+                            Algorithm::Auto | Algorithm::Direct => 2.0 * taps * u * size[i],
+                            Algorithm::Separable => (8.0 + 8.0 * (height + width) as f64) * u * weight * largest,
+                            Algorithm::FastFir => 16.0 * (taps / 4.0 + 8.0) * u * weight * largest,
+                            _ => 3.0 * u * n.log2() * norm * (2.0 * n).sqrt() * largest,
+                        };
+                        let error = (f64::from(*got) - wanted[i]).abs();
+                        assert!(error <= bound + 1e-37, "{backend:?} {algorithm} {:?}: {error:e} > {bound:e}", kernel.shape());
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_choice_is_explained() {
+    use unisono::AsOperand;
+    let backend = Backend::cpu();
+    let (image, kernel) = (ndarray::Array2::<f32>::zeros((600, 600)), ndarray::Array2::<f32>::zeros((25, 25)));
+    let said = |how: &Convolve| backend.explain_convolve(&image.as_operand(), &kernel.as_operand(), how).unwrap();
+    let text = said(&Convolve::d2());
+    for part in ["cpu", "algorithm", "direct", "fast-fir", "fft", "predicted"] {
+        assert!(text.contains(part), "{text}");
+    }
+    assert!(said(&Convolve::d2().algorithm(Algorithm::Fft)).contains("algorithm fft, as asked for"));
+    assert!(said(&Convolve::d2().accuracy(Accuracy::Elementwise)).contains("algorithm direct"));
+}
