@@ -11,7 +11,9 @@ use super::cost::{Kind, Rates};
 use crate::array::{DynArray, HostVec, Storage};
 use crate::engine::{Engine, Target};
 use crate::fork::PerProcess;
-use crate::plan::{Boundary, Convolve, ConvolvePlan, Direction, MonteCarloPlan, Reduce, ReducePlan, Separable, SeparablePlan};
+use crate::plan::{
+    Accuracy, Boundary, Convolve, ConvolvePlan, Direction, MonteCarloPlan, Reduce, ReducePlan, Separable, SeparablePlan,
+};
 use crate::{Control, DeviceClass, Dtype, Result};
 
 /// Where the rates of a device come from.
@@ -93,12 +95,18 @@ fn probe(engine: &dyn Engine, kind: Kind) -> Result<Rates> {
     let control = Control::new();
     let control = &control;
     match kind {
-        Kind::Convolve(dtype, taps) => {
+        Kind::Convolve(dtype, taps) | Kind::ConvolveExactly(dtype, taps) => {
+            let exactly = if matches!(kind, Kind::Convolve(..)) { Accuracy::Default } else { Accuracy::Exact };
             let side = taps.side();
             let image = resident(engine, operand(dtype, 256 * 256, usize::MAX)?, &[256, 256])?;
             fit(|size| {
                 let bank = [1 << (2 * size), side, side];
-                let plan = ConvolvePlan::new(&Convolve::d2().same(), Direction::Convolve, (dtype, &[256, 256]), (dtype, &bank))?;
+                let plan = ConvolvePlan::new(
+                    &Convolve::d2().same().accuracy(exactly),
+                    Direction::Convolve,
+                    (dtype, &[256, 256]),
+                    (dtype, &bank),
+                )?;
                 if size > 0 && plan.outputs() * dtype.size() > MOST_BYTES {
                     return Ok(None);
                 }

@@ -14,6 +14,8 @@ use crate::plan::{ConvolvePlan, ReduceOp, ReducePlan, SeparablePlan};
 pub(crate) enum Kind {
     /// Multiply-adds of a convolution with this result dtype and this size of kernel.
     Convolve(Dtype, Taps),
+    /// The same of floats of this dtype, rounded once ([`Accuracy::Exact`](crate::Accuracy::Exact)).
+    ConvolveExactly(Dtype, Taps),
     /// Multiply-adds of a separable filter in binary32 or binary64, by the weights of its longest pass.
     Separable(Dtype, Taps),
     /// Elements read by a reduction.
@@ -61,6 +63,7 @@ impl Kind {
     pub(crate) fn matters(self, work: u64) -> bool {
         work >= match self {
             Self::Convolve(..) | Self::Separable(..) => 2_000_000,
+            Self::ConvolveExactly(..) => 500_000,
             Self::Reduce(..) => 500_000,
             Self::CountHits => 500_000,
             Self::Transfer => 1 << 20,
@@ -70,7 +73,7 @@ impl Kind {
     /// What the unit of work is called.
     pub(crate) fn unit(self) -> &'static str {
         match self {
-            Self::Convolve(..) | Self::Separable(..) => "multiply-adds",
+            Self::Convolve(..) | Self::ConvolveExactly(..) | Self::Separable(..) => "multiply-adds",
             Self::Reduce(..) => "elements",
             Self::CountHits => "samples",
             Self::Transfer => "bytes",
@@ -129,11 +132,18 @@ fn bytes(dtype: Dtype, shape: impl IntoIterator<Item = usize>) -> u64 {
 impl Load {
     /// The load of a convolution with `host_bytes` of its operands in host memory.
     pub(crate) fn convolve(plan: &ConvolvePlan, host_bytes: u64, to_host: bool) -> Self {
+        let taps = Taps::of(plan.channels * plan.kernel.iter().product::<usize>());
+        let kind = if plan.is_exact_float() {
+            let wide = [plan.image_dtype, plan.kernel_dtype].into_iter().any(|dtype| dtype.real() == Dtype::F64);
+            Kind::ConvolveExactly(if wide { Dtype::F64 } else { Dtype::F32 }, taps)
+        } else {
+            Kind::Convolve(plan.out_dtype.real(), taps)
+        };
         let images = bytes(plan.image_dtype, plan.image_shape());
         let kernels = bytes(plan.kernel_dtype, plan.kernel_shape());
         let device_bytes = images.saturating_add(kernels).saturating_sub(host_bytes);
         Self {
-            kind: Kind::Convolve(plan.out_dtype.real(), Taps::of(plan.channels * plan.kernel.iter().product::<usize>())),
+            kind,
             work: plan.work(),
             host_bytes,
             device_bytes,
