@@ -173,6 +173,38 @@ fn one_picture_is_reported_in_one_line() {
 }
 
 #[test]
+fn strides_keep_some_pixels_and_origins_shift_the_rest() {
+    let folder = tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let input = path("in.npy");
+    write_npy(&input, &Array2::from_shape_fn((9, 11), |(y, x)| (7 * y + x * x) as i32)).unwrap();
+    let run = |name: &str, rest: &[&str]| -> Array2<i32> {
+        convolve(&input, &path(name), &[&["-k", arg(&path("k.npy")), "--boundary", "wrap"], rest].concat());
+        read_npy(path(name)).unwrap()
+    };
+    write_npy(path("k.npy"), &array![[1i32, 2, 3], [4, 5, 6], [7, 8, 9]]).unwrap();
+    let whole = run("whole.npy", &[]);
+    assert_eq!(run("half.npy", &["--stride", "2,3"]), whole.slice(ndarray::s![..;2, ..;3]));
+    let moved = run("moved.npy", &["--origin", "1,-1"]);
+    assert!(moved.indexed_iter().all(|((y, x), v)| *v == whole[[(y + 1) % 9, (x + 10) % 11]]));
+    let spread = run("spread.npy", &["--dilation", "2"]);
+    let mut zeros = Array2::<i32>::zeros((5, 5));
+    zeros.slice_mut(ndarray::s![..;2, ..;2]).assign(&array![[1, 2, 3], [4, 5, 6], [7, 8, 9]]);
+    write_npy(path("k.npy"), &zeros).unwrap();
+    assert_eq!(run("zeros.npy", &[]), spread);
+    let picture = path("in.png");
+    ImageBuffer::from_fn(9, 7, |x, y| LumaA([x as u8, 30 * y as u8])).save(&picture).unwrap();
+    convolve(&picture, &path("out.png"), &["-k", "identity", "--stride", "2"]);
+    let DynamicImage::ImageLumaA8(result) = image::open(path("out.png")).unwrap() else { panic!("kept grey with alpha") };
+    assert_eq!(result.dimensions(), (5, 4));
+    assert!(result.enumerate_pixels().all(|(x, y, p)| *p == LumaA([2 * x as u8, 60 * y as u8])));
+    assert!(
+        error(1, &["convolve", arg(&picture), "-o", arg(&path("no.png")), "-k", "box:3", "--origin", "2"])
+            .contains("origin: got 2")
+    );
+}
+
+#[test]
 fn what_cannot_be_done_is_said() {
     let folder = tempdir().unwrap();
     let input = folder.path().join("camera.png");

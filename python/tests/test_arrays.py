@@ -105,7 +105,7 @@ def test_out_is_checked():
     refused(ValueError, "out: got a read-only array, expected a writable one", frozen)
     refused(ValueError, r"output shape: got \[4, 3\], expected \[3, 4\]", np.empty((4, 3)))
     refused(TypeError, "out: got list, expected a NumPy array", [0])
-    refused(TypeError, "out: got dtype complex128", np.empty((3, 4), complex))
+    refused(ValueError, "out_dtype: got complex128 for", np.empty((3, 4), complex))
     refused(TypeError, "out: got dtype .*, expected native byte order", np.empty((3, 4), ">f8"))
     refused(ValueError, "shares memory with an operand", x)
     refused(ValueError, "shares memory with an operand", x[::-1])

