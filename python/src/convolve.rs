@@ -10,7 +10,7 @@ use crate::error::{invalid, raise};
 use crate::{device, run};
 
 /// Centre, origin, stride, dilation, groups, overflow: one number for all axes or one per axis.
-type Options = (String, Vec<isize>, Vec<isize>, Vec<isize>, Option<isize>, String);
+pub(crate) type Options = (String, Vec<isize>, Vec<isize>, Vec<isize>, Option<isize>, String);
 
 /// Numbers that must not be negative.
 fn sizes(what: &str, values: &[isize]) -> PyResult<Vec<usize>> {
@@ -37,16 +37,7 @@ pub(crate) fn convolve<'py>(
     out_dtype: Option<&Bound<'py, PyArrayDescr>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let direction = if correlate { Direction::Correlate } else { Direction::Convolve };
-    let boundaries = boundary.iter().map(|text| parse_boundary(text, fill_value)).collect::<PyResult<Vec<_>>>()?;
-    let mut how = Convolve::rank(ndim).mode(mode.parse::<Mode>().map_err(raise)?);
-    how = how.algorithm(algorithm.parse().map_err(raise)?).accuracy(accuracy.parse().map_err(raise)?);
-    let (centre, origin, stride, dilation, groups, overflow) = options;
-    how = how.centre(centre.parse().map_err(raise)?).origin(&origin).overflow(overflow.parse().map_err(raise)?);
-    how = how.stride(&sizes("stride", &stride)?).dilation(&sizes("dilation", &dilation)?);
-    if let Some(groups) = groups {
-        how = how.groups(sizes("groups", &[groups])?[0]);
-    }
-    how = if let [one] = boundaries[..] { how.boundary(one) } else { how.boundaries(&boundaries) };
+    let mut how = describe(mode, &boundary, fill_value, ndim, (algorithm, accuracy), options)?;
 
     let images = Source::new("images", images, false)?;
     let kernels = Source::new("kernels", kernels, false)?;
@@ -75,6 +66,27 @@ pub(crate) fn convolve<'py>(
         if stay { Ok(Placed::Stays(result)) } else { Placed::host(result) }
     })?;
     result.into_python(py)
+}
+
+/// How to convolve, in the library's terms.
+pub(crate) fn describe(
+    mode: &str,
+    boundary: &[String],
+    fill_value: f64,
+    ndim: usize,
+    (algorithm, accuracy): (&str, &str),
+    options: Options,
+) -> PyResult<Convolve> {
+    let boundaries = boundary.iter().map(|text| parse_boundary(text, fill_value)).collect::<PyResult<Vec<_>>>()?;
+    let mut how = Convolve::rank(ndim).mode(mode.parse::<Mode>().map_err(raise)?);
+    how = how.algorithm(algorithm.parse().map_err(raise)?).accuracy(accuracy.parse().map_err(raise)?);
+    let (centre, origin, stride, dilation, groups, overflow) = options;
+    how = how.centre(centre.parse().map_err(raise)?).origin(&origin).overflow(overflow.parse().map_err(raise)?);
+    how = how.stride(&sizes("stride", &stride)?).dilation(&sizes("dilation", &dilation)?);
+    if let Some(groups) = groups {
+        how = how.groups(sizes("groups", &[groups])?[0]);
+    }
+    Ok(if let [one] = boundaries[..] { how.boundary(one) } else { how.boundaries(&boundaries) })
 }
 
 /// A boundary's name; a constant without a value of its own gets `fill_value`.

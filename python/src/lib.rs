@@ -35,7 +35,7 @@ mod _unisono {
     #[pymodule_export]
     use super::reduce::reduce;
     #[pymodule_export]
-    use super::separable::separable;
+    use super::separable::{convolve_without_nan, separable};
     use super::*;
 
     #[pymodule_init]

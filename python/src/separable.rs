@@ -2,9 +2,10 @@
 
 use numpy::PyArrayDescr;
 use pyo3::prelude::*;
-use unisono::{Boundary, Factor, Separable};
+use unisono::{Boundary, Direction, Factor, Separable};
 
 use crate::array::{Sink, Source, dtype_of};
+use crate::convolve::{Options, describe};
 use crate::device_array::Placed;
 use crate::error::{invalid, raise};
 use crate::{device, run};
@@ -66,6 +67,37 @@ pub(crate) fn separable<'py>(
     let stay = array.is_array();
     let result = run::run(py, &backend, units, |on| {
         let result = if ignore_nan { on.separable_without_nan(&operand, &how)? } else { on.separable_dyn(&operand, &how)? };
+        if stay { Ok(Placed::Stays(result)) } else { Placed::host(result) }
+    })?;
+    result.into_python(py)
+}
+
+/// Convolves, or with `correlate` correlates, passing over NaN in `images`.
+#[pyfunction]
+#[expect(clippy::too_many_arguments)]
+pub(crate) fn convolve_without_nan<'py>(
+    py: Python<'py>,
+    correlate: bool,
+    images: &Bound<'py, PyAny>,
+    kernels: &Bound<'py, PyAny>,
+    mode: &str,
+    boundary: Vec<String>,
+    fill_value: f64,
+    ndim: usize,
+    algorithm: &str,
+    accuracy: &str,
+    options: Options,
+    device: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let direction = if correlate { Direction::Correlate } else { Direction::Convolve };
+    let how = describe(mode, &boundary, fill_value, ndim, (algorithm, accuracy), options)?;
+    let (images, kernels) = (Source::new("images", images, false)?, Source::new("kernels", kernels, false)?);
+    let units = images.len().saturating_mul(2 * kernels.len());
+    let backend = device::backend(device)?;
+    let (a, b) = (images.operand(), kernels.operand());
+    let stay = images.is_array() || kernels.is_array();
+    let result = run::run(py, &backend, units, |on| {
+        let result = on.convolve_dyn_without_nan(direction, &a, &b, &how)?;
         if stay { Ok(Placed::Stays(result)) } else { Placed::host(result) }
     })?;
     result.into_python(py)

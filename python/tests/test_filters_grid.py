@@ -222,6 +222,22 @@ def test_nan_has_no_weight(device, rng):
         unisono.gaussian_filter(x, 1.0, nan="omit", device=device)
 
 
+def test_convolution_passes_over_nan(device, rng):
+    dtype = np.float64 if unisono.Backend(device).info.f64 else np.float32
+    x = rng.uniform(0, 1, (2, 14, 15)).astype(dtype)
+    x[rng.uniform(size=x.shape) < 0.3] = np.nan
+    kernel = rng.uniform(0, 1, (3, 4)).astype(dtype)
+    there = (~np.isnan(x)).astype(dtype)
+    for mode in ("full", "same", "valid"):
+        found = unisono.convolve(x, kernel, mode, nan="ignore", device=device, fill_value=np.nan)
+        top, bottom = (unisono.convolve(a, kernel, mode, device=device) for a in (np.nan_to_num(x), there))
+        with np.errstate(invalid="ignore"):
+            assert np.allclose(found, top / bottom, rtol=1e-5, equal_nan=True)
+    out = np.empty_like(found)
+    assert unisono.correlate(x, kernel[::-1, ::-1], "valid", nan="ignore", device=device, out=out) is out
+    assert np.allclose(out, found, rtol=1e-5, equal_nan=True)
+
+
 def test_outputs_and_errors(device):
     x = np.arange(20, dtype=np.uint8).reshape(4, 5)
     wide = unisono.gaussian_filter(x, 1.0, output=np.float32, device=device)

@@ -71,6 +71,7 @@ class Backend:
         dilation: int | Sequence[int] = 1,
         groups: int | None = None,
         overflow: _Overflow = "error",
+        nan: Literal["propagate", "ignore"] = "propagate",
     ) -> Array: ...
     @overload
     def convolve(
@@ -92,6 +93,7 @@ class Backend:
         dilation: int | Sequence[int] = 1,
         groups: int | None = None,
         overflow: _Overflow = "error",
+        nan: Literal["propagate", "ignore"] = "propagate",
     ) -> NDArray[Any]: ...
     @overload
     def convolve(
@@ -113,6 +115,7 @@ class Backend:
         dilation: int | Sequence[int] = 1,
         groups: int | None = None,
         overflow: _Overflow = "error",
+        nan: Literal["propagate", "ignore"] = "propagate",
     ) -> _OutT: ...
     @overload
     def correlate(
@@ -134,6 +137,7 @@ class Backend:
         dilation: int | Sequence[int] = 1,
         groups: int | None = None,
         overflow: _Overflow = "error",
+        nan: Literal["propagate", "ignore"] = "propagate",
     ) -> Array: ...
     @overload
     def correlate(
@@ -155,6 +159,7 @@ class Backend:
         dilation: int | Sequence[int] = 1,
         groups: int | None = None,
         overflow: _Overflow = "error",
+        nan: Literal["propagate", "ignore"] = "propagate",
     ) -> NDArray[Any]: ...
     @overload
     def correlate(
@@ -176,6 +181,7 @@ class Backend:
         dilation: int | Sequence[int] = 1,
         groups: int | None = None,
         overflow: _Overflow = "error",
+        nan: Literal["propagate", "ignore"] = "propagate",
     ) -> _OutT: ...
     @overload
     def sum(self, a: Array, axis: _Axis = None, keepdims: bool = False, out: None = None) -> Array: ...

@@ -60,6 +60,7 @@ def convolve(
     dilation=1,
     groups=None,
     overflow="error",
+    nan="propagate",
 ):
     """Convolve images with kernels over the last ``ndim`` axes.
 
@@ -110,6 +111,9 @@ def convolve(
     overflow : {"error", "wrap", "saturate"}
         What becomes of an exact integer that the result's dtype cannot hold. An integer result of float operands is
         rounded to nearest, ties to even, and saturated (NaN gives 0) whatever is said here.
+    nan : {"propagate", "ignore"}
+        With ``"ignore"``, NaN in floating-point images has no weight: ``sum(k x) / sum(k)`` over what is there, NaN where
+        nothing is there; ``fill_value=nan`` leaves out what lies outside.
 
     Returns
     -------
@@ -143,7 +147,7 @@ def convolve(
     >>> unisono.convolve(x, np.ones(3), mode="valid", ndim=1, accuracy="exact")
     array([1.])
     """
-    options = (centre, origin, stride, dilation, groups, overflow)
+    options = (centre, origin, stride, dilation, groups, overflow, nan)
     return _convolve(False, images, kernels, mode, boundary, fill_value, ndim, device, out, out_dtype, algorithm, accuracy, options)
 
 
@@ -166,6 +170,7 @@ def correlate(
     dilation=1,
     groups=None,
     overflow="error",
+    nan="propagate",
 ):
     """Correlate images with kernels: :func:`convolve` without reversing the kernels, complex ones conjugated.
 
@@ -176,7 +181,7 @@ def correlate(
     >>> unisono.correlate([1, 2, 3], [0, 1, 10], ndim=1)
     array([10, 21, 32,  3,  0])
     """
-    options = (centre, origin, stride, dilation, groups, overflow)
+    options = (centre, origin, stride, dilation, groups, overflow, nan)
     return _convolve(True, images, kernels, mode, boundary, fill_value, ndim, device, out, out_dtype, algorithm, accuracy, options)
 
 
@@ -203,9 +208,19 @@ def explain_convolve(images, kernels, mode="full", ndim=2, device="auto", algori
 def _convolve(correlate, images, kernels, mode, boundary, fill_value, ndim, device, out, out_dtype, algorithm, accuracy, options):
     boundaries = [boundary] if isinstance(boundary, str) else list(boundary)
     dtype = None if out_dtype is None else np.dtype(out_dtype)
-    centre, origin, stride, dilation, groups, overflow = options
+    centre, origin, stride, dilation, groups, overflow, nan = options
     groups = None if groups is None else operator.index(groups)
     native = (centre, _axes(origin), _axes(stride), _axes(dilation), groups, overflow)
+    if nan == "ignore":
+        result = _unisono.convolve_without_nan(
+            correlate, images, kernels, mode, boundaries, fill_value, ndim, algorithm, accuracy, native, device
+        )
+        if out is not None:
+            out[...] = result
+            return out
+        return result if dtype is None else result.astype(dtype)
+    if nan != "propagate":
+        raise ValueError(f'nan: got {nan!r}, expected "propagate" or "ignore"')
     return _unisono.convolve(
         correlate, images, kernels, mode, boundaries, fill_value, ndim, algorithm, accuracy, native, device, out, dtype
     )

@@ -38,6 +38,7 @@ def convolve(
     dilation: int | Sequence[int] = 1,
     groups: int | None = None,
     overflow: _Overflow = "error",
+    nan: Literal["propagate", "ignore"] = "propagate",
 ) -> Array: ...
 @overload
 def convolve(
@@ -59,6 +60,7 @@ def convolve(
     dilation: int | Sequence[int] = 1,
     groups: int | None = None,
     overflow: _Overflow = "error",
+    nan: Literal["propagate", "ignore"] = "propagate",
 ) -> NDArray[Any]: ...
 @overload
 def convolve(
@@ -80,6 +82,7 @@ def convolve(
     dilation: int | Sequence[int] = 1,
     groups: int | None = None,
     overflow: _Overflow = "error",
+    nan: Literal["propagate", "ignore"] = "propagate",
 ) -> _OutT: ...
 @overload
 def correlate(
@@ -101,6 +104,7 @@ def correlate(
     dilation: int | Sequence[int] = 1,
     groups: int | None = None,
     overflow: _Overflow = "error",
+    nan: Literal["propagate", "ignore"] = "propagate",
 ) -> Array: ...
 @overload
 def correlate(
@@ -122,6 +126,7 @@ def correlate(
     dilation: int | Sequence[int] = 1,
     groups: int | None = None,
     overflow: _Overflow = "error",
+    nan: Literal["propagate", "ignore"] = "propagate",
 ) -> NDArray[Any]: ...
 @overload
 def correlate(
@@ -143,6 +148,7 @@ def correlate(
     dilation: int | Sequence[int] = 1,
     groups: int | None = None,
     overflow: _Overflow = "error",
+    nan: Literal["propagate", "ignore"] = "propagate",
 ) -> _OutT: ...
 def explain_convolve(
     images: ArrayLike | Array,

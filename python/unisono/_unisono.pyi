@@ -13,6 +13,7 @@ __all__ = [
     "ExactSum",
     "__version__",
     "convolve",
+    "convolve_without_nan",
     "counters",
     "devices",
     "explain_convolve",
@@ -103,4 +104,17 @@ def separable(
     device: _DeviceLike,
     out: NDArray[Any] | Array | None,
     out_dtype: np.dtype[Any] | None,
+) -> Any: ...
+def convolve_without_nan(
+    correlate: bool,
+    images: ArrayLike | Array,
+    kernels: ArrayLike | Array,
+    mode: str,
+    boundary: Sequence[str],
+    fill_value: float,
+    ndim: int,
+    algorithm: str,
+    accuracy: str,
+    options: tuple[str, Sequence[int] | None, Sequence[int] | None, Sequence[int] | None, int | None, str],
+    device: _DeviceLike,
 ) -> Any: ...

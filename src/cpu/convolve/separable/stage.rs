@@ -202,6 +202,9 @@ impl<S: Filtered<C> + Copy + Sync, C: Float + Finishable> Stage<'_, S, C> {
                 let row = term.boundary_down.source(i, self.down.input)?;
                 Some(self.source.wrapping_offset(self.source_items[item] + row as isize * self.source_row))
             }));
+            if index == 0 {
+                self.fetch(item, last..last + count as isize, columns);
+            }
             let squares = self.combine == Combine::Magnitude;
             // SAFETY: the buffers hold `count` rows of the columns, those of the sums with what the weights along reach.
             unsafe {
@@ -238,6 +241,19 @@ impl<S: Filtered<C> + Copy + Sync, C: Float + Finishable> Stage<'_, S, C> {
             unsafe {
                 let target = self.target.wrapping_offset(offset * self.size as isize);
                 self.finish.row(out.add(r * out_row), n, target, self.stride);
+            }
+        }
+    }
+
+    /// Asks for the rows that the next block reads first: a segment of a row is too short for the hardware to see that
+    /// another follows.
+    fn fetch(&self, item: usize, rows: Range<isize>, columns: &Range<usize>) {
+        let size = size_of::<S>();
+        let (from, bytes) = (columns.start * self.inner, columns.len() * self.inner * size);
+        for row in rows.start.max(0)..rows.end.min(self.down.input as isize) {
+            let start = self.source.wrapping_offset(self.source_items[item] + row * self.source_row + from as isize).cast::<u8>();
+            for offset in (0..bytes).step_by(64) {
+                fetch(start.wrapping_add(offset));
             }
         }
     }
@@ -362,6 +378,19 @@ pub(super) fn accumulate<C: Float>(combine: Combine, total: &mut [C], term: &[C]
         }
         Ok(())
     })
+}
+
+/// Asks for a cache line that will be read soon, at any address.
+#[inline(always)]
+fn fetch(address: *const u8) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a hint, which reads nothing; SSE is part of the target.
+    unsafe {
+        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T1>(address.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = address;
 }
 
 /// The elements of a row in scratch: whole cache lines, and not a page apart from the next, for rows a page apart would
