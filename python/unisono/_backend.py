@@ -156,6 +156,7 @@ class Backend:
         dilation=1,
         groups=None,
         overflow="error",
+        nan="propagate",
     ):
         """As :func:`unisono.convolve`."""
         return _functions.convolve(
@@ -176,6 +177,7 @@ class Backend:
             dilation=dilation,
             groups=groups,
             overflow=overflow,
+            nan=nan,
         )
 
     def correlate(
@@ -197,6 +199,7 @@ class Backend:
         dilation=1,
         groups=None,
         overflow="error",
+        nan="propagate",
     ):
         """As :func:`unisono.correlate`."""
         return _functions.correlate(
@@ -217,6 +220,7 @@ class Backend:
             dilation=dilation,
             groups=groups,
             overflow=overflow,
+            nan=nan,
         )
 
     def sum(self, a, axis=None, keepdims=False, out=None):
