@@ -138,8 +138,9 @@ impl Backend {
     /// Convolves images with kernels: `[N.., H, W]` with `[K.., h, w]` gives `[N.., K.., H', W']` (rank 2; ranks 1 and 3
     /// likewise). The dtype of the result is NumPy's promotion of the two.
     ///
-    /// **Numerics.** Integers are exact. Floats are accumulated in their own precision `ε`, one fused multiply-add per
-    /// tap: within `taps · ε · Σ|k||x|` of the exact value. Work: outputs × taps multiply-adds.
+    /// **Numerics.** Integers are exact. Floats are computed in their own precision `ε`, within the bound of the
+    /// [`Algorithm`](crate::Algorithm) taken: `taps · ε · Σ|k||x|` of the exact value for direct, which
+    /// [`Accuracy::Elementwise`](crate::Accuracy::Elementwise) keeps to. Work: outputs × taps multiply-adds, or less.
     ///
     /// # Errors
     /// [`Error::Invalid`] for shapes that do not fit ([`ConvolvePlan::new`]), [`Error::Overflow`] if an exact integer does

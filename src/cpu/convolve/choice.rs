@@ -1,7 +1,7 @@
 //! Which algorithm a plan is done with: asked for, or predicted to be fastest. A function of the whole plan, so that its
 //! parts are done with the same.
 
-use super::cost::{self, Rates};
+use super::cost::{self, Candidate, Rates};
 use super::fast_fir::Nest;
 use super::fft::{self, Tiles};
 use super::layout::{self, rows_of};
@@ -42,10 +42,7 @@ pub(super) fn choose(plan: &ConvolvePlan, kernel: &View<'_>, reach: u128, simd: 
         Algorithm::Auto => {
             terms = separated(plan, kernel, simd);
             let count = terms.as_ref().map(|terms| terms[0].len());
-            let mut candidates = cost::candidates(plan, accumulator, count, &Rates::machine(simd));
-            if plan.is_integer() && !fft::is_exact(reach, &Tiles::choose(plan, number_bytes(plan))) {
-                candidates.retain(|candidate| candidate.algorithm != Algorithm::Fft);
-            }
+            let candidates = candidates(plan, accumulator, count, reach, simd);
             cost::best(&candidates)
         }
         asked => asked,
@@ -62,6 +59,26 @@ pub(super) fn choose(plan: &ConvolvePlan, kernel: &View<'_>, reach: u128, simd: 
         Algorithm::Fft => Ok(Choice::Fft(Tiles::choose(plan, number_bytes(plan)))),
         _ => Ok(Choice::Direct),
     }
+}
+
+/// The candidates for operands whose sums reach so far, without those that would not be exact.
+fn candidates(plan: &ConvolvePlan, accumulator: Accumulator, terms: Option<usize>, reach: u128, simd: Simd) -> Vec<Candidate> {
+    let mut list = cost::candidates(plan, accumulator, terms, &Rates::machine(simd));
+    if plan.is_integer() && !fft::is_exact(reach, &Tiles::choose(plan, number_bytes(plan))) {
+        list.retain(|candidate| candidate.algorithm != Algorithm::Fft);
+    }
+    list
+}
+
+/// Whether another algorithm is predicted to be faster than dot products, which are up to four times as fast as the direct
+/// convolution in floats.
+pub(super) fn outdoes_dots(plan: &ConvolvePlan, reach: u128, simd: Simd) -> bool {
+    if plan.algorithm != Algorithm::Auto || !cost::matters(plan) {
+        return false;
+    }
+    let list = candidates(plan, plan.accumulator(reach), None, reach, simd);
+    let (direct, others) = (list[0].seconds, &list[1..]);
+    others.iter().any(|other| other.seconds < direct / 5.0)
 }
 
 /// The predicted times of all algorithms, in words.

@@ -122,6 +122,7 @@ fn compute(
         && plan.is_plain()
         && plan.accumulator(reach) <= Accumulator::I32
         && let Some(feed) = dots::feed(simd, ranges.image, ranges.weights)
+        && !choice::outdoes_dots(plan, reach, simd)
     {
         return work.job_fed_by(feed)?.run();
     }

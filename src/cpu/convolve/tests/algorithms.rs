@@ -216,6 +216,19 @@ fn fft_over_many_tiles() {
     }
 }
 
+/// Large kernels over small integers: whatever is taken is exact.
+#[test]
+fn the_choice_for_integers_is_exact() {
+    let mut random = Random(21);
+    for kernel in [[12, 12], [61, 61], [101, 99]] {
+        let how = Convolve::d2().same().boundary(Boundary::Reflect).out_dtype(Dtype::I64);
+        let plan = ConvolvePlan::new(&how, Direction::Convolve, (Dtype::U8, &[300, 257]), (Dtype::I8, &kernel)).unwrap();
+        let (image, kernel) = operands(&plan, &mut random, (255, 127));
+        let got = everywhere(&mut random, &plan, &image, &kernel).unwrap();
+        assert_eq!(texts(&got), texts(&directly(&plan, &image, &kernel).unwrap()), "{plan:?}");
+    }
+}
+
 /// What is chosen for a plan is chosen for its parts.
 #[test]
 fn a_choice_holds_for_all_parts() {
