@@ -1,8 +1,7 @@
 //! Exact results output by output, straight from the operands: for 64-bit integers beside floats.
 
-use rayon::prelude::*;
-
 use super::super::layout::{self, Layout};
+use crate::cpu::tasks;
 use crate::exact::dot::{ExactDot, Factor};
 use crate::plan::ConvolvePlan;
 use crate::view::View;
@@ -16,7 +15,7 @@ pub(super) fn run(plan: &ConvolvePlan, image: &View<'_>, kernel: &View<'_>, outp
     let slow = Slow { plan, images: &images, channel, output, weights: &weights };
     let [depth, height, _] = plan.part_output();
     let rows = plan.images.len() * plan.kernels.len() * depth * height;
-    (0..rows).into_par_iter().try_for_each(|row| {
+    tasks::for_each(rows, 1, &|row| {
         control.check()?;
         // SAFETY: a row of outputs of its own.
         unsafe { slow.row(row) };
