@@ -2,10 +2,10 @@
 //! parts are done with the same.
 
 use super::cost::{self, Candidate, Rates};
-use super::fast_fir::Nest;
 use super::fft::{self, Tiles};
 use super::layout::{self, rows_of};
 use super::low_rank::{self, Terms};
+use super::nesting::Nest;
 use super::pack::CastRow;
 use crate::cpu::simd::Simd;
 use crate::plan::{Accumulator, Accuracy, Algorithm, ConvolvePlan};

@@ -8,8 +8,8 @@ use rustfft::FftPlanner;
 use rustfft::num_complex::Complex;
 
 use super::block::{Blocked, Taps};
-use super::fast_fir::Nest;
 use super::fft::Tiles;
+use super::nesting::Nest;
 use crate::cpu::simd::Simd;
 use crate::plan::{Accumulator, Algorithm, ConvolvePlan};
 
