@@ -1,5 +1,6 @@
-// Direct convolution of integers with sums of 64 or 160 bits made of 32-bit words, with channels and any stride and
-// dilation: one output of one kernel per invocation, image and weights read where they lie. See convolve_wide.wgsl.
+// Direct convolution with sums made of 32-bit words (64 or 160 bits of integers, exact sums of floats), with channels and any
+// stride and dilation: one output of one kernel per invocation, image and weights read where they lie. See
+// convolve_wide.wgsl.
 @group(0) @binding(1) var<storage, read> weights: array<vec2<u32>>;
 @group(0) @binding(2) var<storage, read_write> result: array<u32>;
 @group(0) @binding(3) var<uniform> p: Params;
@@ -7,10 +8,14 @@
 override WX: u32;
 override WY: u32;
 
-fn element(image_index: u32, k: u32, slab: u32, z: i32, y: i32, x: i32) -> vec2<u32> {
+fn extended(image_index: u32, k: u32, slab: u32, z: i32, y: i32, x: i32) -> vec2<u32> {
     let at_z = source(z, p.image_z, p.boundary_z);
     let at_y = source(y, p.image_y, p.boundary_y);
     let at_x = source(x, p.image_x, p.boundary_x);
+    if (PARTS != 0u && (at_z < 0 || at_y < 0 || at_x < 0) && part_of(image_index, slab) == 1u) {
+        // The constant outside is real; an exact zero is 0 in any form.
+        return vec2<u32>();
+    }
     if (at_z < 0) {
         return weights[p.fill_at + 2u];
     }
@@ -20,7 +25,7 @@ fn element(image_index: u32, k: u32, slab: u32, z: i32, y: i32, x: i32) -> vec2<
     if (at_x < 0) {
         return weights[p.fill_at];
     }
-    let i = row_base(image_index, k, slab, u32(at_z), u32(at_y)) + u32(at_x);
+    let i = row_base(image_index, k, slab, u32(at_z), u32(at_y)) + u32(at_x) * p.image_parts;
     return vec2<u32>(bitcast<u32>(low(i)), high(i));
 }
 
@@ -40,7 +45,7 @@ fn convolve(id: u32, l: vec2<u32>) {
             let tap_row = tap / p.taps_x;
             let slab = tap_row / p.taps_y;
             let here = first + vec2<i32>(i32(dx * p.dilation_x), i32((tap_row % p.taps_y) * p.dilation_y));
-            let value = element(at.image, at.kernel_group, slab, depth_of(at.z, slab), here.y, here.x);
+            let value = extended(at.image, at.kernel_group, slab, depth_of(at.z, slab), here.y, here.x);
             s = madd(s, value, weights[(at.kernel_group * p.slabs * p.taps_y + tap_row) * p.row_weights + dx]);
         }
         keep(index, s);

@@ -233,6 +233,18 @@ impl<'a> View<'a> {
         self
     }
 
+    /// A complex window as a real one with a last axis of two parts; a real one as it is.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn parts(mut self) -> Self {
+        if self.dtype().is_complex() {
+            self.raw.dtype = self.dtype().real();
+            self.raw.strides.iter_mut().for_each(|stride| *stride *= 2);
+            self.raw.shape.push(2);
+            self.raw.strides.push(1);
+        }
+        self
+    }
+
     /// The same window with `axis` read backwards.
     #[cfg(any(feature = "gpu", test))]
     pub(crate) fn flipped(mut self, axis: usize) -> Self {

@@ -225,6 +225,40 @@ fn complex_numbers_stay_within_the_derived_bound_of_their_parts() {
 }
 
 #[test]
+fn exact_results_have_the_same_bits_everywhere() {
+    let mut random = Random(34);
+    for round in 0..12 {
+        let case = case(&mut random);
+        let how = case.how().accuracy(unisono::Accuracy::Exact);
+        let mut number = || {
+            let scale = 2f32.powi(random.below(40) as i32 - 20);
+            Complex::new(random.unit() as f32 * scale, random.unit() as f32)
+        };
+        let (image, kernel) = (draw(&case.image_shape(), &mut number), draw(&case.kernel_shape(), &mut number));
+        let (real_image, real_kernel) = (image.mapv(|z| z.re), kernel.mapv(|z| z.re));
+        let (x, w) = match round % 4 {
+            0 => (real_image.as_operand(), real_kernel.as_operand()),
+            1 => (real_image.as_operand(), kernel.as_operand()),
+            2 => (image.as_operand(), real_kernel.as_operand()),
+            _ => (image.as_operand(), kernel.as_operand()),
+        };
+        let run = |backend: &unisono::Backend| match case.direction {
+            Direction::Convolve => backend.convolve_dyn(&x, &w, &how).and_then(|r| r.into_host()),
+            Direction::Correlate => backend.correlate_dyn(&x, &w, &how).and_then(|r| r.into_host()),
+        };
+        let bits = |vec: HostVec| match vec {
+            HostVec::F32(values) => values.into_iter().map(f32::to_bits).collect::<Vec<_>>(),
+            HostVec::C64(values) => values.into_iter().flat_map(|z| [z.re.to_bits(), z.im.to_bits()]).collect(),
+            other => panic!("{:?}", other.dtype()),
+        };
+        let expected = bits(run(&unisono::Backend::cpu()).unwrap());
+        for backend in devices::all() {
+            assert_eq!(run(backend).map(bits).as_ref(), Ok(&expected), "{backend:?} {case:?}");
+        }
+    }
+}
+
+#[test]
 fn complex_results_have_the_promoted_type() {
     let (z, x) = ([Complex::new(1.0f32, 2.0), Complex::new(0.0, -1.0)], [3i16, 1]);
     for backend in devices::all() {

@@ -71,11 +71,12 @@ pub(super) fn prepare(context: &Arc<Context>, plan: &ConvolvePlan, images: &Imag
         operation: format!("exact {} of {} with {}", plan.name(), plan.image_dtype, plan.kernel_dtype),
         feature: feature.into(),
     };
-    if plan.image_dtype.size() == 8 && !plan.image_dtype.is_float() {
+    let image_dtype = plan.image_dtype.real();
+    if image_dtype.size() == 8 && !image_dtype.is_float() {
         return Err(unsupported("products of 64-bit integers and floats"));
     }
     let fills = [2, 1, 0].map(|axis| match plan.boundary[axis] {
-        Boundary::Constant(fill) => element(plan.image_dtype, fill),
+        Boundary::Constant(fill) => element(image_dtype, fill),
         _ => Factor::from(0.0),
     });
     let image = fills.iter().fold(image_span(context, plan, images)?, |span, &fill| span.with(Span::of(fill))).settled();
@@ -83,8 +84,8 @@ pub(super) fn prepare(context: &Arc<Context>, plan: &ConvolvePlan, images: &Imag
     let kernel = factors.iter().fold(Span::EMPTY, |span, &w| span.with(Span::of(w))).settled();
     let widest = factors.iter().map(|&w| Span::of(w)).filter(|&span| span != Span::EMPTY).map(Span::bits).max().unwrap_or(0);
 
-    let double = plan.image_dtype == Dtype::F64 || widest > 32;
-    let taps = plan.channels * plan.kernel.iter().product::<usize>();
+    let double = image_dtype == Dtype::F64 || widest > 32;
+    let taps = plan.sum_channels() * plan.kernel.iter().product::<usize>();
     let bits = image.bits() + kernel.bits() + (usize::BITS - taps.leading_zeros()) as i32 + 1;
     let words = Fixed::WORDS.into_iter().find(|&words| bits <= 32 * i32::from(words));
     let fits = widest <= 53 && (!double || (image.bits() <= POSITIONS && kernel.bits() <= POSITIONS));
@@ -99,7 +100,7 @@ pub(super) fn prepare(context: &Arc<Context>, plan: &ConvolvePlan, images: &Imag
         let weights = Weights::Parts { elements: factors.into_iter().map(number).collect(), outside: fills.map(number), base: 0 };
         return Ok(Exact { sums: Sums::Exact(Fixed::FULL), weights, exponent: -2148 });
     };
-    let least = match plan.image_dtype {
+    let least = match image_dtype {
         Dtype::F32 => -149,
         Dtype::F64 => -1074,
         _ => 0,
@@ -156,7 +157,7 @@ fn parts(factor: Factor, base: i32, double: bool) -> [u32; 2] {
 
 /// The span of the images' elements, of whole significands.
 fn image_span(context: &Arc<Context>, plan: &ConvolvePlan, images: &Images<'_>) -> Result<Span> {
-    let dtype = plan.image_dtype;
+    let dtype = plan.image_dtype.real();
     // The exponent of the lowest bit of a number with field 1, and the bits of a significand.
     let (least, digits) = match dtype {
         Dtype::F32 => (-149, 24),
@@ -165,7 +166,10 @@ fn image_span(context: &Arc<Context>, plan: &ConvolvePlan, images: &Images<'_>) 
         _ => return Ok(Span { low: 0, high: 8 * dtype.size() as i32 }),
     };
     let fields = match images {
-        Images::Host(view) => images_of(plan, view).iter().map(fields).fold([0; 2], |a, b| [a[0].max(b[0]), a[1].max(b[1])]),
+        Images::Host(view) => images_of(plan, view)
+            .into_iter()
+            .map(|view| fields(&view.parts()))
+            .fold([0; 2], |a, b| [a[0].max(b[0]), a[1].max(b[1])]),
         Images::Device(buffer) => reach::span_on_device(context, dtype, buffer)?,
     };
     Ok(match fields {

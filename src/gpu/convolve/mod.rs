@@ -81,13 +81,6 @@ fn run_limited(
             feature: format!("algorithm {} (GPUs have direct)", plan.algorithm),
         });
     }
-    if plan.is_exact_float() && !plan.is_plain() {
-        return Err(Error::Unsupported {
-            device: context.id.clone(),
-            operation: format!("{} of floats with channels, stride, dilation or complex numbers", plan.name()),
-            feature: "exact accuracy".into(),
-        });
-    }
     let to_host = matches!(target, Target::Host(_));
     if plan.outputs() == 0 {
         let nothing = || Storage::Gpu(GpuBuffer::new(context.clone(), vec![]));

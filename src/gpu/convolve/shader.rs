@@ -371,10 +371,11 @@ pub(super) fn variants() -> Vec<Variant> {
                 (true, true, Parts::One),
                 (false, false, Parts::Images),
                 (true, true, Parts::Kernels),
+                (false, true, Parts::Images),
             ] {
-                // Exact sums are made of plain plans, complex ones in floats.
-                if (general && matches!(sums, Sums::Exact(_))) || (parts != Parts::One && !matches!(sums, Sums::F32 | Sums::F64))
-                {
+                // Complex sums are made in floats, and exact ones of them are general.
+                let complex = matches!((sums, general), (Sums::F32 | Sums::F64, _) | (Sums::Exact(_), true));
+                if parts != Parts::One && !complex {
                     continue;
                 }
                 let program = Program { sums, image, kernel_signed: flag, bank: flag, general, parts };
