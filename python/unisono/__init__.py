@@ -16,7 +16,8 @@ np.float64(1.0)
 of a name), ``"all"``, several joined by ``+``, or a :class:`Backend`. :func:`devices` lists them. A device is opened at
 its first use in a process; forked children open their own.
 
-**Arrays.** Anything :func:`numpy.asarray` takes, of dtype bool, (u)int8 to (u)int64, float32 or float64, with any strides;
+**Arrays.** Anything :func:`numpy.asarray` takes, of dtype bool, (u)int8 to (u)int64, float32 or float64 (convolution: complex64
+and complex128 too), with any strides;
 on the CPU nothing is copied (except byte-swapped and unaligned arrays, and bools whose bytes are not 0 or 1). ``out`` is a
 writable array of the result's shape and dtype with any strides that shares no memory with the operands. An :class:`Array`
 stays where it was computed: operations on one return one, and on a GPU nothing is moved in between. The GIL is released

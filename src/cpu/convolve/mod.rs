@@ -1,8 +1,10 @@
-//! Direct convolution on the CPU: blocks of outputs held in vector registers, over bands packed to fit the caches.
+//! Convolution on the CPU. [`choice`] picks the algorithm: [`fast_fir`], [`fft`], [`low_rank`] kernels as passes, or the direct
+//! one: blocks of outputs held in vector registers, over bands packed to fit the caches.
 //!
-//! Linear in outputs × taps; reads the operands in place, whatever their strides. Float results have one fused
-//! multiply-add per tap, in row-major order, from an accumulator that starts at +0: the same bits for every thread count,
-//! tile, part and instruction set. Integer results are exact ([`ConvolvePlan::accumulator`]) and rounded or checked once.
+//! The direct convolution is linear in outputs × taps and reads the operands in place, whatever their strides. Its float
+//! results have one fused multiply-add per tap, in row-major order, from an accumulator that starts at +0: the same bits for
+//! every thread count, tile, part and instruction set. Integer results are exact ([`ConvolvePlan::accumulator`]) and rounded
+//! or checked once.
 
 mod block;
 mod choice;
