@@ -38,6 +38,7 @@ impl From<i128> for Factor {
 
 impl Factor {
     /// The nearest binary64 number.
+    #[cfg(feature = "gpu")]
     pub(crate) fn to_f64(self) -> f64 {
         let mut sum = ExactDot::new();
         sum.add(self, 1.0.into());
