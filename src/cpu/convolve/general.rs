@@ -14,7 +14,7 @@ use super::exact::Exact;
 use super::layout::Layout;
 use super::pack::{CastRow, Castable, Line, pack_steps};
 use super::spread::{Blocks, KERNELS, Shape, Spread, Spreadable};
-use super::store::{self, FinishRow, Finishable};
+use super::store::{self, FinishRow, Finishable, Rows};
 use super::tile::with_scratch;
 use crate::cpu::simd::Simd;
 use crate::cpu::tasks;
@@ -458,25 +458,15 @@ impl<'a, C: Spreadable + Castable + Finishable> General<'a, C> {
         results: *mut C,
         out_row: usize,
     ) -> Result<()> {
-        let [stride_z, stride_y, stride_x] = self.output.strides;
-        for k in 0..bundle.count {
-            for r in 0..height {
-                let offset = self.output.images[tile.image]
-                    + self.output.kernels[bundle.first + k]
-                    + tile.depth as isize * stride_z
-                    + (tile.rows.start + at + r) as isize * stride_y
-                    + tile.columns.start as isize * stride_x;
-                // SAFETY: the row of results is filled, and the outputs are this tile's own.
-                let fits = unsafe {
-                    let source = results.add((k * height + r) * out_row);
-                    self.finish.row(source, tile.columns.len(), self.output.at(offset), stride_x)
-                };
-                if !fits {
-                    return Err(Error::Overflow { op: self.plan.name(), out_dtype: self.plan.out_dtype });
-                }
-            }
-        }
-        Ok(())
+        let rows = Rows {
+            image: tile.image,
+            kernels: bundle.first..bundle.first + bundle.count,
+            first: [tile.depth, tile.rows.start + at, tile.columns.start],
+            height,
+            columns: tile.columns.len(),
+        };
+        // SAFETY: the rows of results are filled, and the outputs are this tile's own.
+        unsafe { self.finish.rows(self.plan, &self.output, &rows, results, out_row) }
     }
 }
 

@@ -1,9 +1,13 @@
 //! The way out: rows of the type computed in become rows of any dtype and stride, rounded or checked once.
 
+use std::ops::Range;
+
+use super::layout::Layout;
 use super::number::{Number, Outcome};
-use crate::Dtype;
 use crate::cpu::simd::{Kernel, Simd};
 use crate::dtype::with_dtype;
+use crate::plan::ConvolvePlan;
+use crate::{Dtype, Error, Result};
 
 /// How a row is finished.
 #[derive(Clone, Copy)]
@@ -34,6 +38,18 @@ pub(super) trait Finishable: Number {
     fn is(dtype: Dtype) -> bool;
 }
 
+/// The rows that a block has filled: where they go.
+pub(super) struct Rows {
+    /// The image and the kernels, counted from the part's first.
+    pub image: usize,
+    pub kernels: Range<usize>,
+    /// Depth, row and column of the first output.
+    pub first: [usize; 3],
+    /// Rows per kernel.
+    pub height: usize,
+    pub columns: usize,
+}
+
 /// How rows of results become rows of the output.
 #[derive(Clone, Copy)]
 pub(super) struct FinishRow<C> {
@@ -59,6 +75,33 @@ impl<C: Finishable> FinishRow<C> {
     /// Whether the values are integers, exactly.
     pub(super) fn is_integer(&self) -> bool {
         self.finish.integer
+    }
+
+    /// Writes the rows of results of a block, kernel by kernel, `out_row` values from one to the next.
+    ///
+    /// # Safety
+    /// `results` must hold them, and the outputs be writable and unshared.
+    pub(super) unsafe fn rows(
+        &self,
+        plan: &ConvolvePlan,
+        output: &Layout,
+        rows: &Rows,
+        results: *const C,
+        out_row: usize,
+    ) -> Result<()> {
+        let Rows { image, ref kernels, first: [z, y, x], height, columns } = *rows;
+        let [stride_z, stride_y, stride_x] = output.strides;
+        for (k, kernel) in kernels.clone().enumerate() {
+            for r in 0..height {
+                let place = z as isize * stride_z + (y + r) as isize * stride_y + x as isize * stride_x;
+                let offset = output.images[image] + output.kernels[kernel] + place;
+                // SAFETY: the caller's promise.
+                if unsafe { !self.row(results.add((k * height + r) * out_row), columns, output.at(offset), stride_x) } {
+                    return Err(Error::Overflow { op: plan.name(), out_dtype: plan.out_dtype });
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Writes `n` values, `stride` elements apart. False if one does not fit.

@@ -12,7 +12,7 @@ use super::block::{Blocked, Blocks, KERNELS, Shape, Taps};
 use super::dots::Feed;
 use super::layout::Layout;
 use super::pack::{CastRow, Castable, Line, pack_row};
-use super::store::{self, FinishRow, Finishable};
+use super::store::{self, FinishRow, Finishable, Rows};
 use crate::cpu::simd::Simd;
 use crate::cpu::tasks;
 use crate::plan::ConvolvePlan;
@@ -347,25 +347,15 @@ impl<C: Blocked + Castable + Finishable> Job<'_, C> {
         results: *mut C,
         out_row: usize,
     ) -> Result<()> {
-        let [stride_z, stride_y, stride_x] = self.output.strides;
-        for k in 0..group.count {
-            for r in 0..height {
-                let offset = self.output.images[tile.image]
-                    + self.output.kernels[group.first + k]
-                    + tile.depth as isize * stride_z
-                    + (tile.rows.start + at + r) as isize * stride_y
-                    + tile.columns.start as isize * stride_x;
-                // SAFETY: the row of results is filled, and the outputs are this tile's own.
-                let fits = unsafe {
-                    let source = results.add((k * height + r) * out_row);
-                    self.finish.row(source, tile.columns.len(), self.output.at(offset), stride_x)
-                };
-                if !fits {
-                    return Err(Error::Overflow { op: self.plan.name(), out_dtype: self.plan.out_dtype });
-                }
-            }
-        }
-        Ok(())
+        let rows = Rows {
+            image: tile.image,
+            kernels: group.first..group.first + group.count,
+            first: [tile.depth, tile.rows.start + at, tile.columns.start],
+            height,
+            columns: tile.columns.len(),
+        };
+        // SAFETY: the rows of results are filled, and the outputs are this tile's own.
+        unsafe { self.finish.rows(self.plan, &self.output, &rows, results, out_row) }
     }
 }
 
