@@ -64,8 +64,7 @@ fn element(base: u32, x: i32, fill: T) -> T {
 fn load_tile(l: vec2<u32>, image_index: u32, k: u32, slab: u32, corner: vec3<i32>, rows: u32, width: u32) {
     var fill = weights[p.fill_at];
     if (PARTS != 0u && part_of(image_index, slab) == 1u) {
-        // The constant outside is real.
-        fill = V();
+        fill = weights[p.fill_at + 1u];
     }
     let step = p.image_parts;
     let z = source(corner.z, p.image_z, p.boundary_z);

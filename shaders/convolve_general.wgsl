@@ -125,8 +125,7 @@ fn convolve(id: u32, l: vec2<u32>) {
             let row_y = first_y + i32((tap_row % p.taps_y) * p.dilation_y);
             fill = constants;
             if (PARTS != 0u && part_of(at.image, slab) == 1u) {
-                // The constant outside is real.
-                fill = V();
+                fill = weights[p.fill_at + 1u];
             }
             a = image_row(at.image, k, slab, z, row_y, fill);
             if (!BANK) {

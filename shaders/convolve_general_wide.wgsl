@@ -12,18 +12,9 @@ fn extended(image_index: u32, k: u32, slab: u32, z: i32, y: i32, x: i32) -> vec2
     let at_z = source(z, p.image_z, p.boundary_z);
     let at_y = source(y, p.image_y, p.boundary_y);
     let at_x = source(x, p.image_x, p.boundary_x);
-    if (PARTS != 0u && (at_z < 0 || at_y < 0 || at_x < 0) && part_of(image_index, slab) == 1u) {
-        // The constant outside is real; an exact zero is 0 in any form.
-        return vec2<u32>();
-    }
-    if (at_z < 0) {
-        return weights[p.fill_at + 2u];
-    }
-    if (at_y < 0) {
-        return weights[p.fill_at + 1u];
-    }
-    if (at_x < 0) {
-        return weights[p.fill_at];
+    if (at_z < 0 || at_y < 0 || at_x < 0) {
+        let imaginary = PARTS != 0u && part_of(image_index, slab) == 1u;
+        return weights[p.fill_at + select(0u, 4u, imaginary) + select(select(0u, 1u, at_y < 0), 2u, at_z < 0)];
     }
     let i = row_base(image_index, k, slab, u32(at_z), u32(at_y)) + u32(at_x) * p.image_parts;
     return vec2<u32>(bitcast<u32>(low(i)), high(i));

@@ -1,5 +1,6 @@
 //! `convolve` and `correlate`.
 
+use num_complex::Complex64;
 use numpy::PyArrayDescr;
 use pyo3::prelude::*;
 use unisono::{Boundary, Convolve, Direction, Mode};
@@ -27,7 +28,7 @@ pub(crate) fn convolve<'py>(
     kernels: &Bound<'py, PyAny>,
     mode: &str,
     boundary: Vec<String>,
-    fill_value: f64,
+    fill_value: Complex64,
     ndim: usize,
     algorithm: &str,
     accuracy: &str,
@@ -72,7 +73,7 @@ pub(crate) fn convolve<'py>(
 pub(crate) fn describe(
     mode: &str,
     boundary: &[String],
-    fill_value: f64,
+    fill_value: Complex64,
     ndim: usize,
     (algorithm, accuracy): (&str, &str),
     options: Options,
@@ -90,7 +91,11 @@ pub(crate) fn describe(
 }
 
 /// A boundary's name; a constant without a value of its own gets `fill_value`.
-fn parse_boundary(text: &str, fill_value: f64) -> PyResult<Boundary> {
+fn parse_boundary(text: &str, fill_value: Complex64) -> PyResult<Boundary> {
     let boundary = text.parse().map_err(raise)?;
-    Ok(if boundary == Boundary::ZERO && !text.contains(':') { Boundary::Constant(fill_value) } else { boundary })
+    Ok(match fill_value {
+        _ if boundary != Boundary::ZERO || text.contains(':') => boundary,
+        Complex64 { re, im: 0.0 } => Boundary::Constant(re),
+        Complex64 { re, im } => Boundary::ConstantComplex(re, im),
+    })
 }

@@ -1,5 +1,6 @@
 //! Separable filters: passes of weights along axes.
 
+use num_complex::Complex64;
 use numpy::PyArrayDescr;
 use pyo3::prelude::*;
 use unisono::{Boundary, Direction, Factor, Separable};
@@ -82,7 +83,7 @@ pub(crate) fn convolve_without_nan<'py>(
     kernels: &Bound<'py, PyAny>,
     mode: &str,
     boundary: Vec<String>,
-    fill_value: f64,
+    fill_value: Complex64,
     ndim: usize,
     algorithm: &str,
     accuracy: &str,

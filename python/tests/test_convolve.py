@@ -170,3 +170,18 @@ def test_accuracy_is_named(device):
         unisono.convolve([[1.0]], [[1.0]], accuracy="some", device=device)
     with pytest.raises(ValueError, match="direct or auto for exact accuracy"):
         unisono.convolve([[1.0]], [[1.0]], accuracy="exact", algorithm="fft", device=device)
+
+
+def test_complex_constants_lie_outside_complex_images(device, rng):
+    z = (floats(rng, (9, 8), "float32") + 1j * floats(rng, (9, 8), "float32")).astype("complex64")
+    w = (floats(rng, (3, 4), "float32") + 1j * floats(rng, (3, 4), "float32")).astype("complex64")
+    for kernel in (w, w.real):
+        expected = signal.convolve2d(z.astype(complex), kernel, fillvalue=1 - 2j)
+        assert np.allclose(unisono.convolve(z, kernel, fill_value=1 - 2j, device=device), expected, atol=1e-5)
+    expected = ndimage.gaussian_filter(z, 1.0, mode="constant", cval=0.5 + 2j)
+    got = unisono.gaussian_filter(z, 1.0, mode="constant", cval=0.5 + 2j, device=device)
+    assert np.allclose(got, expected, atol=1e-5)
+    with pytest.raises(ValueError, match=r"boundary value: got constant:0\+1j, expected a real number"):
+        unisono.convolve(z.real, w, fill_value=1j, device=device)
+    with pytest.raises(TypeError, match="cval: got 1j, expected a real number"):
+        unisono.gaussian_filter(z.real, 1.0, cval=1j, device=device)

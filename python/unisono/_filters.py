@@ -46,13 +46,14 @@ def _run(input, terms, output, device, magnitude=False, nan="propagate"):
     if nan not in ("propagate", "ignore"):
         raise ValueError(f'nan: got {nan!r}, expected "propagate" or "ignore"')
     terms = [
-        [(axis, list(map(float, w)), operator.index(origin), mode, float(cval)) for axis, w, origin, mode, cval in term]
+        [(axis, list(map(float, w)), operator.index(origin), mode, cval) for axis, w, origin, mode, cval in term]
         for term in terms
     ]
     if not isinstance(input, _unisono.Array) and np.iscomplexobj(input):
         if magnitude or nan == "ignore":
             raise TypeError(f"input: got dtype {input.dtype}, expected a real one")
         return _complex(input, terms, output, device)
+    terms = _outside(terms, _real)
     if output is None or isinstance(output, (str, type, np.dtype)):
         dtype = None if output is None else np.dtype(output)
         return _unisono.separable(input, terms, magnitude, nan == "ignore", device, None, dtype)
@@ -62,12 +63,24 @@ def _run(input, terms, output, device, magnitude=False, nan="propagate"):
     return _unisono.separable(input, terms, magnitude, False, device, output, None)
 
 
+def _outside(terms, part):
+    """The terms with ``part`` of what lies outside."""
+    return [[(axis, w, origin, mode, part(cval)) for axis, w, origin, mode, cval in term] for term in terms]
+
+
+def _real(cval):
+    if isinstance(cval, (complex, np.complexfloating)):
+        raise TypeError(f"cval: got {cval}, expected a real number: the input is real")
+    return float(cval)
+
+
 def _complex(input, terms, output, device):
     if output is None or isinstance(output, (str, type, np.dtype)):
         output = np.empty(input.shape, input.dtype if output is None else output)
-    zero = [[(axis, w, origin, mode, 0.0) for axis, w, origin, mode, _ in term] for term in terms]
-    output.real[...] = _unisono.separable(input.real, terms, False, False, device, None, None)
-    output.imag[...] = _unisono.separable(input.imag, zero, False, False, device, None, None)
+    real = _outside(terms, lambda cval: complex(cval).real)
+    imaginary = _outside(terms, lambda cval: complex(cval).imag)
+    output.real[...] = _unisono.separable(input.real, real, False, False, device, None, None)
+    output.imag[...] = _unisono.separable(input.imag, imaginary, False, False, device, None, None)
     return output
 
 

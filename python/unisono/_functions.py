@@ -77,8 +77,8 @@ def convolve(
         What lies outside the image, for all axes or one per axis, in the words of :mod:`scipy.ndimage`: ``"constant"``,
         ``"reflect"`` (d c b a | a b c d), ``"nearest"``, ``"mirror"`` (d c b | a b c d), ``"wrap"``; also the names of
         :mod:`scipy.signal` (``"fill"``, ``"symm"``) and OpenCV (``"replicate"``, ``"reflect_101"``).
-    fill_value : float
-        The value outside for ``"constant"``.
+    fill_value : float or complex
+        The value outside for ``"constant"``; complex for complex images only.
     ndim : {1, 2, 3}
         The number of spatial axes.
     device : str or Backend

@@ -315,7 +315,7 @@ impl Work<'_> {
             first: ((from.offset - offset) / dtype.size() as u64) as u32,
             start,
             boundary: match pass.boundary {
-                Boundary::Constant(_) => 0,
+                Boundary::Constant(_) | Boundary::ConstantComplex(..) => 0,
                 Boundary::Reflect => 1,
                 Boundary::Nearest => 2,
                 Boundary::Mirror => 3,

@@ -129,6 +129,9 @@ impl SeparablePlan {
                 let Some(length) = shape.get_mut(pass.axis) else {
                     return Err(Error::invalid("axis", pass.axis, format!("below {}", input.len())));
                 };
+                if let Boundary::ConstantComplex(..) = pass.boundary {
+                    return Err(Error::invalid("boundary value", pass.boundary, "a real number"));
+                }
                 if pass.weights.is_empty() || (*length == 0 && pass.output > 0) {
                     let got = format!("{} weights over {length} elements", pass.weights.len());
                     return Err(Error::invalid("pass", got, "some of both"));

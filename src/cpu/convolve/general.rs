@@ -52,8 +52,9 @@ pub(super) struct General<'a, C: 'static> {
     pub simd: Simd,
     image: Layout,
     cast: CastRow<C>,
-    /// The values outside.
+    /// The values outside, and what they are in imaginary parts.
     pub fill: [C; 3],
+    pub fill_imaginary: [C; 3],
     output: Layout,
     finish: FinishRow<C>,
     pub bundles: Vec<Bundle>,
@@ -187,6 +188,7 @@ impl<'a, C: Spreadable + Castable + Finishable> General<'a, C> {
             image,
             cast: CastRow::new(simd, plan.image_dtype.real()),
             fill: plan.boundary.map(|b| C::from_fill(b.fill())),
+            fill_imaginary: plan.boundary.map(|b| C::from_fill(b.fill_imaginary())),
             output,
             finish,
             bundles,
@@ -330,9 +332,8 @@ impl<'a, C: Spreadable + Castable + Finishable> General<'a, C> {
         let channel_parts = plan.channel_parts();
         let all = plan.sum_channels();
         for c in 0..all {
-            // The constant outside is real.
             let imaginary = (channel_parts == 2 && c % 2 == 1) || (plan.image_parts() == 2 && tile.image % 2 == 1);
-            let fill = if imaginary { [C::ZERO; 3] } else { self.fill };
+            let fill = if imaginary { self.fill_imaginary } else { self.fill };
             let channel = self.image.channels[self.sections[tile.section].group * all + c];
             for dz in 0..plan.kernel[0] {
                 let z = line(0).source(from[0] + (dz * plan.dilation[0]) as isize);

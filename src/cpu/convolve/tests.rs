@@ -43,7 +43,7 @@ fn extend(boundary: Boundary, mut i: isize, n: usize) -> Option<usize> {
     let n = n as isize;
     while !(0..n).contains(&i) {
         i = match boundary {
-            Boundary::Constant(_) => return None,
+            Boundary::Constant(_) | Boundary::ConstantComplex(..) => return None,
             Boundary::Nearest => i.signum().max(0) * (n - 1),
             Boundary::Wrap => i - n * i.signum(),
             Boundary::Reflect if i < 0 => -1 - i,

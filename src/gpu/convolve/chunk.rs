@@ -59,7 +59,7 @@ impl Axis {
     pub(super) fn new(plan: &ConvolvePlan, axis: usize, outputs: &Range<usize>, whole: bool) -> Self {
         let (n, boundary) = (plan.image[axis], plan.boundary[axis]);
         let number = match boundary {
-            Boundary::Constant(_) => 0,
+            Boundary::Constant(_) | Boundary::ConstantComplex(..) => 0,
             Boundary::Reflect => 1,
             Boundary::Nearest => 2,
             Boundary::Mirror => 3,
@@ -99,7 +99,7 @@ fn hull(boundary: Boundary, first: isize, last: isize, n: usize) -> Range<usize>
         // How far the positions lie outside, before and behind.
         let (before, behind) = ((-first).max(0), (last - len + 1).max(0));
         match boundary {
-            Boundary::Constant(_) => {}
+            Boundary::Constant(_) | Boundary::ConstantComplex(..) => {}
             Boundary::Nearest => {
                 (lo, hi) = (first.clamp(0, len - 1), last.clamp(0, len - 1));
             }

@@ -75,11 +75,11 @@ pub(super) fn prepare(context: &Arc<Context>, plan: &ConvolvePlan, images: &Imag
     if image_dtype.size() == 8 && !image_dtype.is_float() {
         return Err(unsupported("products of 64-bit integers and floats"));
     }
-    let fills = [2, 1, 0].map(|axis| match plan.boundary[axis] {
-        Boundary::Constant(fill) => element(image_dtype, fill),
-        _ => Factor::from(0.0),
-    });
-    let image = fills.iter().fold(image_span(context, plan, images)?, |span, &fill| span.with(Span::of(fill))).settled();
+    // An exact zero is 0 in any form.
+    let number = |value: f64| if value == 0.0 { Factor::from(0.0) } else { element(image_dtype, value) };
+    let fills = [Boundary::fill, Boundary::fill_imaginary].map(|part| [2, 1, 0].map(|axis| number(part(plan.boundary[axis]))));
+    let image =
+        fills.as_flattened().iter().fold(image_span(context, plan, images)?, |span, &fill| span.with(Span::of(fill))).settled();
     let factors: Vec<Factor> = weights.factors().map(trimmed).collect();
     let kernel = factors.iter().fold(Span::EMPTY, |span, &w| span.with(Span::of(w))).settled();
     let widest = factors.iter().map(|&w| Span::of(w)).filter(|&span| span != Span::EMPTY).map(Span::bits).max().unwrap_or(0);
@@ -97,7 +97,11 @@ pub(super) fn prepare(context: &Arc<Context>, plan: &ConvolvePlan, images: &Imag
             let bits = factor.to_f64().to_bits();
             [bits as u32, (bits >> 32) as u32]
         };
-        let weights = Weights::Parts { elements: factors.into_iter().map(number).collect(), outside: fills.map(number), base: 0 };
+        let weights = Weights::Parts {
+            elements: factors.into_iter().map(number).collect(),
+            outside: fills.map(|part| part.map(number)),
+            base: 0,
+        };
         return Ok(Exact { sums: Sums::Exact(Fixed::FULL), weights, exponent: -2148 });
     };
     let least = match image_dtype {
@@ -107,7 +111,7 @@ pub(super) fn prepare(context: &Arc<Context>, plan: &ConvolvePlan, images: &Imag
     };
     let weights = Weights::Parts {
         elements: factors.into_iter().map(|w| parts(w, kernel.low, double)).collect(),
-        outside: fills.map(|fill| parts(fill, image.low, double)),
+        outside: fills.map(|part| part.map(|fill| parts(fill, image.low, double))),
         base: (image.low - least).max(0) as u32,
     };
     // Images of nothing but zeros have no lowest bit: any will do.

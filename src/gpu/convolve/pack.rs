@@ -6,7 +6,7 @@ use super::chunk::{Axis, Source};
 use super::shader::Sums;
 use crate::dtype::with_dtype;
 use crate::exact::dot::Factor;
-use crate::plan::ConvolvePlan;
+use crate::plan::{Boundary, ConvolvePlan};
 use crate::view::View;
 use crate::{Dtype, Real};
 
@@ -15,10 +15,11 @@ use crate::{Dtype, Real};
 pub(super) enum Weights {
     Integer(Vec<i128>),
     Float(Vec<f64>),
-    /// Of exact float sums: elements, values outside along x, y and z, and the images' base, as the shader reads them.
+    /// Of exact float sums: elements, values outside along x, y and z (real, imaginary), and the images' base, as the shader
+    /// reads them.
     Parts {
         elements: Vec<[u32; 2]>,
-        outside: [[u32; 2]; 3],
+        outside: [[[u32; 2]; 3]; 2],
         base: u32,
     },
 }
@@ -73,7 +74,7 @@ impl Weights {
     }
 
     /// The weights of real `kernels` (counted from the part's first) as the shader reads them, and behind them the values
-    /// outside along x, y and z. Also the number of elements before those.
+    /// outside along x, y and z, the real and then the imaginary ones. Also the number of elements before those.
     ///
     /// In a bank: per group of 4 kernels and tap, a vector over the kernels. For single kernels: per tap row, vectors of 4
     /// taps. In limbs: one element per tap.
@@ -108,16 +109,20 @@ impl Weights {
         let element = sums.weight_bytes() * if sums.is_tiled() { 4 } else { 1 };
         let fill_at = out.len() / element;
         if let Self::Parts { outside, base, .. } = self {
-            out.extend(bytemuck::bytes_of(outside));
-            out.extend(bytemuck::bytes_of(&[*base, 0]));
+            for (outside, last) in std::iter::zip(outside, [*base, 0]) {
+                out.extend(bytemuck::bytes_of(outside));
+                out.extend(bytemuck::bytes_of(&[last, 0]));
+            }
             return (out, fill_at as u32);
         }
-        for axis in [2, 1, 0] {
-            let fill = plan.boundary[axis].fill();
-            let fill = if plan.image_dtype.real() == Dtype::F32 { f64::from(fill as f32) } else { fill };
-            push(sums, fill as i128, fill, &mut out);
+        for part in [Boundary::fill, Boundary::fill_imaginary] {
+            for axis in [2, 1, 0] {
+                let fill = part(plan.boundary[axis]);
+                let fill = if plan.image_dtype.real() == Dtype::F32 { f64::from(fill as f32) } else { fill };
+                push(sums, fill as i128, fill, &mut out);
+            }
+            zero(&mut out);
         }
-        zero(&mut out);
         (out, fill_at as u32)
     }
 

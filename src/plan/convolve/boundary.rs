@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use num_complex::Complex64;
+
 use super::Direction;
 use crate::{Error, Result};
 
@@ -70,6 +72,8 @@ impl fmt::Display for Centre {
 pub enum Boundary {
     /// `v v | a b c d | v v`; zero unless another value is given.
     Constant(f64),
+    /// A constant with a real and an imaginary part, outside of complex images.
+    ConstantComplex(f64, f64),
     /// `b a | a b c d | d c`: mirrored about the edge (NumPy's `symmetric`, SciPy signal's `symm`, OpenCV's `REFLECT`).
     Reflect,
     /// `a a | a b c d | d d` (NumPy's `edge`, OpenCV's `REPLICATE`).
@@ -103,7 +107,7 @@ impl Boundary {
             return None;
         }
         let folded = match self {
-            Self::Constant(_) => return None,
+            Self::Constant(_) | Self::ConstantComplex(..) => return None,
             Self::Nearest => i.clamp(0, len - 1),
             Self::Wrap => i.rem_euclid(len),
             Self::Reflect => {
@@ -119,9 +123,17 @@ impl Boundary {
         Some(folded as usize)
     }
 
-    /// The value outside, for the constant boundaries.
+    /// The value outside, for the constant boundaries; of a complex constant its real part.
     pub fn fill(self) -> f64 {
-        if let Self::Constant(value) = self { value } else { 0.0 }
+        match self {
+            Self::Constant(value) | Self::ConstantComplex(value, _) => value,
+            _ => 0.0,
+        }
+    }
+
+    /// The imaginary part of the value outside, for the constant boundaries.
+    pub fn fill_imaginary(self) -> f64 {
+        if let Self::ConstantComplex(_, value) = self { value } else { 0.0 }
     }
 }
 
@@ -151,14 +163,19 @@ impl fmt::Display for Mode {
 impl FromStr for Boundary {
     type Err = Error;
 
-    /// Reads SciPy's names and the aliases of scipy.signal and OpenCV; `constant:1.5` sets the value.
+    /// Reads SciPy's names and the aliases of scipy.signal and OpenCV; `constant:1.5` sets the value, `constant:1.5-2j` a
+    /// complex one.
     fn from_str(text: &str) -> Result<Self> {
         let lower = text.to_ascii_lowercase();
         let name = lower.strip_prefix("cv2.").unwrap_or(&lower);
         let name = name.strip_prefix("border_").unwrap_or(name);
         if let Some(value) = name.strip_prefix("constant:") {
-            let value = value.parse().map_err(|_| Error::invalid("boundary value", format!("{value:?}"), "a number"))?;
-            return Ok(Self::Constant(value));
+            if let Ok(value) = value.parse() {
+                return Ok(Self::Constant(value));
+            }
+            let value: Complex64 =
+                value.parse().map_err(|_| Error::invalid("boundary value", format!("{value:?}"), "a number: 1.5, or 1.5-2j"))?;
+            return Ok(Self::ConstantComplex(value.re, value.im));
         }
         match name {
             "constant" | "zero" | "fill" | "grid-constant" => Ok(Self::ZERO),
@@ -180,6 +197,7 @@ impl fmt::Display for Boundary {
         match self {
             Self::Constant(0.0) => f.write_str("constant"),
             Self::Constant(value) => write!(f, "constant:{value}"),
+            Self::ConstantComplex(re, im) => write!(f, "constant:{re}{im:+}j"),
             Self::Reflect => f.write_str("reflect"),
             Self::Nearest => f.write_str("nearest"),
             Self::Mirror => f.write_str("mirror"),

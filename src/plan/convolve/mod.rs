@@ -132,6 +132,9 @@ impl ConvolvePlan {
         let mut boundary = geometry::per_axis("boundaries", &how.boundary, rank, Boundary::ZERO)?;
         for b in boundary {
             let fill = b.fill();
+            if matches!(b, Boundary::ConstantComplex(..)) && !image_dtype.is_complex() {
+                return Err(Error::invalid("boundary value", b, format!("a real number: the images are {image_dtype}")));
+            }
             if let Some((lo, hi)) = image_dtype.integer_range()
                 && (fill.fract() != 0.0 || !(lo as f64 <= fill && fill <= hi as f64) || fill as i128 > hi)
             {

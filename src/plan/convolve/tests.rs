@@ -44,6 +44,12 @@ fn names_are_read_with_their_aliases() {
     assert_eq!("BORDER_REFLECT_101".parse::<Boundary>().unwrap(), Boundary::Mirror);
     assert_eq!("symm".parse::<Boundary>().unwrap(), Boundary::Reflect);
     assert_eq!("constant:2.5".parse::<Boundary>().unwrap(), Boundary::Constant(2.5));
+    let complex = Boundary::ConstantComplex(1.5, -2.0);
+    assert_eq!("constant:1.5-2j".parse::<Boundary>().unwrap(), complex);
+    assert_eq!(complex.to_string(), "constant:1.5-2j");
+    assert!("constant:z".parse::<Boundary>().unwrap_err().to_string().contains("\"z\""));
+    let text = plan(Convolve::d1().boundary(complex), &[3], &[2]).unwrap_err().to_string();
+    assert!(text.starts_with("boundary value: got constant:1.5-2j, expected a real number: the images are"), "{text}");
     for algorithm in [Algorithm::Auto, Algorithm::Direct, Algorithm::Separable, Algorithm::FastFir, Algorithm::Fft] {
         assert_eq!(algorithm.to_string().parse::<Algorithm>().unwrap(), algorithm);
     }

@@ -117,7 +117,8 @@ pub(super) fn run(
     let mut general = General::<f64>::new(plan, image, &kernel, output, finish, simd, control)?;
     if plan.image_dtype.real() == Dtype::F32 {
         // The constant outside is a number of the image's dtype.
-        general.fill = general.fill.map(|fill| f64::from(fill as f32));
+        let rounded = |fills: [f64; 3]| fills.map(|fill| f64::from(fill as f32));
+        (general.fill, general.fill_imaginary) = (rounded(general.fill), rounded(general.fill_imaginary));
     }
     let taps = plan.sum_channels() * plan.kernel.iter().product::<usize>();
     let weight = |bundle: &Bundle| Weight::new(&general.weights[bundle.weights..][..taps * bundle.count], bundle.count);
