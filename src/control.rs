@@ -31,6 +31,8 @@ struct State {
     done: AtomicU64,
     total: AtomicU64,
     parent: Option<Control>,
+    /// Whether progress stays here.
+    quiet: bool,
 }
 
 impl Control {
@@ -51,10 +53,8 @@ impl Control {
 
     /// How far the work is.
     pub fn progress(&self) -> Progress {
-        if let Some(parent) = &self.0.parent {
-            return parent.progress();
-        }
-        Progress { done: self.0.done.load(Ordering::Relaxed), total: self.0.total.load(Ordering::Relaxed) }
+        let root = self.root();
+        Progress { done: root.done.load(Ordering::Relaxed), total: root.total.load(Ordering::Relaxed) }
     }
 
     /// Fails if the work was asked to stop. Engines call it between slices.
@@ -81,9 +81,17 @@ impl Control {
         Self(Arc::new(State { parent: Some(self.clone()), ..State::default() }))
     }
 
+    /// A line for work that is reported otherwise: it stops with this one, and keeps its progress to itself.
+    pub(crate) fn quiet(&self) -> Self {
+        Self(Arc::new(State { parent: Some(self.clone()), quiet: true, ..State::default() }))
+    }
+
     /// Where progress is kept.
     fn root(&self) -> &State {
-        self.0.parent.as_ref().map_or(&self.0, Self::root)
+        match &self.0.parent {
+            Some(parent) if !self.0.quiet => parent.root(),
+            _ => &self.0,
+        }
     }
 }
 
@@ -102,7 +110,10 @@ mod tests {
         first.cancel();
         assert!(first.is_cancelled() && !parent.is_cancelled() && !second.is_cancelled());
         assert_eq!(first.check().unwrap_err(), Error::Cancelled { done: 7, total: 10 });
+        let quiet = parent.quiet();
+        quiet.child().advance(5);
+        assert_eq!((parent.progress().done, quiet.progress().done), (7, 5));
         parent.cancel();
-        assert!(second.is_cancelled());
+        assert!(second.is_cancelled() && quiet.is_cancelled());
     }
 }

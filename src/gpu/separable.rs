@@ -151,6 +151,17 @@ fn run_limited(
     }
 }
 
+/// Makes the result of a plan whose dtype is that it is computed in, from an array in device memory.
+pub(super) fn sums(
+    context: &Arc<Context>,
+    plan: &SeparablePlan,
+    source: Gathered,
+    result: &Block,
+    control: &Control,
+) -> Result<()> {
+    Work { context, plan, control, double: plan.out_dtype == Dtype::F64 }.compute(source, result)
+}
+
 /// Bytes of the largest block that a plan needs.
 fn largest(plan: &SeparablePlan, double: bool) -> u64 {
     let mut largest = plan.input.iter().product::<usize>() as u64 * plan.in_dtype.size() as u64;

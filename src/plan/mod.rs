@@ -5,8 +5,8 @@ mod monte_carlo;
 mod reduce;
 mod separable;
 
-pub(crate) use convolve::Parts;
 pub use convolve::{Accumulator, Accuracy, Algorithm, Boundary, Centre, Convolve, ConvolvePlan, Direction, Mode, Overflow};
+pub(crate) use convolve::{Parts, low_rank};
 pub use monte_carlo::{MonteCarloPlan, Pi};
 pub use reduce::{FloatProduct, IntegerProduct, Partials, Reduce, ReduceOp, ReducePlan, Reduction, op};
 pub(crate) use reduce::{Ordered, first_extreme};

@@ -4,10 +4,10 @@
 use super::cost::{self, Candidate, Rates};
 use super::fft::{self, Tiles};
 use super::layout::{self, rows_of};
-use super::low_rank::{self, Terms};
 use super::nesting::Nest;
 use super::pack::CastRow;
 use crate::cpu::simd::Simd;
+use crate::plan::low_rank::{self, Terms};
 use crate::plan::{Accumulator, Accuracy, Algorithm, ConvolvePlan};
 use crate::view::View;
 use crate::{Error, Result};
@@ -114,28 +114,18 @@ pub(super) fn explain(plan: &ConvolvePlan, simd: Simd, threads: usize) -> String
 /// Every kernel of the whole bank as few products, if every one is; the same number of terms for all.
 fn separated(plan: &ConvolvePlan, kernel: &View<'_>, simd: Simd) -> Option<Vec<Terms>> {
     let [depth, height, width] = plan.kernel;
-    let most = low_rank::most_terms(height, width);
-    if plan.is_integer() || depth != 1 || most == 0 {
+    if plan.is_integer() || depth != 1 {
         return None;
     }
-    let single = plan.accumulator(0) == Accumulator::F32;
-    let unit = if single { f64::from(f32::EPSILON) / 2.0 } else { f64::EPSILON / 2.0 };
-    let round = if single { |w| f64::from(w as f32) } else { |w| w };
-    let mut all = Vec::with_capacity(plan.kernel_count());
-    let mut list = Vec::with_capacity(height * width);
-    for k in 0..plan.kernel_count() {
-        list.clear();
+    let kernels = (0..plan.kernel_count()).map(|k| {
+        let mut list = Vec::with_capacity(height * width);
         values(plan, kernel, simd, k, |line| list.extend_from_slice(line));
         if plan.reversed {
             list.reverse();
         }
-        all.push(low_rank::terms(&list, height, most, unit, round)?);
-    }
-    let count = all.iter().map(Vec::len).max()?;
-    for terms in &mut all {
-        terms.resize(count, (vec![0.0; height], vec![0.0; width]));
-    }
-    Some(all)
+        list
+    });
+    low_rank::bank(kernels, [height, width], plan.accumulator(0) == Accumulator::F32)
 }
 
 /// Hands over the rows of one kernel of the whole bank.

@@ -1,4 +1,4 @@
-//! Convolution on the CPU. [`choice`] picks the algorithm: [`fast_fir`], [`fft`], [`low_rank`] kernels as passes, or the direct
+//! Convolution on the CPU. [`choice`] picks the algorithm: [`fast_fir`], [`fft`], [low-rank](low_rank) kernels as passes, or the direct
 //! one: blocks of outputs held in vector registers, over bands packed to fit the caches.
 //!
 //! The direct convolution is linear in outputs × taps and reads the operands in place, whatever their strides. Its float
@@ -16,7 +16,6 @@ mod fft;
 mod general;
 mod lanes;
 mod layout;
-mod low_rank;
 mod nest;
 mod nesting;
 mod number;
@@ -48,7 +47,7 @@ use self::tile::Job;
 use super::simd::Simd;
 use crate::array::{HostVec, Storage};
 use crate::engine::Target;
-use crate::plan::{Accumulator, Algorithm, Boundary, ConvolvePlan, Overflow};
+use crate::plan::{Accumulator, Algorithm, Boundary, ConvolvePlan, Overflow, low_rank};
 use crate::view::View;
 use crate::{Control, Error, Result};
 

@@ -82,6 +82,18 @@ impl Axis {
         Self { length: list.len(), source: Source::List(list), start: 0, boundary: 0 }
     }
 
+    /// How the block continues beyond its ends, in an image with this boundary.
+    pub(super) fn continued(&self, boundary: Boundary) -> Boundary {
+        match (&self.source, self.boundary) {
+            (Source::List(_), _) => Boundary::ZERO,
+            (_, 0) => boundary,
+            (_, 1) => Boundary::Reflect,
+            (_, 2) => Boundary::Nearest,
+            (_, 3) => Boundary::Mirror,
+            _ => Boundary::Wrap,
+        }
+    }
+
     /// The index of the image at `i` of the block.
     pub(super) fn at(&self, i: usize) -> usize {
         match &self.source {
@@ -92,7 +104,7 @@ impl Axis {
 }
 
 /// The smallest range of indices with all that the positions `first..=last` of the extended line read.
-fn hull(boundary: Boundary, first: isize, last: isize, n: usize) -> Range<usize> {
+pub(super) fn hull(boundary: Boundary, first: isize, last: isize, n: usize) -> Range<usize> {
     let len = n as isize;
     let (mut lo, mut hi) = (first.max(0), last.min(len - 1));
     if first < 0 || last >= len {

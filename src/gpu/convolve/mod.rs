@@ -10,11 +10,15 @@
 //! value, and may differ between devices within that. Drivers may also flush subnormal floats to zero and may assume that no
 //! NaN or infinity occurs; sums with such operands come out as IEEE arithmetic gives them on common hardware.
 
+mod choice;
 mod chunk;
 mod deliver;
 mod exact;
+mod mend;
 mod pack;
+mod passes;
 mod reach;
+mod scan;
 pub(super) mod shader;
 #[cfg(test)]
 mod tests;
@@ -29,15 +33,16 @@ use super::memory::{Block, Gathered, GpuBuffer};
 use super::pipeline::{Pipeline, Shader, Slot};
 use crate::array::Storage;
 use crate::engine::{Input, Target};
-use crate::plan::{Algorithm, ConvolvePlan, Overflow};
+use crate::plan::{ConvolvePlan, Overflow};
 use crate::view::View;
 use crate::{Control, Error, Result};
+use choice::Choice;
 use chunk::{Axis, Caps, Chunk, chunks, contiguous};
 use pack::{Boxes, Weights};
 use shader::{FinishParams, Params, Sums};
 /// Every shader of a convolution.
 pub(super) fn variants() -> Vec<super::shaders::Variant> {
-    shader::variants().into_iter().chain(reach::variants()).collect()
+    [shader::variants(), reach::variants(), scan::variants(), mend::variants()].into_iter().flatten().collect()
 }
 
 use tuning::Tuning;
@@ -74,20 +79,14 @@ fn run_limited(
     most: u64,
 ) -> Result<Option<Storage>> {
     control.check()?;
-    if !matches!(plan.algorithm, Algorithm::Auto | Algorithm::Direct) {
-        return Err(Error::Unsupported {
-            device: context.id.clone(),
-            operation: plan.name().into(),
-            feature: format!("algorithm {} (GPUs have direct)", plan.algorithm),
-        });
-    }
     let to_host = matches!(target, Target::Host(_));
     if plan.outputs() == 0 {
         let nothing = || Storage::Gpu(GpuBuffer::new(context.clone(), vec![]));
         return Ok((!to_host).then(nothing));
     }
     let mut scratch = None;
-    let weights = Weights::read(plan, &kernel.host(&mut scratch)?);
+    let kernel = kernel.host(&mut scratch)?;
+    let weights = Weights::read(plan, &kernel);
     let mut scratch = None;
     let mut moved = None;
     let source = match image {
@@ -103,6 +102,7 @@ fn run_limited(
         (weights, sums, 0, plan.always_fits(reach))
     };
 
+    let choice = choice::choose(plan, sums, &kernel, &weights)?;
     let most = most.min(context.max_block());
     let (out_parts, image_parts) = (plan.out_dtype.parts() as u64, plan.image_dtype.parts() as u64);
     let element = (4 * sums.words() * out_parts).max(plan.out_dtype.size() as u64);
@@ -138,6 +138,7 @@ fn run_limited(
         weights,
         sums,
         exponent,
+        choice: Arc::new(choice),
         bank: sums.is_tiled() && use_bank(plan.kernels.len() * plan.kernel_parts()) && fours(plan, &list),
         // Tiles have outputs and taps side by side, limbs one channel.
         general: plan.stride[1..] != [1; 2] || plan.dilation[1..] != [1; 2] || (!plan.is_plain() && !sums.is_tiled()),
@@ -191,6 +192,7 @@ struct Work<'a> {
     sums: Sums,
     /// The exponent of bit 0 of exact float sums.
     exponent: i32,
+    choice: Arc<Choice>,
     bank: bool,
     /// Whether strides, dilations or (limbs) channels need the general shaders.
     general: bool,
@@ -286,6 +288,9 @@ impl Work<'_> {
 
     /// Makes the sums of a chunk in `raw`, and from them the results in `result` (unless they are the results already).
     fn compute(&mut self, chunk: &Chunk, raw: &Block, result: &Block) -> Result<()> {
+        if self.indirect(chunk, raw)? {
+            return self.finish(chunk, raw, result);
+        }
         let (context, plan, control) = (self.context, self.plan, self.control);
         let axes = axes(plan, chunk, self.whole);
         let images = self.images(chunk, &axes)?;
@@ -390,11 +395,19 @@ impl Work<'_> {
             context.submit(&dispatches)
         })?;
         control.advance(multiply_adds % total);
+        if finish_now { Ok(()) } else { self.finish(chunk, raw, result) }
+    }
 
-        let (Some(pipeline), false) = (&finish_pipeline, finish_now) else { return Ok(()) };
+    /// Makes the results of a chunk from its sums, unless they are the results already.
+    fn finish(&self, chunk: &Chunk, raw: &Block, result: &Block) -> Result<()> {
+        if self.direct {
+            return Ok(());
+        }
+        let (context, plan) = (self.context, self.plan);
+        let pipeline = &*self.finish_pipeline()?;
         let words = self.finish_words(chunk);
         let key = format!("convolve_finish {} {}", self.sums.name(), plan.out_dtype);
-        context.sliced(&key, words.div_ceil(FINISH_GROUP), 1, 0, control, &mut |groups| {
+        context.sliced(&key, words.div_ceil(FINISH_GROUP), 1, 0, self.control, &mut |groups| {
             let (params, grid) = self.finish_params(chunk, groups);
             context.submit(&[Dispatch { pipeline, binds: &self.finish_binds(raw, result, &params), groups: grid }])
         })

@@ -56,6 +56,15 @@ impl Weights {
         sums.max().unwrap_or(0)
     }
 
+    /// The weights as floats; none of exact float sums.
+    pub(super) fn values(&self) -> Vec<f64> {
+        match self {
+            Self::Integer(weights) => weights.iter().map(|&w| w as f64).collect(),
+            Self::Float(weights) => weights.clone(),
+            Self::Parts { .. } => vec![],
+        }
+    }
+
     /// The weights as factors.
     pub(super) fn factors(&self) -> Box<dyn Iterator<Item = Factor> + '_> {
         match self {

@@ -1,5 +1,6 @@
 //! Convolution on every adapter present, against loops in exact arithmetic.
 
+mod algorithms;
 mod edges;
 mod general;
 

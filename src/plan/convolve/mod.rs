@@ -3,6 +3,7 @@
 mod accuracy;
 mod boundary;
 mod geometry;
+pub(crate) mod low_rank;
 mod options;
 mod overflow;
 mod parts;

@@ -5,17 +5,34 @@
 //! They are taken if, rounded to the type computed in, they still sum to the kernel within a few units of its rounding.
 
 /// Terms of a kernel: columns and rows, the column scaled.
-pub(super) type Terms = Vec<(Vec<f64>, Vec<f64>)>;
+pub(crate) type Terms = Vec<(Vec<f64>, Vec<f64>)>;
+
+/// Every kernel of a bank of `height × width` taps as few products, if every one is; the same number of terms for all.
+/// `single`: they are computed in binary32, else in binary64. Kernels come in the order of the taps.
+pub(crate) fn bank(kernels: impl Iterator<Item = Vec<f64>>, [height, width]: [usize; 2], single: bool) -> Option<Vec<Terms>> {
+    let most = most_terms(height, width);
+    if most == 0 {
+        return None;
+    }
+    let unit = if single { f64::from(f32::EPSILON) / 2.0 } else { f64::EPSILON / 2.0 };
+    let round = if single { |w| f64::from(w as f32) } else { |w| w };
+    let mut all = kernels.map(|kernel| terms(&kernel, height, most, unit, round)).collect::<Option<Vec<_>>>()?;
+    let count = all.iter().map(Vec::len).max()?;
+    for terms in &mut all {
+        terms.resize(count, (vec![0.0; height], vec![0.0; width]));
+    }
+    Some(all)
+}
 
 /// The most terms that are worth their work for `height × width` taps; they share a block, so there are at most six.
-pub(super) fn most_terms(height: usize, width: usize) -> usize {
+pub(crate) fn most_terms(height: usize, width: usize) -> usize {
     // A pass along a row reads every sum anew: dearer than a tap of the direct convolution.
     (2 * height * width / (3 * (height + width))).min(6)
 }
 
 /// The terms of a kernel of `height` rows, at most `most`; `None` if it takes more. `round` rounds to the type computed in,
 /// whose unit roundoff is `unit`.
-pub(super) fn terms(kernel: &[f64], height: usize, most: usize, unit: f64, round: fn(f64) -> f64) -> Option<Terms> {
+fn terms(kernel: &[f64], height: usize, most: usize, unit: f64, round: fn(f64) -> f64) -> Option<Terms> {
     let width = kernel.len() / height;
     let sum: f64 = kernel.iter().map(|w| w.abs()).sum();
     if !sum.is_finite() || sum < 1e-30 {

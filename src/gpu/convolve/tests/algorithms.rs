@@ -1,0 +1,142 @@
+//! Every algorithm within its bound, over ranks, modes, boundaries, dtypes, parts and ways in and out; and what is not
+//! finite where it belongs.
+
+use super::*;
+use crate::plan::{Accumulator, Algorithm};
+
+/// Values of a dtype: a few powers of two of spread for floats.
+fn values(random: &mut Random, dtype: Dtype, n: usize) -> HostVec {
+    if !dtype.is_float() {
+        return integers(dtype, &(0..n).map(|_| random.integer(dtype, 1 << 60)).collect::<Vec<_>>());
+    }
+    let value = |random: &mut Random| (random.below(2_000_001) as f64 - 1e6) / 1e6 * 2f64.powi(random.below(4) as i32);
+    with_dtype!(dtype, T => vec_of((0..n).map(|_| <T as Cast>::of_float(value(random)))))
+}
+
+/// A bank of kernels, each the sum of `rank` products.
+fn low(random: &mut Random, plan: &ConvolvePlan, rank: usize) -> HostVec {
+    let [_, height, width] = plan.kernel;
+    let mut all = vec![];
+    for _ in 0..plan.kernel_count() {
+        let mut kernel = vec![0.0; height * width];
+        for _ in 0..rank {
+            let mut line = |n: usize| (0..n).map(|_| random.below(2001) as f64 / 1000.0 - 1.0).collect::<Vec<f64>>();
+            let (column, row) = (line(height), line(width));
+            for (i, w) in kernel.iter_mut().enumerate() {
+                *w += column[i / width] * row[i % width];
+            }
+        }
+        all.extend(kernel);
+    }
+    let dtype = plan.kernel_dtype;
+    with_dtype!(dtype, T => vec_of(all.into_iter().map(<T as Cast>::of_float)))
+}
+
+/// What a result may miss, by the table of `docs/numerics.md`; `n` elements of a tile at most.
+fn bound(plan: &ConvolvePlan, algorithm: Algorithm, kernel: &[f64], largest: f64, n: f64) -> f64 {
+    let wide = plan.accumulator(0) == Accumulator::F64;
+    let unit = if wide { f64::EPSILON / 2.0 } else { f64::from(f32::EPSILON) / 2.0 };
+    let [_, height, width] = plan.kernel.map(|n| n as f64);
+    let taps = kernel.len() as f64;
+    let weight: f64 = kernel.iter().map(|w| w.abs()).sum();
+    let norm = kernel.iter().map(|w| w * w).sum::<f64>().sqrt();
+    match algorithm {
+        Algorithm::Separable => (4.0 + 4.0 * (height + 6.0 * width + 2.0)) * unit * weight * largest,
+        Algorithm::FastFir => 16.0 * (taps / 4.0 + 8.0) * unit * weight * largest,
+        Algorithm::Fft => 3.0 * unit * n.log2() * norm * (2.0 * n).sqrt() * largest,
+        _ => 2.0 * taps * unit * weight * largest,
+    }
+}
+
+/// One case: every result within the bound of its algorithm, computed in binary64 here.
+fn case(context: &Arc<Context>, plan: &ConvolvePlan, (image, kernel): (&HostVec, &HostVec), manner: Manner) {
+    let what = format!("{} {manner:?} {plan:?}", context.id);
+    let found = match run_part(context, plan, image, kernel, manner) {
+        Err(Error::Unsupported { feature, .. }) if !context.caps.f64 => return assert_eq!(feature, "64-bit floats", "{what}"),
+        found => floats(&found.expect(&what)),
+    };
+    let (image, kernel) = (floats(image), floats(kernel));
+    let all = oracle(plan, &image, &kernel, |fill| fill, 0.0, |sum, x, w| sum + x * w);
+    let taps: usize = plan.kernel.iter().product();
+    let each: usize = plan.output.iter().product();
+    let fills = plan.boundary.map(|b| b.fill().abs());
+    let largest = image.iter().map(|x| x.abs()).chain(fills).fold(0.0, f64::max);
+    let n = 4.0 * (0..3).map(|axis| (plan.output[axis] + plan.kernel[axis]) as f64).product::<f64>();
+    let wanted = all.into_iter().enumerate().filter(|(i, _)| part_of(plan, *i));
+    for ((i, wanted), found) in wanted.zip(&found) {
+        let k = i / each % plan.kernel_count();
+        let rounded = if plan.out_dtype == Dtype::F32 { f64::from(f32::EPSILON) * wanted.abs() } else { 0.0 };
+        let bound = bound(plan, plan.algorithm, &kernel[k * taps..(k + 1) * taps], largest, n) + rounded;
+        assert!((wanted - found).abs() <= bound, "{what}: element {i}: {found} is not {wanted} within {bound}");
+    }
+}
+
+#[test]
+fn low_rank_kernels_run_as_passes() {
+    for engine in engines() {
+        let context = engine.context().unwrap();
+        let mut random = Random(41);
+        for dtype in [Dtype::F32, Dtype::U8, Dtype::F64] {
+            for _ in 0..4 {
+                let number = if dtype == Dtype::F64 { Dtype::F64 } else { Dtype::F32 };
+                let mut whole = random_plan(&mut random, [dtype, number], Some(number));
+                while whole.kernel[0] != 1 || whole.kernel[1] < 3 || whole.kernel[2] < 4 {
+                    whole = random_plan(&mut random, [dtype, number], Some(number));
+                }
+                whole.algorithm = Algorithm::Separable;
+                let plan = if random.below(2) == 0 { whole.clone() } else { random_part(&mut random, &whole) };
+                let image = values(&mut random, dtype, shapes(&whole)[0].iter().product());
+                let kernel = low(&mut random, &whole, 1);
+                case(&context, &plan, (&image, &kernel), Manner::random(&mut random));
+            }
+        }
+        // Two terms, one of them absent from a kernel of the bank.
+        let how = Convolve::d2().same().boundary(Boundary::Constant(2.0)).algorithm(Algorithm::Separable);
+        let sizes = ((Dtype::F32, &[2, 70, 90][..]), (Dtype::F32, &[3, 9, 11][..]));
+        let plan = ConvolvePlan::new(&how, Direction::Convolve, sizes.0, sizes.1).unwrap();
+        let image = values(&mut random, Dtype::F32, 2 * 70 * 90);
+        let (HostVec::F32(mut kernel), HostVec::F32(one)) = (low(&mut random, &plan, 2), low(&mut random, &plan, 1)) else {
+            panic!()
+        };
+        kernel[99..198].copy_from_slice(&one[..99]);
+        case(&context, &plan, (&image, &HostVec::F32(kernel)), Manner::PLAIN);
+        // One that is no sum of few products.
+        let kernel = values(&mut random, Dtype::F32, 3 * 99);
+        let error = run_part(&context, &plan, &image, &kernel, Manner::PLAIN).unwrap_err();
+        assert!(matches!(error, Error::Invalid { .. }) && error.to_string().contains("low rank"), "{error}");
+    }
+}
+
+/// Infinities, NaN and values near the largest float reach the results whose taps read them, and no others.
+#[test]
+fn what_is_not_finite_spreads_no_further_than_by_definition() {
+    for engine in engines() {
+        let context = engine.context().unwrap();
+        for algorithm in [Algorithm::Separable] {
+            let how = Convolve::d2().same().boundary(Boundary::Reflect).algorithm(algorithm);
+            let (shape, taps) = ([2, 150, 170], [2, 8, 9]);
+            let plan = ConvolvePlan::new(&how, Direction::Correlate, (Dtype::F32, &shape), (Dtype::F32, &taps)).unwrap();
+            let mut random = Random(43);
+            let HostVec::F32(mut image) = values(&mut random, Dtype::F32, shape.iter().product()) else { panic!() };
+            for (place, bad) in [(5 * 170 + 3, f32::NAN), (97 * 170 + 160, f32::INFINITY), (130 * 170 + 20, f32::MAX)] {
+                image[place] = bad;
+            }
+            let HostVec::F32(kernel) = low(&mut random, &plan, 1) else { panic!() };
+            let found = run_part(&context, &plan, &HostVec::F32(image.clone()), &HostVec::F32(kernel.clone()), Manner::PLAIN);
+            let found = floats(&found.unwrap());
+            let wanted = oracle(&plan, &image, &kernel, |fill| fill as f32, 0.0f32, |sum, x, w| x.mul_add(w, sum));
+            let bound = bound(&plan, algorithm, &floats(&HostVec::F32(kernel))[..72], 8.0, 4.0 * 158.0 * 179.0);
+            for (i, (wanted, found)) in wanted.into_iter().zip(found).enumerate() {
+                let what = format!("{} {algorithm} {i}: {found} is not {wanted}", context.id);
+                let wanted = f64::from(wanted);
+                match wanted.abs() < 1e30 {
+                    true => assert!((wanted - found).abs() <= 2.0 * bound, "{what}"),
+                    false => assert!(
+                        wanted.is_nan() == found.is_nan() && !(wanted - found).abs().is_normal() || (wanted - found).abs() < 1e32,
+                        "{what}"
+                    ),
+                }
+            }
+        }
+    }
+}
