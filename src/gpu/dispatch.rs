@@ -12,6 +12,7 @@ use super::pipeline::{Pipeline, Slot};
 use crate::{Control, Result};
 
 /// What a slot is bound to.
+#[derive(Clone)]
 pub(crate) enum Bind<'a> {
     /// All of a block.
     Block(&'a Block),

@@ -1,12 +1,18 @@
 //! Which algorithm a plan is done with on a device: asked for, or predicted to be fastest. A function of the whole plan, so
 //! that its parts are done with the same.
 
+use super::fft;
 use super::pack::Weights;
 use super::shader::Sums;
+use super::tiles::{self, Lines, Tiles};
+use crate::gpu::context::Context;
 use crate::plan::low_rank::{self, Terms};
-use crate::plan::{Accuracy, Algorithm, ConvolvePlan};
+use crate::plan::{Accumulator, Accuracy, Algorithm, ConvolvePlan};
 use crate::view::View;
 use crate::{Error, Result};
+
+/// Rows and columns of cells where an algorithm has none of its own.
+const CELL: usize = 64;
 
 /// An algorithm with what it needs to know.
 #[derive(Debug)]
@@ -17,42 +23,79 @@ pub(super) enum Choice {
         terms: Vec<Terms>,
         limit: f64,
     },
+    Fft {
+        tiles: Tiles,
+        limit: f64,
+    },
 }
 
 impl Choice {
+    /// Rows and columns of the cells that are computed directly where they read what the algorithm cannot take.
+    pub(super) fn cells(&self) -> [usize; 2] {
+        if let Self::Fft { tiles, .. } = self { tiles.step } else { [CELL; 2] }
+    }
+
     /// The magnitude that every input must be below.
     pub(super) fn limit(&self) -> f64 {
         match self {
             Self::Direct => f64::INFINITY,
-            Self::Separable { limit, .. } => *limit,
+            Self::Separable { limit, .. } | Self::Fft { limit, .. } => *limit,
         }
     }
 }
 
-/// The algorithm of the whole that `plan` is a part of; `weights` are those of the part.
-pub(super) fn choose(plan: &ConvolvePlan, sums: Sums, kernel: &View<'_>, weights: &Weights) -> Result<Choice> {
+/// The algorithm of the whole that `plan` is a part of, and the sums that it takes instead of `sums`. `weights` are those
+/// of the part; integers reach so far and, where that is so, fit the result's dtype.
+pub(super) fn choose(
+    context: &Context,
+    plan: &ConvolvePlan,
+    sums: Sums,
+    kernel: &View<'_>,
+    weights: &Weights,
+    (reach, always_fits): (u128, bool),
+) -> Result<(Choice, Sums)> {
     let cannot = |why: &str| Err(Error::invalid("algorithm", plan.algorithm, why));
     if plan.accuracy != Accuracy::Default && !plan.is_integer() {
         // The plan has refused the others.
-        return Ok(Choice::Direct);
+        return Ok((Choice::Direct, sums));
     }
     if !plan.is_plain() {
         return match plan.algorithm {
-            Algorithm::Auto | Algorithm::Direct => Ok(Choice::Direct),
+            Algorithm::Auto | Algorithm::Direct => Ok((Choice::Direct, sums)),
             _ => cannot("auto or direct with channels, stride, dilation or complex numbers"),
         };
     }
     if matches!(plan.algorithm, Algorithm::Auto | Algorithm::Direct) {
-        return Ok(Choice::Direct);
+        return Ok((Choice::Direct, sums));
     }
     let bank = Bank::new(plan, sums, kernel, weights);
     match plan.algorithm {
         Algorithm::Separable => match bank.terms() {
-            Some(terms) => Ok(bank.limit(8.0).map_or(Choice::Direct, |limit| Choice::Separable { terms, limit })),
+            Some(terms) => Ok((bank.limit(8.0).map_or(Choice::Direct, |limit| Choice::Separable { terms, limit }), sums)),
             None => cannot("float operands and 2-D kernels of low rank for separable"),
         },
+        Algorithm::Fft => {
+            let Some(tiles) = tiles(context, plan) else { return cannot("kernels of fewer depths or rows for fft") };
+            if plan.is_integer() && !(context.caps.f64 && always_fits && tiles::is_exact(reach, &tiles)) {
+                return cannot(&format!("one that is exact on {} for integers of up to {reach} (direct)", context.id));
+            }
+            let sums = if plan.is_integer() { Sums::F64 } else { sums };
+            let limit = fft::limit(largest(sums), &tiles);
+            Ok((bank.limit(8.0).map_or(Choice::Direct, |_| Choice::Fft { tiles, limit }), sums))
+        }
         other => cannot(&format!("one that GPUs have: not {other}")),
     }
+}
+
+/// The tiles for Fourier transforms of the whole of a plan, if there are any.
+fn tiles(context: &Context, plan: &ConvolvePlan) -> Option<Tiles> {
+    let bytes = if plan.is_integer() || plan.accumulator(0) == Accumulator::F64 { 8 } else { 4 };
+    Tiles::choose(plan, &Lines::new(&context.limits, bytes), bytes, context.max_block())
+}
+
+/// The largest float of the arithmetic.
+fn largest(sums: Sums) -> f64 {
+    if sums == Sums::F64 { f64::MAX } else { f64::from(f32::MAX) }
 }
 
 /// The kernels of the whole plan.
@@ -92,7 +135,7 @@ impl<'a> Bank<'a> {
             .kernels()
             .map(|kernel| kernel.iter().map(|w| w.abs()).sum::<f64>())
             .fold(0.0, |m: f64, w| if w > m || w.is_nan() { w } else { m });
-        let largest = if self.sums == Sums::F64 { f64::MAX } else { f64::from(f32::MAX) };
+        let largest = largest(self.sums);
         (weight <= largest / 8.0).then(|| largest / (growth * weight.max(1.0)))
     }
 }

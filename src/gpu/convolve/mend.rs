@@ -19,8 +19,6 @@ use crate::gpu::shaders::{Variant, layout};
 const PLACE: &str = include_str!("../../../shaders/convolve_place.wgsl");
 /// Invocations of a workgroup of `convolve_place.wgsl`.
 const PLACE_GROUP: u64 = 128;
-/// Rows and columns of the cells that passes and fast FIR filters leave to the direct convolution.
-const CELL: usize = 64;
 
 /// The uniforms of `convolve_place.wgsl`.
 #[repr(C)]
@@ -51,8 +49,16 @@ impl Work<'_> {
         let images = self.images(chunk, &axes)?;
         let scan = self.scan(chunk, &axes, &images)?;
         let [_, height, width] = chunk.region.each_ref().map(Range::len);
-        let beyond = scan.beyond(self, chunk, &axes, [CELL; 2], choice.limit());
-        let cells: Vec<Cell> = merged(beyond, [CELL; 2], [height, width]);
+        let size = choice.cells();
+        let mut beyond = scan.beyond(self, chunk, &axes, size, choice.limit());
+        if let Choice::Fft { tiles, .. } = &*choice {
+            // What spoils one tile of a unit spoils the other.
+            let pairs = self.pairs(chunk, tiles);
+            beyond.extend(beyond.clone().into_iter().filter_map(|tile| pairs.partner(tile)));
+            beyond.sort_unstable();
+            beyond.dedup();
+        }
+        let cells = merged(beyond, size, [height, width]);
         let left: u64 = cells.iter().map(|cell| (cell.rows.len() * cell.columns.len()) as u64).sum();
         if 2 * left > (chunk.images.len() * height * width) as u64 {
             return Ok(false);
@@ -60,6 +66,7 @@ impl Work<'_> {
         match &*choice {
             Choice::Direct => return Ok(false),
             Choice::Separable { terms, .. } => self.passes(chunk, &axes, images, terms, raw)?,
+            Choice::Fft { tiles, .. } => self.transform(chunk, &axes, &images, tiles, raw)?,
         }
         let taps = self.plan.kernel.iter().product::<usize>() as u64;
         let depth = chunk.region[0].len() as u64;

@@ -14,6 +14,7 @@ mod choice;
 mod chunk;
 mod deliver;
 mod exact;
+mod fft;
 mod mend;
 mod pack;
 mod passes;
@@ -22,6 +23,7 @@ mod scan;
 pub(super) mod shader;
 #[cfg(test)]
 mod tests;
+mod tiles;
 mod tuning;
 
 use std::ops::Range;
@@ -42,7 +44,7 @@ use pack::{Boxes, Weights};
 use shader::{FinishParams, Params, Sums};
 /// Every shader of a convolution.
 pub(super) fn variants() -> Vec<super::shaders::Variant> {
-    [shader::variants(), reach::variants(), scan::variants(), mend::variants()].into_iter().flatten().collect()
+    [shader::variants(), reach::variants(), scan::variants(), mend::variants(), fft::variants()].into_iter().flatten().collect()
 }
 
 use tuning::Tuning;
@@ -93,16 +95,16 @@ fn run_limited(
         Input::Gpu { buffer, .. } if buffer.belongs_to(context) => Images::Device(buffer),
         other => Images::Host(other.host(&mut scratch)?),
     };
-    let (weights, sums, exponent, always_fits) = if plan.is_exact_float() {
+    let (weights, sums, exponent, always_fits, reach) = if plan.is_exact_float() {
         let exact = exact::prepare(context, plan, &source, &weights)?;
-        (exact.weights, exact.sums, exact.exponent, true)
+        (exact.weights, exact.sums, exact.exponent, true, 0)
     } else {
         let reach = reach::reach(context, plan, &source, &weights)?;
         let sums = Sums::choose(plan, reach, &context.caps, &context.id)?;
-        (weights, sums, 0, plan.always_fits(reach))
+        (weights, sums, 0, plan.always_fits(reach), reach)
     };
 
-    let choice = choice::choose(plan, sums, &kernel, &weights)?;
+    let (choice, sums) = choice::choose(context, plan, sums, &kernel, &weights, (reach, always_fits))?;
     let most = most.min(context.max_block());
     let (out_parts, image_parts) = (plan.out_dtype.parts() as u64, plan.image_dtype.parts() as u64);
     let element = (4 * sums.words() * out_parts).max(plan.out_dtype.size() as u64);

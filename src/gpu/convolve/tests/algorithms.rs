@@ -107,12 +107,51 @@ fn low_rank_kernels_run_as_passes() {
     }
 }
 
+/// A plan with one algorithm, of any dtype.
+fn forced(algorithm: Algorithm, how: Convolve, dtype: Dtype, image: &[usize], kernel: &[usize]) -> ConvolvePlan {
+    let number = if dtype == Dtype::F64 { Dtype::F64 } else { Dtype::F32 };
+    let how = how.algorithm(algorithm).out_dtype(number);
+    ConvolvePlan::new(&how, Direction::Convolve, (dtype, image), (number, kernel)).unwrap()
+}
+
+/// Random plans of all ranks, modes, boundaries and parts, and some that one workgroup or one line does not hold.
+#[test]
+fn transforms_stay_within_their_bound() {
+    for engine in engines() {
+        let context = engine.context().unwrap();
+        let mut random = Random(47);
+        for dtype in [Dtype::F32, Dtype::I16, Dtype::F64] {
+            let number = if dtype == Dtype::F64 { Dtype::F64 } else { Dtype::F32 };
+            for _ in 0..6 {
+                let mut whole = random_plan(&mut random, [dtype, number], Some(number));
+                whole.algorithm = Algorithm::Fft;
+                let plan = if random.below(2) == 0 { whole.clone() } else { random_part(&mut random, &whole) };
+                let [image, kernel] = shapes(&whole).map(|shape| shape.iter().product());
+                let (image, kernel) = (values(&mut random, dtype, image), values(&mut random, number, kernel));
+                case(&context, &plan, (&image, &kernel), Manner::random(&mut random));
+            }
+        }
+        let reflect = || Convolve::d2().same().boundary(Boundary::Reflect);
+        for plan in [
+            forced(Algorithm::Fft, reflect(), Dtype::F32, &[3, 120, 131], &[2, 17, 13]),
+            // Longer than a line: slabs along x, along y, and in depth.
+            forced(Algorithm::Fft, Convolve::d1(), Dtype::F32, &[5000], &[2, 2300]),
+            forced(Algorithm::Fft, Convolve::d2(), Dtype::F32, &[2900, 3], &[2200, 1]),
+            forced(Algorithm::Fft, Convolve::d3().same(), Dtype::F32, &[6, 20, 19], &[4, 5, 6]),
+        ] {
+            let [image, kernel] = shapes(&plan).map(|shape| shape.iter().product());
+            let (image, kernel) = (values(&mut random, Dtype::F32, image), values(&mut random, Dtype::F32, kernel));
+            case(&context, &plan, (&image, &kernel), Manner::PLAIN);
+        }
+    }
+}
+
 /// Infinities, NaN and values near the largest float reach the results whose taps read them, and no others.
 #[test]
 fn what_is_not_finite_spreads_no_further_than_by_definition() {
     for engine in engines() {
         let context = engine.context().unwrap();
-        for algorithm in [Algorithm::Separable] {
+        for algorithm in [Algorithm::Separable, Algorithm::Fft] {
             let how = Convolve::d2().same().boundary(Boundary::Reflect).algorithm(algorithm);
             let (shape, taps) = ([2, 150, 170], [2, 8, 9]);
             let plan = ConvolvePlan::new(&how, Direction::Correlate, (Dtype::F32, &shape), (Dtype::F32, &taps)).unwrap();
