@@ -1,31 +1,6 @@
 // From exact sums to the dtype of the result, rounded once to nearest, ties to even, in integer arithmetic only. One
 // invocation writes one word, or one element of 64 bits, of the result. A sum has WORDS words, bit 0 of weight
 // 2^exponent, and a word of flags. OUT is the number of the result's dtype.
-@group(0) @binding(0) var<storage, read> raw: array<u32>;
-@group(0) @binding(1) var<storage, read_write> result: array<u32>;
-@group(0) @binding(2) var<storage, read_write> overflow: atomic<u32>;
-@group(0) @binding(3) var<uniform> p: FinishParams;
-
-struct FinishParams {
-    // Invocations first..end are to run; the result has `count` elements.
-    first: u32,
-    end: u32,
-    count: u32,
-    exponent: u32,
-}
-
-const BOOL: u32 = 0u;
-const U8: u32 = 1u;
-const I8: u32 = 2u;
-const U16: u32 = 3u;
-const I16: u32 = 4u;
-const U32: u32 = 5u;
-const I32: u32 = 6u;
-const U64: u32 = 7u;
-const I64: u32 = 8u;
-const F32: u32 = 9u;
-const F64: u32 = 10u;
-
 var<private> magnitude: array<u32, WORDS>;
 
 // Reads the magnitude of sum `i`: whether it is negative.
@@ -105,7 +80,7 @@ fn integer(i: u32) -> Integer {
         return Integer(flags == 2u, true, vec2<u32>());
     }
     let negative = load(i);
-    let exponent = bitcast<i32>(p.exponent);
+    let exponent = p.exponent;
     let n = length();
     if (n > 0 && n + exponent > 64) {
         return Integer(negative, true, vec2<u32>());
@@ -126,7 +101,7 @@ fn float(i: u32, digits: i32, least: i32) -> vec2<u32> {
         return select(vec2<u32>(sign | bits, 0u), vec2<u32>(0u, sign | bits), double);
     }
     let sign = select(0u, 0x80000000u, load(i));
-    let exponent = bitcast<i32>(p.exponent);
+    let exponent = p.exponent;
     let n = length();
     if (n == 0) {
         return vec2<u32>();
@@ -157,19 +132,10 @@ fn narrow(i: u32) -> u32 {
         return u32(raw[(WORDS + 1u) * i + WORDS] != 0u || length() != 0);
     }
     let v = integer(i);
-    let signed = OUT == I8 || OUT == I16 || OUT == I32;
-    var size = 32u;
-    if (OUT == U8 || OUT == I8) {
-        size = 8u;
-    } else if (OUT == U16 || OUT == I16) {
-        size = 16u;
-    }
-    let mask = 0xffffffffu >> (32u - size);
-    let most = select(mask, mask >> 1u, signed);
-    // The largest magnitude with this sign.
-    let limit = select(most, select(0u, most + 1u, signed), v.negative);
+    let size = 32u / per_word();
+    let limit = narrow_limit(size, v.negative);
     let m = select(v.magnitude.x, limit, v.huge || v.magnitude.y != 0u || v.magnitude.x > limit);
-    return select(m, 0u - m, v.negative) & mask;
+    return select(m, 0u - m, v.negative) & (0xffffffffu >> (32u - size));
 }
 
 // An element of 64 bits: low, high.
@@ -178,51 +144,10 @@ fn wide(i: u32) -> vec2<u32> {
         return float(i, 53, -1074);
     }
     let v = integer(i);
-    let signed = OUT == I64;
-    let most = vec2<u32>(0xffffffffu, select(0xffffffffu, 0x7fffffffu, signed));
-    let least = vec2<u32>(0u, select(0u, 0x80000000u, signed));
-    let limit = select(most, least, v.negative);
+    let limit = wide_limit(v.negative);
     var m = v.magnitude;
     if (v.huge || m.y > limit.y || (m.y == limit.y && m.x > limit.x)) {
         m = limit;
     }
-    if (v.negative) {
-        m = vec2<u32>(0u - m.x, ~m.y + u32(m.x == 0u));
-    }
-    return m;
-}
-
-fn write(i: u32) {
-    if (OUT == U64 || OUT == I64 || OUT == F64) {
-        let v = wide(i);
-        result[2u * i] = v.x;
-        result[2u * i + 1u] = v.y;
-        return;
-    }
-    var per = 1u;
-    if (OUT == BOOL || OUT == U8 || OUT == I8) {
-        per = 4u;
-    } else if (OUT == U16 || OUT == I16) {
-        per = 2u;
-    }
-    var packed = 0u;
-    for (var j = 0u; j < per; j++) {
-        let e = i * per + j;
-        if (e < p.count) {
-            packed |= narrow(e) << (j * (32u / per));
-        }
-    }
-    result[i] = packed;
-}
-
-@compute @workgroup_size(128)
-fn main(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) li: u32,
-) {
-    let i = p.first + ((group.z * grid.y + group.y) * grid.x + group.x) * 128u + li;
-    if (i < p.end) {
-        write(i);
-    }
+    return select(m, negated(m), v.negative);
 }

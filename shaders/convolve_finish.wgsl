@@ -3,39 +3,12 @@
 // even, saturating, NaN gives 0). One invocation writes one word, or one element of 64 bits, of the result.
 //
 // RAW is what the sums are, OUT the number of the result's dtype, POLICY what becomes of integers that it does not hold: 0
-// the flag is set, 1 they wrap, 2 they saturate.
-@group(0) @binding(0) var<storage, read> raw: array<u32>;
-@group(0) @binding(1) var<storage, read_write> result: array<u32>;
-@group(0) @binding(2) var<storage, read_write> overflow: atomic<u32>;
-@group(0) @binding(3) var<uniform> p: FinishParams;
-
-struct FinishParams {
-    // Invocations first..end are to run; the result has `count` elements.
-    first: u32,
-    end: u32,
-    count: u32,
-    exponent: u32,
-}
-
+// the flag is set, 1 they wrap, 2 they saturate. FLOAT is whether the sums are floats, BIAS the bias of their exponents.
 const RAW_I32: u32 = 0u;
 const RAW_I64: u32 = 1u;
 const RAW_WIDE: u32 = 2u;
 const RAW_F32: u32 = 3u;
 const RAW_F64: u32 = 4u;
-
-const BOOL: u32 = 0u;
-const U8: u32 = 1u;
-const I8: u32 = 2u;
-const U16: u32 = 3u;
-const I16: u32 = 4u;
-const U32: u32 = 5u;
-const I32: u32 = 6u;
-const U64: u32 = 7u;
-const I64: u32 = 8u;
-const F32: u32 = 9u;
-const F64: u32 = 10u;
-
-const FLOAT: bool = RAW >= RAW_F32;
 
 // An integer: sign and magnitude, 160 bits.
 struct Integer {
@@ -126,8 +99,6 @@ struct Float {
     nan: bool,
 }
 
-const BIAS: u32 = select(1075u, 150u, RAW == RAW_F32);
-
 fn float(i: u32) -> Float {
     if (RAW == RAW_F32) {
         let bits = raw[i];
@@ -191,20 +162,12 @@ fn narrow(i: u32) -> u32 {
         return u32(!is_zero(integer(i)));
     }
     let v = value(i);
-    let signed = OUT == I8 || OUT == I16 || OUT == I32;
-    var bits = 32u;
-    if (OUT == U8 || OUT == I8) {
-        bits = 8u;
-    } else if (OUT == U16 || OUT == I16) {
-        bits = 16u;
-    }
+    let bits = 32u / per_word();
     let mask = 0xffffffffu >> (32u - bits);
     if (!FLOAT && POLICY == 1u) {
         return select(v.low.x, 0u - v.low.x, v.negative) & mask;
     }
-    let most = select(mask, mask >> 1u, signed);
-    // The largest magnitude with this sign.
-    let limit = select(most, select(0u, most + 1u, signed), v.negative);
+    let limit = narrow_limit(bits, v.negative);
     var magnitude = v.low.x;
     if (v.low.x > limit || any(v.low.yzw != vec3<u32>()) || v.top != 0u) {
         magnitude = limit;
@@ -224,10 +187,7 @@ fn wide(i: u32) -> vec2<u32> {
         return integer_to_f64(integer(i));
     }
     let v = value(i);
-    let signed = OUT == I64;
-    let most = vec2<u32>(0xffffffffu, select(0xffffffffu, 0x7fffffffu, signed));
-    let least = vec2<u32>(0u, select(0u, 0x80000000u, signed));
-    let limit = select(most, least, v.negative);
+    let limit = wide_limit(v.negative);
     var m = v.low.xy;
     let wraps = !FLOAT && POLICY == 1u;
     if (!wraps && (m.y > limit.y || (m.y == limit.y && m.x > limit.x) || any(v.low.zw != vec2<u32>()) || v.top != 0u)) {
@@ -236,10 +196,7 @@ fn wide(i: u32) -> vec2<u32> {
             atomicOr(&overflow, 1u);
         }
     }
-    if (v.negative) {
-        m = vec2<u32>(0u - m.x, ~m.y + u32(m.x == 0u));
-    }
-    return m;
+    return select(m, negated(m), v.negative);
 }
 
 // The magnitude shifted up until its top bit is bit 159, and its length in bits.
@@ -313,39 +270,4 @@ fn float_to_f32(f: Float) -> u32 {
     let below = u32(max(897 - i32(f.exponent), 0));
     let exponent = f.exponent + below - 897u;
     return sign | ((exponent << 23u) + shift_round(f.significand, 29u + below).x);
-}
-
-fn write(i: u32) {
-    if (OUT == U64 || OUT == I64 || OUT == F64) {
-        let v = wide(i);
-        result[2u * i] = v.x;
-        result[2u * i + 1u] = v.y;
-        return;
-    }
-    var per = 1u;
-    if (OUT == BOOL || OUT == U8 || OUT == I8) {
-        per = 4u;
-    } else if (OUT == U16 || OUT == I16) {
-        per = 2u;
-    }
-    var word = 0u;
-    for (var j = 0u; j < per; j++) {
-        let e = i * per + j;
-        if (e < p.count) {
-            word |= narrow(e) << (j * (32u / per));
-        }
-    }
-    result[i] = word;
-}
-
-@compute @workgroup_size(128)
-fn main(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) grid: vec3<u32>,
-    @builtin(local_invocation_index) li: u32,
-) {
-    let i = p.first + ((group.z * grid.y + group.y) * grid.x + group.x) * 128u + li;
-    if (i < p.end) {
-        write(i);
-    }
 }

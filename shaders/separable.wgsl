@@ -10,6 +10,7 @@ fn main(
     @builtin(num_workgroups) grid: vec3<u32>,
     @builtin(local_invocation_index) li: u32,
 ) {
+    begin();
     let id = p.group_first + (group.z * grid.y + group.y) * grid.x + group.x;
     if (id < p.group_end) {
         if (DOWN) {
@@ -41,8 +42,9 @@ struct Params {
     // Workgroups group_first..group_end of all.
     group_first: u32,
     group_end: u32,
-    unused_a: u32,
-    unused_b: u32,
+    // For the variant that serves all: the number of the elements' dtype; 1: DOWN.
+    dtype: u32,
+    down: u32,
 }
 
 fn weight(t: u32) -> V {

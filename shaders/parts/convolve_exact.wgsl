@@ -5,6 +5,7 @@
 //   x: the significand, or its low word if it is DOUBLE
 //   y: bit 31 the sign, bit 30 set for infinities (significand 0) and NaN (1), then the position, and in the low 21 bits the
 //      upper part of a DOUBLE significand
+// 64-bit integers (X_LONG, W_LONG) come as they are, DOUBLE, their base 0.
 struct Sum {
     words: array<u32, WORDS>,
     // 1: +infinity, 2: -infinity, 4: NaN.
@@ -18,20 +19,31 @@ fn zero() -> Sum {
     return Sum();
 }
 
-fn position(v: vec2<u32>) -> u32 {
-    return (v.y & 0x3fffffffu) >> PLACE;
+fn position(v: vec2<u32>, long: u32) -> u32 {
+    return select((v.y & 0x3fffffffu) >> PLACE, 0u, long != 0u);
 }
 
-fn is_zero(v: vec2<u32>) -> bool {
-    return v.x == 0u && (!DOUBLE || (v.y & 0x1fffffu) == 0u);
+fn is_special(v: vec2<u32>, long: u32) -> bool {
+    return long == 0u && (v.y & SPECIAL) != 0u;
+}
+
+// The significand of a number that is finite.
+fn significand(v: vec2<u32>, long: u32) -> vec2<u32> {
+    if (long == 0u) {
+        return vec2<u32>(v.x, select(0u, v.y & 0x1fffffu, DOUBLE));
+    }
+    return magnitude(v, long);
 }
 
 // The flag of a product with a factor that is not finite.
 fn special(x: vec2<u32>, w: vec2<u32>) -> u32 {
-    let x_special = (x.y & SPECIAL) != 0u;
-    let w_special = (w.y & SPECIAL) != 0u;
-    let nan = (x_special && x.x != 0u) || (w_special && w.x != 0u) || (!x_special && is_zero(x)) || (!w_special && is_zero(w));
-    return select(1u << ((x.y ^ w.y) >> 31u), 4u, nan);
+    let x_special = is_special(x, X_LONG);
+    let w_special = is_special(w, W_LONG);
+    let nan = (x_special && x.x != 0u)
+        || (w_special && w.x != 0u)
+        || (!x_special && all(significand(x, X_LONG) == vec2<u32>()))
+        || (!w_special && all(significand(w, W_LONG) == vec2<u32>()));
+    return select(1u << (is_negative(x, X_LONG) ^ is_negative(w, W_LONG)), 4u, nan);
 }
 
 // a + b + carry, and the carry out.
@@ -43,26 +55,26 @@ fn add(a: u32, b: u32, carry: u32) -> vec2<u32> {
 
 fn madd(before: Sum, x: vec2<u32>, w: vec2<u32>) -> Sum {
     var s = before;
-    if (((x.y | w.y) & SPECIAL) != 0u) {
+    if (is_special(x, X_LONG) || is_special(w, W_LONG)) {
         s.flags |= special(x, w);
         return s;
     }
     // The product of the significands: p0 .. p3.
-    let ll = multiply(x.x, w.x);
+    let a = significand(x, X_LONG);
+    let b = significand(w, W_LONG);
+    let ll = multiply(a.x, b.x);
     var p = vec4<u32>(ll, 0u, 0u);
     if (DOUBLE) {
-        let x1 = x.y & 0x1fffffu;
-        let w1 = w.y & 0x1fffffu;
-        let lh = multiply(x.x, w1);
-        let hl = multiply(x1, w.x);
-        let hh = multiply(x1, w1);
+        let lh = multiply(a.x, b.y);
+        let hl = multiply(a.y, b.x);
+        let hh = multiply(a.y, b.y);
         let m0 = add(lh.x, hl.x, 0u);
-        let m1 = lh.y + hl.y + m0.y;
+        let m1 = add(lh.y, hl.y, m0.y);
         let a1 = add(ll.y, m0.x, 0u);
-        let a2 = add(hh.x, m1, a1.y);
-        p = vec4<u32>(ll.x, a1.x, a2.x, hh.y + a2.y);
+        let a2 = add(hh.x, m1.x, a1.y);
+        p = vec4<u32>(ll.x, a1.x, a2.x, hh.y + a2.y + m1.y);
     }
-    let at = position(x) + position(w);
+    let at = position(x, X_LONG) + position(w, W_LONG);
     let first = at >> 5u;
     let up = at & 31u;
     // Shifted by `up` bits; shifts by 32 in two steps.
@@ -74,7 +86,7 @@ fn madd(before: Sum, x: vec2<u32>, w: vec2<u32>) -> Sum {
     let q3 = low.w | over.z;
     let q4 = over.w;
     // A negative product is added as the complement of all words, and one.
-    let negative = (x.y ^ w.y) >> 31u;
+    let negative = is_negative(x, X_LONG) ^ is_negative(w, W_LONG);
     let mask = 0u - negative;
     var carry = negative;
     for (var i = 0u; i < WORDS; i++) {

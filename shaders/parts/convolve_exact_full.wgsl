@@ -1,6 +1,6 @@
 // Exact sums of products of floats in WORDS words of 32 bits, enough for all products of binary64 numbers: bit 0 is that of
-// the product of the two least subnormals. Elements and weights are binary64 numbers: low word, high word. An invocation has
-// one sum, in private memory.
+// the product of the two least subnormals. Elements and weights are binary64 numbers: low word, high word; or 64-bit integers
+// (X_LONG, W_LONG). An invocation has one sum, in private memory.
 var<private> words: array<u32, WORDS>;
 
 // 1: +infinity, 2: -infinity, 4: NaN.
@@ -16,16 +16,24 @@ fn zero() -> Sum {
     return 0u;
 }
 
-fn field(v: vec2<u32>) -> u32 {
-    return (v.y >> 20u) & 0x7ffu;
+// The exponent's field of a number, that of 2^52 for an integer: then both have their lowest bit at the same place.
+fn field(v: vec2<u32>, long: u32) -> u32 {
+    return select((v.y >> 20u) & 0x7ffu, 1075u, long != 0u);
 }
 
-fn is_zero(v: vec2<u32>) -> bool {
-    return (v.x | (v.y & 0x7fffffffu)) == 0u;
+fn significand(v: vec2<u32>, long: u32) -> vec2<u32> {
+    if (long == 0u) {
+        return vec2<u32>(v.x, (v.y & 0xfffffu) | select(0u, 0x100000u, field(v, 0u) != 0u));
+    }
+    return magnitude(v, long);
 }
 
-fn is_nan(v: vec2<u32>) -> bool {
-    return field(v) == 0x7ffu && (v.x | (v.y & 0xfffffu)) != 0u;
+fn is_zero(v: vec2<u32>, long: u32) -> bool {
+    return v.x == 0u && (v.y & select(0x7fffffffu, 0xffffffffu, long != 0u)) == 0u;
+}
+
+fn is_nan(v: vec2<u32>, long: u32) -> bool {
+    return field(v, long) == 0x7ffu && (v.x | (v.y & 0xfffffu)) != 0u;
 }
 
 // a + b + carry, and the carry out.
@@ -36,27 +44,29 @@ fn add(a: u32, b: u32, carry: u32) -> vec2<u32> {
 }
 
 fn madd(s: Sum, x: vec2<u32>, w: vec2<u32>) -> Sum {
-    let x_field = field(x);
-    let w_field = field(w);
-    let negative = (x.y ^ w.y) >> 31u;
+    let x_field = field(x, X_LONG);
+    let w_field = field(w, W_LONG);
+    let negative = is_negative(x, X_LONG) ^ is_negative(w, W_LONG);
+    let x_zero = is_zero(x, X_LONG);
+    let w_zero = is_zero(w, W_LONG);
     if (x_field == 0x7ffu || w_field == 0x7ffu) {
-        return s | select(1u << negative, 4u, is_nan(x) || is_nan(w) || is_zero(x) || is_zero(w));
+        return s | select(1u << negative, 4u, is_nan(x, X_LONG) || is_nan(w, W_LONG) || x_zero || w_zero);
     }
-    if (is_zero(x) || is_zero(w)) {
+    if (x_zero || w_zero) {
         return s;
     }
     // The product of the significands: p0 .. p3.
-    let x1 = (x.y & 0xfffffu) | select(0u, 0x100000u, x_field != 0u);
-    let w1 = (w.y & 0xfffffu) | select(0u, 0x100000u, w_field != 0u);
-    let ll = multiply(x.x, w.x);
-    let lh = multiply(x.x, w1);
-    let hl = multiply(x1, w.x);
-    let hh = multiply(x1, w1);
+    let a = significand(x, X_LONG);
+    let b = significand(w, W_LONG);
+    let ll = multiply(a.x, b.x);
+    let lh = multiply(a.x, b.y);
+    let hl = multiply(a.y, b.x);
+    let hh = multiply(a.y, b.y);
     let m0 = add(lh.x, hl.x, 0u);
-    let m1 = lh.y + hl.y + m0.y;
+    let m1 = add(lh.y, hl.y, m0.y);
     let a1 = add(ll.y, m0.x, 0u);
-    let a2 = add(hh.x, m1, a1.y);
-    let p = vec4<u32>(ll.x, a1.x, a2.x, hh.y + a2.y);
+    let a2 = add(hh.x, m1.x, a1.y);
+    let p = vec4<u32>(ll.x, a1.x, a2.x, hh.y + a2.y + m1.y);
 
     let at = max(x_field, 1u) + max(w_field, 1u) - 2u;
     let first = at >> 5u;

@@ -1,6 +1,7 @@
-// Images of every dtype but 64-bit integers, as convolve_exact.wgsl wants them: taken apart; or, if FULL, as
-// convolve_exact_full.wgsl wants them: as binary64 numbers. IMAGE is the dtype's number, as below. If they are taken apart the image's base is in `weights`, behind the values outside: the exponent of a float's lowest bit less that of the
-// least subnormal, 0 for integers.
+// Images as convolve_exact.wgsl wants them: taken apart; or, if FULL, as convolve_exact_full.wgsl wants them: as binary64
+// numbers. 64-bit integers stay as they are for either. IMAGE is the dtype's number, as below. If images are taken apart
+// their base is in `weights`, behind the values outside: the exponent of a float's lowest bit less that of the least
+// subnormal, 0 for integers.
 @group(0) @binding(0) var<storage, read> image: array<u32>;
 
 const BOOL: u32 = 0u;
@@ -9,6 +10,8 @@ const I8: u32 = 2u;
 const U16: u32 = 3u;
 const I16: u32 = 4u;
 const U32: u32 = 5u;
+const U64: u32 = 7u;
+const I64: u32 = 8u;
 const F32: u32 = 9u;
 const F64: u32 = 10u;
 
@@ -66,7 +69,23 @@ fn full_element(i: u32) -> vec2<u32> {
     return binary64(0u, bitcast<u32>(v), 0);
 }
 
+// X_LONG, W_LONG: what elements and weights are: 0 what the dtype says, 1 unsigned integers of 64 bits, 2 signed ones.
+fn is_negative(v: vec2<u32>, long: u32) -> u32 {
+    return select(v.y >> 31u, 0u, long == 1u);
+}
+
+// The magnitude of an integer of 64 bits.
+fn magnitude(v: vec2<u32>, long: u32) -> vec2<u32> {
+    if (is_negative(v, long) == 1u) {
+        return vec2<u32>(0u - v.x, ~v.y + u32(v.x == 0u));
+    }
+    return v;
+}
+
 fn element(i: u32) -> vec2<u32> {
+    if (IMAGE == U64 || IMAGE == I64) {
+        return vec2<u32>(image[2u * i], image[2u * i + 1u]);
+    }
     if (FULL) {
         return full_element(i);
     }

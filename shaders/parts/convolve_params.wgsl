@@ -63,8 +63,10 @@ struct Params {
     kernel_first: u32,
     group_kernels: u32,
     kernel_parts: u32,
-    unused_a: u32,
-    unused_b: u32,
+    // For the variants that serve all (parts/convolve_any.wgsl): the number of the images' dtype; and PARTS, with 4 for
+    // integers in floats, 8 for signed images, 16 for signed kernels, 32 X_LONG and 128 W_LONG.
+    dtype: u32,
+    kind: u32,
 }
 
 // Which tile of which plane, kernel group and image workgroup `id` makes.

@@ -16,14 +16,15 @@ use std::sync::Arc;
 use bytemuck::{Pod, Zeroable};
 
 use super::context::Context;
-use super::convolve::shader::{FinishParams, Sums, finish_source};
+use super::convolve::finish_pipeline;
+use super::convolve::shader::{FinishParams, Sums};
 use super::dispatch::{Bind, Dispatch, fold};
 use super::memory::{Block, Gathered, GpuBuffer};
 use super::pipeline::{Pipeline, Shader, Slot};
 use super::shaders::{Variant, join, layout};
 use crate::array::{HostVec, Storage};
 use crate::engine::{Input, Target};
-use crate::plan::{Boundary, Combine, Pass, SeparablePart, SeparablePlan};
+use crate::plan::{Boundary, Combine, Overflow, Pass, SeparablePart, SeparablePlan};
 use crate::view::ViewMut;
 use crate::{Control, Dtype, Error, Result};
 
@@ -31,6 +32,10 @@ const PASS: &str = include_str!("../../shaders/separable.wgsl");
 const COMBINE: &str = include_str!("../../shaders/separable_combine.wgsl");
 const BOUNDARY: &str = include_str!("../../shaders/parts/boundary.wgsl");
 const WORDS: &str = include_str!("../../shaders/parts/convolve_words.wgsl");
+const ANY: &str = include_str!("../../shaders/parts/separable_any.wgsl");
+
+/// Multiply-adds of a plan up to which it takes the shader that serves every dtype and direction.
+const SMALL: u64 = 4 << 20;
 
 /// Elements behind an axis from which on an invocation makes outputs one behind the other.
 const DOWN_FROM: usize = 32;
@@ -63,8 +68,8 @@ struct Params {
     blocks: u32,
     group_first: u32,
     group_end: u32,
-    unused_a: u32,
-    unused_b: u32,
+    dtype: u32,
+    down: u32,
 }
 
 /// The uniforms of `separable_combine.wgsl`.
@@ -89,17 +94,25 @@ pub(super) fn run(
     target: Target<'_>,
     control: &Control,
 ) -> Result<Option<Storage>> {
-    run_limited(context, plan, input, target, control, u64::MAX)
+    run_limited(context, plan, input, target, control, Bounds { block: u64::MAX, small: plan.work() <= SMALL })
 }
 
-/// Runs a plan with blocks of at most `most` bytes.
+/// Where a plan is cut, and whether the whole is small.
+#[derive(Debug, Clone, Copy)]
+struct Bounds {
+    /// Bytes of a block at most.
+    block: u64,
+    small: bool,
+}
+
+/// Runs a plan within bounds.
 fn run_limited(
     context: &Arc<Context>,
     plan: &SeparablePlan,
     input: &Input<'_>,
     target: Target<'_>,
     control: &Control,
-    most: u64,
+    bounds: Bounds,
 ) -> Result<Option<Storage>> {
     control.check()?;
     if plan.outputs() == 0 {
@@ -116,11 +129,11 @@ fn run_limited(
             feature: "64-bit floats".into(),
         });
     }
-    let most = most.min(context.max_block());
+    let most = bounds.block.min(context.max_block());
     if largest(plan, double) > most.min(MOST_ELEMENTS * if double { 8 } else { 4 })
         && let Some(parts) = plan.split(&[1.0, 1.0])
     {
-        return in_parts(context, plan, parts, input, target, control, most);
+        return in_parts(context, plan, parts, input, target, control, bounds);
     }
     let elements = (plan.input.iter().product::<usize>() * plan.in_dtype.size()) as u64;
     let source = match input {
@@ -130,7 +143,7 @@ fn run_limited(
             context.upload_view(&other.host(&mut scratch)?, control)?.gather(0..elements)?
         }
     };
-    let work = Work { context, plan, control, double };
+    let work = Work { context, plan, control, double, small: bounds.small };
     let bytes = (plan.outputs() * plan.out_dtype.size()) as u64;
     match target {
         Target::Host(mut out) => {
@@ -159,7 +172,7 @@ pub(super) fn sums(
     result: &Block,
     control: &Control,
 ) -> Result<()> {
-    Work { context, plan, control, double: plan.out_dtype == Dtype::F64 }.compute(source, result)
+    Work { context, plan, control, double: plan.out_dtype == Dtype::F64, small: plan.work() <= SMALL }.compute(source, result)
 }
 
 /// Bytes of the largest block that a plan needs.
@@ -181,14 +194,14 @@ fn in_parts(
     input: &Input<'_>,
     target: Target<'_>,
     control: &Control,
-    most: u64,
+    bounds: Bounds,
 ) -> Result<Option<Storage>> {
     let mut scratch = None;
     let view = input.host(&mut scratch)?;
     let run = |mut out: ViewMut<'_>| -> Result<()> {
         for SeparablePart { plan, axis, input, output } in parts.into_iter().flatten() {
             let view = Input::Host(view.clone().narrow(axis, input));
-            run_limited(context, &plan, &view, Target::Host(out.reborrow().narrow(axis, output)), control, most)?;
+            run_limited(context, &plan, &view, Target::Host(out.reborrow().narrow(axis, output)), control, bounds)?;
         }
         Ok(())
     };
@@ -202,9 +215,16 @@ fn in_parts(
     }
 }
 
-/// The text of the shader of a pass over elements of this dtype.
-fn source(double: bool, image: Dtype, down: bool) -> String {
-    let header = format!("const IMAGE: u32 = {}u;\nconst INTEGER: bool = false;\nconst DOWN: bool = {down};\n", image as u8);
+/// The text of the shader of a pass over elements of this dtype; `down`: in that direction, or in any over any dtype (then
+/// `image` says only whether it is float64).
+fn source(double: bool, image: Dtype, down: Option<bool>) -> String {
+    let header = match down {
+        Some(down) => {
+            let known = format!("const IMAGE: u32 = {}u;\nconst DOWN: bool = {down};\n", image as u8);
+            known + "const INTEGER: bool = false;\nfn begin() {}\n"
+        }
+        None => join(&["const INTEGER: bool = false;", ANY]),
+    };
     let doubles = include_str!("../../shaders/parts/convolve_f64.wgsl");
     match (double, image) {
         (false, _) => join(&[&header, BOUNDARY, WORDS, include_str!("../../shaders/parts/convolve_f32.wgsl"), PASS]),
@@ -227,6 +247,8 @@ struct Work<'a> {
     plan: &'a SeparablePlan,
     control: &'a Control,
     double: bool,
+    /// Whether the shaders serve every dtype.
+    small: bool,
 }
 
 impl Work<'_> {
@@ -274,10 +296,14 @@ impl Work<'_> {
     }
 
     fn pipeline(&self, image: Dtype, down: bool) -> Result<Arc<Pipeline>> {
+        let variant = match self.small {
+            true => format!("{} any {}", self.double, image == Dtype::F64),
+            false => format!("{} {image} {down}", self.double),
+        };
         self.context.pipeline(&Shader {
             label: "separable",
-            source: &|| source(self.double, image, down),
-            variant: &format!("{} {image} {down}", self.double),
+            source: &|| source(self.double, image, Some(down).filter(|_| !self.small)),
+            variant: &variant,
             constants: &[],
             workgroup: [GROUP as u32, 1, 1],
             workgroup_bytes: 0,
@@ -334,6 +360,8 @@ impl Work<'_> {
             },
             fill_at: taps.div_ceil(4) as u32,
             blocks: blocks as u32,
+            dtype: dtype as u32,
+            down: down.into(),
             ..Params::default()
         };
         let work = (outer * pass.output * inner) as u64 * taps as u64;
@@ -406,21 +434,13 @@ impl Work<'_> {
     fn finish(&self, sums: &Block, result: &Block) -> Result<()> {
         let kind = if self.double { Sums::F64 } else { Sums::F32 };
         let out = self.plan.out_dtype;
-        let pipeline = self.context.pipeline(&Shader {
-            label: "convolve_finish",
-            source: &|| finish_source(kind, out, crate::plan::Overflow::Saturate),
-            variant: &format!("{} {out}", kind.name()),
-            constants: &[],
-            workgroup: [FLAT_GROUP as u32, 1, 1],
-            workgroup_bytes: 0,
-            slots: &[Slot::Read, Slot::ReadWrite, Slot::ReadWrite, Slot::Uniform],
-        })?;
+        let pipeline = finish_pipeline(self.context, kind, Some((out, Overflow::Saturate)).filter(|_| !self.small))?;
         let flag = self.context.block(4)?;
         let count = self.plan.outputs() as u64;
         let words = count.div_ceil((4 / out.size() as u64).max(1));
         self.flat(&format!("convolve_finish {} {out}", kind.name()), words, &|range, groups| {
-            let params =
-                FinishParams { first: range.start as u32, end: range.end as u32, count: count as u32, ..FinishParams::default() };
+            let known = FinishParams::new(kind, out, Overflow::Saturate);
+            let params = FinishParams { first: range.start as u32, end: range.end as u32, count: count as u32, ..known };
             let uniform = Bind::Uniform(bytemuck::bytes_of(&params));
             let binds = [Bind::Block(sums), Bind::Block(result), Bind::Block(&flag), uniform];
             self.context.submit(&[Dispatch { pipeline: &pipeline, binds: &binds, groups }])
@@ -434,7 +454,7 @@ pub(super) fn variants() -> Vec<Variant> {
     for double in [false, true] {
         for image in Dtype::ALL {
             let possible = double || !matches!(image, Dtype::F64 | Dtype::U32 | Dtype::I32 | Dtype::U64 | Dtype::I64);
-            for down in [false, true].into_iter().filter(|_| possible) {
+            for down in [Some(false), Some(true), None].into_iter().filter(|_| possible) {
                 let layouts = vec![layout!(Params {
                     length,
                     outputs,
@@ -450,8 +470,8 @@ pub(super) fn variants() -> Vec<Variant> {
                     blocks,
                     group_first,
                     group_end,
-                    unused_a,
-                    unused_b
+                    dtype,
+                    down
                 })];
                 variants.push(Variant { label: "separable", source: source(double, image, down), layouts });
             }

@@ -351,13 +351,16 @@ fn integers_beside_floats_are_taken_exactly() {
             let double = backend.convolve(&words, &floats, &how).unwrap().into_vec().unwrap();
             assert_eq!(double, exact.iter().map(|units| expected(units).f64()).collect::<Vec<_>>(), "{name} int32");
             let exact = sums(&|x| large[x].into());
-            match backend.convolve(&large, &floats, &how) {
-                Ok(double) => {
-                    let rounded: Vec<f64> = exact.iter().map(|units| expected(units).f64()).collect();
-                    assert_eq!(double.into_vec().unwrap(), rounded, "{name} int64");
-                }
-                Err(error) => assert!(matches!(error, unisono::Error::Unsupported { .. }), "{name} int64: {error}"),
-            }
+            let rounded: Vec<f64> = exact.iter().map(|units| expected(units).f64()).collect();
+            let double = backend.convolve(&large, &floats, &how).unwrap().into_vec().unwrap();
+            assert_eq!(double, rounded, "{name} int64");
+            let double = backend.convolve(&floats, &large, &how).unwrap().into_vec().unwrap();
+            assert_eq!(double, rounded, "int64 weights, {name}");
+            let unsigned = large.mapv(|x| x as u64);
+            let exact = sums(&|x| unsigned[x].into());
+            let rounded: Vec<f64> = exact.iter().map(|units| expected(units).f64()).collect();
+            let double = backend.convolve(&unsigned, &floats, &how).unwrap().into_vec().unwrap();
+            assert_eq!(double, rounded, "{name} uint64");
         }
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! A product of two significands, shifted to its place, is added to a fixed-point number of [`Fixed::words`] words whose
 //! lowest bit is the lowest that any product can have; `convolve_exact_finish.wgsl` rounds it once. Operands whose exponents
-//! lie too far apart for the widest of them take [`Fixed::FULL`], which holds everything. No floating-point operation is
+//! lie too far apart for the widest of them take [`Fixed::FULL`], which holds everything. Integers of 64 bits, of which no more than one operand can be
+//! made, are not taken apart: their lowest bit is that of 1. No floating-point operation is
 //! involved.
 
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use crate::exact::dot::Factor;
 use crate::gpu::context::Context;
 use crate::plan::{Boundary, ConvolvePlan};
 use crate::view::View;
-use crate::{Dtype, Error, Result};
+use crate::{Dtype, Result};
 
 /// Positions of a significand of more than 32 bits are below this.
 const POSITIONS: i32 = 512;
@@ -65,44 +66,47 @@ impl Span {
 }
 
 /// Takes the weights apart and finds out how wide the sums must be.
-pub(super) fn prepare(context: &Arc<Context>, plan: &ConvolvePlan, images: &Images<'_>, weights: &Weights) -> Result<Exact> {
-    let unsupported = |feature: &str| Error::Unsupported {
-        device: context.id.clone(),
-        operation: format!("exact {} of {} with {}", plan.name(), plan.image_dtype, plan.kernel_dtype),
-        feature: feature.into(),
-    };
+pub(super) fn prepare(
+    context: &Arc<Context>,
+    plan: &ConvolvePlan,
+    images: &Images<'_>,
+    weights: &Weights,
+    small: bool,
+) -> Result<Exact> {
     let image_dtype = plan.image_dtype.real();
-    if image_dtype.size() == 8 && !image_dtype.is_float() {
-        return Err(unsupported("products of 64-bit integers and floats"));
-    }
     // An exact zero is 0 in any form.
     let number = |value: f64| if value == 0.0 { Factor::from(0.0) } else { element(image_dtype, value) };
     let fills = [Boundary::fill, Boundary::fill_imaginary].map(|part| [2, 1, 0].map(|axis| number(part(plan.boundary[axis]))));
     let image =
         fills.as_flattened().iter().fold(image_span(context, plan, images)?, |span, &fill| span.with(Span::of(fill))).settled();
     let factors: Vec<Factor> = weights.factors().map(trimmed).collect();
-    let kernel = factors.iter().fold(Span::EMPTY, |span, &w| span.with(Span::of(w))).settled();
+    let mut kernel = factors.iter().fold(Span::EMPTY, |span, &w| span.with(Span::of(w))).settled();
     let widest = factors.iter().map(|&w| Span::of(w)).filter(|&span| span != Span::EMPTY).map(Span::bits).max().unwrap_or(0);
+    // Only integers are that wide: they are taken as they are.
+    let long = Some(plan.kernel_dtype).filter(|_| widest > 53);
+    if long.is_some() {
+        kernel = Span { low: 0, high: 64 };
+    }
+    let long_image = is_long(image_dtype);
 
-    let double = image_dtype == Dtype::F64 || widest > 32;
+    // Small problems share few shaders.
+    let double = image_dtype.size() == 8 || widest > 32 || small;
+    let widths: &[u8] = if small { &Fixed::FEW_WORDS } else { &Fixed::WORDS };
     let taps = plan.sum_channels() * plan.kernel.iter().product::<usize>();
     let bits = image.bits() + kernel.bits() + (usize::BITS - taps.leading_zeros()) as i32 + 1;
-    let words = Fixed::WORDS.into_iter().find(|&words| bits <= 32 * i32::from(words));
-    let fits = widest <= 53 && (!double || (image.bits() <= POSITIONS && kernel.bits() <= POSITIONS));
+    let words = widths.iter().copied().find(|&words| bits <= 32 * i32::from(words));
+    let fits = !double || (image.bits() <= POSITIONS && kernel.bits() <= POSITIONS);
     let Some(words) = words.filter(|_| fits) else {
-        if widest > 53 {
-            return Err(unsupported("products of 64-bit integers and floats"));
-        }
-        let number = |factor: Factor| {
-            let bits = factor.to_f64().to_bits();
-            [bits as u32, (bits >> 32) as u32]
+        let number = |long: bool| {
+            move |factor: Factor| match long {
+                true => whole(factor),
+                false => halves(factor.to_f64().to_bits()),
+            }
         };
-        let weights = Weights::Parts {
-            elements: factors.into_iter().map(number).collect(),
-            outside: fills.map(|part| part.map(number)),
-            base: 0,
-        };
-        return Ok(Exact { sums: Sums::Exact(Fixed::FULL), weights, exponent: -2148 });
+        let elements = factors.into_iter().map(number(long.is_some())).collect();
+        let outside = fills.map(|part| part.map(number(long_image)));
+        let weights = Weights::Parts { elements, outside, base: 0 };
+        return Ok(Exact { sums: Sums::Exact(Fixed { long, ..Fixed::FULL }), weights, exponent: -2148 });
     };
     let least = match image_dtype {
         Dtype::F32 => -149,
@@ -110,12 +114,12 @@ pub(super) fn prepare(context: &Arc<Context>, plan: &ConvolvePlan, images: &Imag
         _ => 0,
     };
     let weights = Weights::Parts {
-        elements: factors.into_iter().map(|w| parts(w, kernel.low, double)).collect(),
-        outside: fills.map(|part| part.map(|fill| parts(fill, image.low, double))),
+        elements: factors.into_iter().map(|w| if long.is_some() { whole(w) } else { parts(w, kernel.low, double) }).collect(),
+        outside: fills.map(|part| part.map(|fill| if long_image { whole(fill) } else { parts(fill, image.low, double) })),
         base: (image.low - least).max(0) as u32,
     };
     // Images of nothing but zeros have no lowest bit: any will do.
-    Ok(Exact { sums: Sums::Exact(Fixed { words, double }), weights, exponent: image.low + kernel.low })
+    Ok(Exact { sums: Sums::Exact(Fixed { words, double, long }), weights, exponent: image.low + kernel.low })
 }
 
 /// The boundary's constant as an element of an image.
@@ -143,6 +147,25 @@ fn trimmed(factor: Factor) -> Factor {
             Factor::Finite(negative, magnitude >> zeros, exponent + zeros as i32)
         }
         other => other,
+    }
+}
+
+fn is_long(dtype: Dtype) -> bool {
+    matches!(dtype, Dtype::U64 | Dtype::I64)
+}
+
+fn halves(bits: u64) -> [u32; 2] {
+    [bits as u32, (bits >> 32) as u32]
+}
+
+/// An integer as it is, in two's complement of 64 bits.
+fn whole(factor: Factor) -> [u32; 2] {
+    match factor {
+        Factor::Finite(negative, magnitude, exponent) if exponent >= 0 => {
+            let magnitude = magnitude.checked_shl(exponent as u32).unwrap_or(0);
+            halves(if negative { magnitude.wrapping_neg() } else { magnitude })
+        }
+        _ => [0; 2],
     }
 }
 

@@ -37,11 +37,12 @@ use crate::array::Storage;
 use crate::engine::{Input, Target};
 use crate::plan::{ConvolvePlan, Overflow};
 use crate::view::View;
-use crate::{Control, Error, Result};
+use crate::{Control, Dtype, Error, Result};
 use choice::Choice;
 use chunk::{Axis, Caps, Chunk, chunks, contiguous};
 use pack::{Boxes, Weights};
-use shader::{FinishParams, Params, Sums};
+use shader::{FinishParams, Form, Params, Program, Sums};
+
 /// Every shader of a convolution.
 pub(super) fn variants() -> Vec<super::shaders::Variant> {
     [shader::variants(), reach::variants(), scan::variants(), mend::variants(), fft::variants()].into_iter().flatten().collect()
@@ -58,6 +59,10 @@ const FINISH_GROUP: u64 = 128;
 /// Results that are finished together with the last slice of sums.
 const FINISH_AT_ONCE: u64 = 4 << 20;
 
+/// Multiply-adds of a whole plan up to which it takes the shaders that serve every dtype and shape: a shader of its own would
+/// take longer to compile than it could save in thousands of such calls.
+const SMALL: u64 = 4 << 20;
+
 /// Runs a plan.
 pub(super) fn run(
     context: &Arc<Context>,
@@ -67,10 +72,19 @@ pub(super) fn run(
     target: Target<'_>,
     control: &Control,
 ) -> Result<Option<Storage>> {
-    run_limited(context, plan, image, kernel, target, control, u64::MAX)
+    run_limited(context, plan, image, kernel, target, control, Bounds { block: u64::MAX, small: SMALL })
 }
 
-/// Runs a plan with blocks of at most `most` bytes.
+/// Where a plan is cut, and what counts as small.
+#[derive(Debug, Clone, Copy)]
+struct Bounds {
+    /// Bytes of a block at most.
+    block: u64,
+    /// Multiply-adds of a small plan at most.
+    small: u64,
+}
+
+/// Runs a plan within bounds.
 fn run_limited(
     context: &Arc<Context>,
     plan: &ConvolvePlan,
@@ -78,7 +92,7 @@ fn run_limited(
     kernel: &Input<'_>,
     target: Target<'_>,
     control: &Control,
-    most: u64,
+    bounds: Bounds,
 ) -> Result<Option<Storage>> {
     control.check()?;
     let to_host = matches!(target, Target::Host(_));
@@ -95,8 +109,10 @@ fn run_limited(
         Input::Gpu { buffer, .. } if buffer.belongs_to(context) => Images::Device(buffer),
         other => Images::Host(other.host(&mut scratch)?),
     };
+    // Parts of a plan are as small as the whole: they must give the same bits.
+    let small = plan.whole_work() <= bounds.small;
     let (weights, sums, exponent, always_fits, reach) = if plan.is_exact_float() {
-        let exact = exact::prepare(context, plan, &source, &weights)?;
+        let exact = exact::prepare(context, plan, &source, &weights, small)?;
         (exact.weights, exact.sums, exact.exponent, true, 0)
     } else {
         let reach = reach::reach(context, plan, &source, &weights)?;
@@ -105,7 +121,7 @@ fn run_limited(
     };
 
     let (choice, sums) = choice::choose(context, plan, sums, &kernel, &weights, (reach, always_fits))?;
-    let most = most.min(context.max_block());
+    let most = bounds.block.min(context.max_block());
     let (out_parts, image_parts) = (plan.out_dtype.parts() as u64, plan.image_dtype.parts() as u64);
     let element = (4 * sums.words() * out_parts).max(plan.out_dtype.size() as u64);
     let caps = Caps {
@@ -141,9 +157,15 @@ fn run_limited(
         sums,
         exponent,
         choice: Arc::new(choice),
-        bank: sums.is_tiled() && use_bank(plan.kernels.len() * plan.kernel_parts()) && fours(plan, &list),
-        // Tiles have outputs and taps side by side, limbs one channel.
-        general: plan.stride[1..] != [1; 2] || plan.dilation[1..] != [1; 2] || (!plan.is_plain() && !sums.is_tiled()),
+        bank: !small && sums.is_tiled() && use_bank(plan.kernels.len() * plan.kernel_parts()) && fours(plan, &list),
+        small,
+        // Tiles have outputs and taps side by side, words one channel.
+        form: match sums.is_tiled() {
+            _ if small => Form::Simple,
+            true if plan.stride[1..] != [1; 2] || plan.dilation[1..] != [1; 2] => Form::General,
+            false if !plan.is_plain() => Form::Simple,
+            _ => Form::Tiled,
+        },
         direct: sums.is_result(plan.out_dtype.real(), always_fits),
         flag,
         images: None,
@@ -196,8 +218,9 @@ struct Work<'a> {
     exponent: i32,
     choice: Arc<Choice>,
     bank: bool,
-    /// Whether strides, dilations or (limbs) channels need the general shaders.
-    general: bool,
+    form: Form,
+    /// Whether the shaders serve every dtype.
+    small: bool,
     /// Whether the sums are the result as they are.
     direct: bool,
     /// Set by the device where a result does not fit its dtype.
@@ -260,15 +283,19 @@ impl Work<'_> {
         Ok((block, fill_at))
     }
 
+    fn program(&self) -> Program {
+        let Self { plan, sums, bank, form, small, .. } = *self;
+        let (image, kernel_signed) = (plan.image_dtype.real(), plan.kernel_dtype.is_signed_integer());
+        Program { sums, image, kernel_signed, bank, form, parts: plan.parts(), any: small }
+    }
+
     fn pipeline(&self, tuning: &Tuning) -> Result<Arc<Pipeline>> {
-        let Self { plan, sums, bank, general, .. } = *self;
-        let (image, kernel_signed, parts) = (plan.image_dtype.real(), plan.kernel_dtype.is_signed_integer(), plan.parts());
-        let program = shader::Program { sums, image, kernel_signed, bank, general, parts };
+        let program = self.program();
         self.context.pipeline(&Shader {
             label: program.label(),
             source: &|| shader::source(program),
-            variant: &format!("{} {image} {kernel_signed} {bank} {}", sums.name(), parts as u8),
-            constants: &tuning.constants(sums.is_tiled()),
+            variant: &program.variant(),
+            constants: &tuning.constants(self.sums.is_tiled()),
             workgroup: [tuning.workgroup[0], tuning.workgroup[1], 1],
             workgroup_bytes: tuning.bytes,
             slots: &[Slot::Read, Slot::Read, Slot::ReadWrite, Slot::Uniform],
@@ -276,16 +303,8 @@ impl Work<'_> {
     }
 
     fn finish_pipeline(&self) -> Result<Arc<Pipeline>> {
-        let (sums, out, overflow) = (self.sums, self.plan.out_dtype.real(), self.plan.overflow);
-        self.context.pipeline(&Shader {
-            label: "convolve_finish",
-            source: &|| shader::finish_source(sums, out, overflow),
-            variant: &format!("{} {out} {overflow}", sums.name()),
-            constants: &[],
-            workgroup: [FINISH_GROUP as u32, 1, 1],
-            workgroup_bytes: 0,
-            slots: &[Slot::Read, Slot::ReadWrite, Slot::ReadWrite, Slot::Uniform],
-        })
+        let out = Some((self.plan.out_dtype.real(), self.plan.overflow)).filter(|_| !self.small);
+        finish_pipeline(self.context, self.sums, out)
     }
 
     /// Makes the sums of a chunk in `raw`, and from them the results in `result` (unless they are the results already).
@@ -298,9 +317,11 @@ impl Work<'_> {
         let images = self.images(chunk, &axes)?;
         let (kernels, fill_at) = self.kernels(chunk)?;
         let [out_z, out_y, out_x] = chunk.region.each_ref().map(Range::len);
-        let tuning = match self.general {
-            true => Some(Tuning::general(&context.limits, self.sums, self.bank, plan.kernel, [out_x, out_y])),
-            false => Tuning::new(&context.limits, self.sums, self.bank, plan.kernel, [out_x, out_y]),
+        let tuning = match self.form {
+            form @ (Form::General | Form::Simple) => {
+                Some(Tuning::general(&context.limits, self.sums, self.bank, form, plan.kernel, [out_x, out_y]))
+            }
+            Form::Tiled => Tuning::new(&context.limits, self.sums, self.bank, plan.kernel, [out_x, out_y]),
         };
         let tuning = tuning.ok_or_else(|| {
             let message = format!("{} bytes of workgroup memory are too few", context.limits.workgroup_memory);
@@ -360,6 +381,8 @@ impl Work<'_> {
             kernel_first: chunk.kernels.start as u32,
             group_kernels: (plan.kernel_count() / plan.groups) as u32,
             kernel_parts: plan.kernel_parts() as u32,
+            dtype: plan.image_dtype.real() as u32,
+            kind: self.program().kind(),
             ..Params::default()
         };
         let blocks = tuning.all_blocks(slabs);
@@ -369,7 +392,7 @@ impl Work<'_> {
         let multiply_adds = self.numbers(chunk).saturating_mul(taps as u64);
         let finish_now = self.numbers(chunk) <= FINISH_AT_ONCE;
 
-        let key = format!("convolve {} {} {} {}", self.sums.name(), self.bank, self.general, taps.ilog2());
+        let key = format!("convolve {} {} {:?} {}", self.sums.name(), self.bank, self.form, taps.ilog2());
         context.sliced(&key, total, 1, multiply_adds / total, control, &mut |groups| {
             let slices = (0..blocks).step_by(per_dispatch as usize).map(|first| Params {
                 group_first: groups.start as u32,
@@ -428,12 +451,26 @@ impl Work<'_> {
     fn finish_params(&self, chunk: &Chunk, groups: Range<u64>) -> (FinishParams, [u32; 3]) {
         let words = self.finish_words(chunk);
         let (first, end) = (groups.start * FINISH_GROUP, words.min(groups.end.saturating_mul(FINISH_GROUP)));
-        let (count, exponent) = (self.numbers(chunk) as u32, self.exponent as u32);
-        let params = FinishParams { first: first as u32, end: end as u32, count, exponent };
+        let (count, exponent) = (self.numbers(chunk) as u32, self.exponent);
+        let kind = FinishParams::new(self.sums, self.plan.out_dtype.real(), self.plan.overflow);
+        let params = FinishParams { first: first as u32, end: end as u32, count, exponent, ..kind };
         (params, fold((end - first).div_ceil(FINISH_GROUP), &self.context.limits))
     }
 
     fn finish_binds<'b>(&'b self, raw: &'b Block, result: &'b Block, params: &'b FinishParams) -> [Bind<'b>; 4] {
         [Bind::Block(raw), Bind::Block(result), Bind::Block(&self.flag), Bind::Uniform(bytemuck::bytes_of(params))]
     }
+}
+
+/// The shader that turns sums into results of a dtype, or of any.
+pub(super) fn finish_pipeline(context: &Context, sums: Sums, out: Option<(Dtype, Overflow)>) -> Result<Arc<Pipeline>> {
+    context.pipeline(&Shader {
+        label: "convolve_finish",
+        source: &|| shader::finish_source(sums, out),
+        variant: &shader::finish_variant(sums, out),
+        constants: &[],
+        workgroup: [FINISH_GROUP as u32, 1, 1],
+        workgroup_bytes: 0,
+        slots: &[Slot::Read, Slot::ReadWrite, Slot::ReadWrite, Slot::Uniform],
+    })
 }

@@ -17,7 +17,13 @@ const PARAMS: &str = concat!(
     include_str!("../../../shaders/parts/boundary.wgsl")
 );
 const GENERAL: &str = include_str!("../../../shaders/convolve_general.wgsl");
-const GENERAL_LIMBS: &str = include_str!("../../../shaders/convolve_general_wide.wgsl");
+const SIMPLE: &str = include_str!("../../../shaders/convolve_simple.wgsl");
+const ANY: &str = include_str!("../../../shaders/parts/convolve_any.wgsl");
+const ONE: &str = include_str!("../../../shaders/parts/convolve_one.wgsl");
+const ONE_WIDE: &str = include_str!("../../../shaders/parts/convolve_one_wide.wgsl");
+const FINISH_WORDS: &str = include_str!("../../../shaders/parts/convolve_finish_words.wgsl");
+const FINISH_ANY: &str = include_str!("../../../shaders/parts/convolve_finish_any.wgsl");
+const FINISH_KNOWN: &str = include_str!("../../../shaders/parts/convolve_finish_known.wgsl");
 const MULTIPLY: &str = include_str!("../../../shaders/parts/convolve_multiply.wgsl");
 const WORDS: &str = include_str!("../../../shaders/parts/convolve_words.wgsl");
 
@@ -45,15 +51,19 @@ pub(in crate::gpu) enum Sums {
 pub(in crate::gpu) struct Fixed {
     /// Words of a sum, of [`Fixed::WORDS`].
     pub(super) words: u8,
-    /// Whether significands have up to 53 bits, not 32.
+    /// Whether significands have more than 32 bits.
     pub(super) double: bool,
+    /// Weights that are integers of 64 bits as they are: of this dtype.
+    pub(super) long: Option<Dtype>,
 }
 
 impl Fixed {
     /// How many words there may be: few, for each makes a shader to compile.
     pub(super) const WORDS: [u8; 8] = [3, 4, 5, 6, 8, 10, 14, 20];
+    /// Those of small problems.
+    pub(super) const FEW_WORDS: [u8; 2] = [6, 20];
     /// Sums that hold all products of binary64 numbers.
-    pub(super) const FULL: Self = Self { words: 134, double: true };
+    pub(super) const FULL: Self = Self { words: 134, double: true, long: None };
     const NAMES: [[&str; 2]; 8] = [
         ["exact 3", "exact 3 double"],
         ["exact 4", "exact 4 double"],
@@ -65,8 +75,12 @@ impl Fixed {
         ["exact 20", "exact 20 double"],
     ];
 
+    fn is_full(self) -> bool {
+        self.words == Self::FULL.words
+    }
+
     fn name(self) -> &'static str {
-        if self == Self::FULL {
+        if self.is_full() {
             return "exact full";
         }
         let at = Self::WORDS.into_iter().position(|words| words == self.words).unwrap_or(Self::WORDS.len() - 1);
@@ -145,15 +159,37 @@ impl Sums {
         }
     }
 
-    fn raw(self) -> &'static str {
+    /// What the sums are, by its number in `convolve_finish.wgsl`.
+    pub(in crate::gpu) fn raw(self) -> u32 {
         match self {
-            Self::F32Integer | Self::I32 => "RAW_I32",
-            Self::I64 | Self::Limbs2 => "RAW_I64",
-            Self::Limbs5 => "RAW_WIDE",
-            Self::F32 => "RAW_F32",
-            Self::F64 | Self::Exact(_) => "RAW_F64",
+            Self::F32Integer | Self::I32 => 0,
+            Self::I64 | Self::Limbs2 => 1,
+            Self::Limbs5 => 2,
+            Self::F32 => 3,
+            Self::F64 | Self::Exact(_) => 4,
         }
     }
+
+    /// The dtype of weights that exact sums take as they are.
+    fn long(self) -> Option<Dtype> {
+        if let Self::Exact(fixed) = self { fixed.long } else { None }
+    }
+
+    /// These sums, or others whose shader serves them as well: for [`Program::any`].
+    fn common(self) -> Self {
+        if self == Self::F32Integer { Self::F32 } else { self }
+    }
+}
+
+/// How a shader goes about the sums.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// Tiles of the image in workgroup memory; outputs and taps side by side.
+    Tiled,
+    /// Sixteen sums per invocation, with any stride and dilation.
+    General,
+    /// One sum per invocation, with anything.
+    Simple,
 }
 
 /// What the shader that makes the sums depends on.
@@ -165,69 +201,142 @@ pub(super) struct Program {
     pub(super) kernel_signed: bool,
     /// Groups of four kernels.
     pub(super) bank: bool,
-    /// Any stride and dilation; for limbs, channels as well.
-    pub(super) general: bool,
+    pub(super) form: Form,
     pub(super) parts: Parts,
+    /// One text for all of `image`, `kernel_signed` and `parts`, which it reads from the uniform.
+    pub(super) any: bool,
 }
 
 impl Program {
     /// The stem of the shader's file.
     pub(super) fn label(&self) -> &'static str {
-        match (self.sums.is_tiled(), self.general) {
-            (true, false) => "convolve",
-            (false, false) => "convolve_wide",
-            (true, true) => "convolve_general",
-            (false, true) => "convolve_general_wide",
+        match (self.form, self.sums.is_tiled()) {
+            (Form::Tiled, true) => "convolve",
+            (Form::Tiled, false) => "convolve_wide",
+            (Form::General, _) => "convolve_general",
+            (Form::Simple, _) => "convolve_simple",
         }
+    }
+
+    /// Tells apart the texts of one label.
+    pub(super) fn variant(&self) -> String {
+        let Self { sums, image, kernel_signed, bank, parts, any, .. } = *self;
+        if any {
+            return format!("{} any {}", sums.common().name(), sums == Sums::F64 && image == Dtype::F64);
+        }
+        let kernel_signed = kernel_signed && sums == Sums::Limbs5;
+        let weights = long(sums.long());
+        format!("{} {image} {kernel_signed} {weights} {bank} {}", sums.name(), parts as u8)
+    }
+
+    /// What [`Program::any`] leaves to the uniform: [`Params::kind`].
+    pub(super) fn kind(&self) -> u32 {
+        let flags = [self.sums == Sums::F32Integer, self.image.is_signed_integer(), self.kernel_signed];
+        let (x, w) = (long(Some(self.image)), long(self.sums.long()));
+        self.parts as u32
+            | x << 5
+            | w << 7
+            | flags.into_iter().zip([4, 8, 16]).map(|(flag, bit)| u32::from(flag) * bit).sum::<u32>()
+    }
+}
+
+/// How an exact shader takes integers of 64 bits apart, by its number for that.
+fn long(dtype: Option<Dtype>) -> u32 {
+    match dtype {
+        Some(Dtype::U64) => 1,
+        Some(Dtype::I64) => 2,
+        _ => 0,
     }
 }
 
 /// The text of the shader that makes the sums.
 pub(super) fn source(program: Program) -> String {
-    let Program { sums, image, kernel_signed, bank, general, parts } = program;
-    let mut header = format!("const IMAGE: u32 = {}u;\nconst PARTS: u32 = {}u;\n", image as u8, parts as u8);
-    let (tiled, limbs) = if general { (GENERAL, GENERAL_LIMBS) } else { (TILED, LIMBS) };
-    let f64_load = include_str!("../../../shaders/parts/convolve_f64_words.wgsl");
-    if let Sums::Exact(fixed) = sums {
-        let full = fixed == Fixed::FULL;
-        header += &format!("const WORDS: u32 = {}u;\nconst DOUBLE: bool = {};\n", fixed.words, fixed.double);
-        header += &format!("const FULL: bool = {full};\n");
-        let words = include_str!("../../../shaders/parts/convolve_exact_words.wgsl");
-        let window = include_str!("../../../shaders/parts/convolve_exact.wgsl");
-        let all = include_str!("../../../shaders/parts/convolve_exact_full.wgsl");
-        return join(&[&header, PARAMS, words, if full { all } else { window }, MULTIPLY, limbs]);
-    }
-    let type_part = match sums {
-        Sums::F32 | Sums::F32Integer => include_str!("../../../shaders/parts/convolve_f32.wgsl"),
-        Sums::I32 => include_str!("../../../shaders/parts/convolve_i32.wgsl"),
-        Sums::I64 => include_str!("../../../shaders/parts/convolve_i64.wgsl"),
-        Sums::F64 => include_str!("../../../shaders/parts/convolve_f64.wgsl"),
-        Sums::Limbs2 => include_str!("../../../shaders/parts/convolve_limbs2.wgsl"),
-        Sums::Limbs5 | Sums::Exact(_) => include_str!("../../../shaders/parts/convolve_limbs5.wgsl"),
-    };
-    if !sums.is_tiled() {
+    let Program { sums, image, kernel_signed, bank, form, parts, any } = program;
+    let mut header = String::new();
+    if !any {
+        header += &format!("const IMAGE: u32 = {}u;\nconst PARTS: u32 = {}u;\n", image as u8, parts as u8);
+        header += &format!("const INTEGER: bool = {};\n", sums == Sums::F32Integer);
         header += &format!("const IMAGE_SIGNED: bool = {};\n", image.is_signed_integer());
         header += &format!("const KERNEL_SIGNED: bool = {kernel_signed};\n");
-        return join(&[&header, PARAMS, WORDS, type_part, MULTIPLY, limbs]);
+        header += &format!("const X_LONG: u32 = {}u;\nconst W_LONG: u32 = {}u;\n", long(Some(image)), long(sums.long()));
     }
-    header += &format!("const INTEGER: bool = {};\nconst BANK: bool = {bank};\n", sums == Sums::F32Integer);
-    match (sums, image) {
-        (Sums::F64, Dtype::F64) => {
-            let doubles = include_str!("../../../shaders/parts/convolve_f64_doubles.wgsl");
-            join(&[&header, PARAMS, type_part, doubles, tiled])
+    if let Sums::Exact(fixed) = sums {
+        header += &format!("const WORDS: u32 = {}u;\nconst DOUBLE: bool = {};\n", fixed.words, fixed.double);
+        header += &format!("const FULL: bool = {};\n", fixed.is_full());
+    }
+    let numbers: &[&str] = match sums {
+        Sums::F32 | Sums::F32Integer => &[WORDS, include_str!("../../../shaders/parts/convolve_f32.wgsl")],
+        Sums::I32 => &[WORDS, include_str!("../../../shaders/parts/convolve_i32.wgsl")],
+        Sums::I64 => &[WORDS, include_str!("../../../shaders/parts/convolve_i64.wgsl")],
+        Sums::F64 if image == Dtype::F64 => &[
+            include_str!("../../../shaders/parts/convolve_f64.wgsl"),
+            include_str!("../../../shaders/parts/convolve_f64_doubles.wgsl"),
+        ],
+        Sums::F64 => &[
+            WORDS,
+            include_str!("../../../shaders/parts/convolve_f64.wgsl"),
+            include_str!("../../../shaders/parts/convolve_f64_words.wgsl"),
+        ],
+        Sums::Limbs2 => &[WORDS, MULTIPLY, include_str!("../../../shaders/parts/convolve_limbs2.wgsl")],
+        Sums::Limbs5 => &[WORDS, MULTIPLY, include_str!("../../../shaders/parts/convolve_limbs5.wgsl")],
+        Sums::Exact(fixed) if fixed.is_full() => &[
+            include_str!("../../../shaders/parts/convolve_exact_words.wgsl"),
+            MULTIPLY,
+            include_str!("../../../shaders/parts/convolve_exact_full.wgsl"),
+        ],
+        Sums::Exact(_) => &[
+            include_str!("../../../shaders/parts/convolve_exact_words.wgsl"),
+            MULTIPLY,
+            include_str!("../../../shaders/parts/convolve_exact.wgsl"),
+        ],
+    };
+    let mut text = vec![&header[..], PARAMS];
+    text.extend(numbers);
+    match (form, sums.is_tiled()) {
+        (Form::Tiled, false) => text.push(LIMBS),
+        (Form::Simple, wide) => {
+            text.push(if any { ANY } else { "fn begin() {}" });
+            text.extend([if wide { ONE } else { ONE_WIDE }, SIMPLE]);
         }
-        (Sums::F64, _) => join(&[&header, PARAMS, WORDS, type_part, f64_load, tiled]),
-        _ => join(&[&header, PARAMS, WORDS, type_part, tiled]),
+        (form, _) => {
+            header_of_tiles(&mut text, bank);
+            text.push(if form == Form::Tiled { TILED } else { GENERAL });
+        }
+    }
+    join(&text)
+}
+
+fn header_of_tiles(text: &mut Vec<&str>, bank: bool) {
+    text.push(if bank { "const BANK: bool = true;" } else { "const BANK: bool = false;" });
+}
+
+/// The text of the shader that turns sums into results of a dtype, or of any.
+pub(in crate::gpu) fn finish_source(sums: Sums, out: Option<(Dtype, Overflow)>) -> String {
+    match (sums, out) {
+        (Sums::Exact(fixed), out) => {
+            let words = format!("const WORDS: u32 = {}u;", fixed.words);
+            let out = match out {
+                Some((out, _)) => format!("const OUT: u32 = {}u;\nfn begin() {{}}", out as u8),
+                None => "var<private> OUT: u32;\nfn begin() { OUT = p.out; }".into(),
+            };
+            join(&[&words, &out, FINISH_WORDS, EXACT_FINISH])
+        }
+        (_, None) => join(&[FINISH_ANY, FINISH_WORDS, FINISH]),
+        (_, Some((out, overflow))) => {
+            let header = format!("const RAW: u32 = {}u;\nconst OUT: u32 = {}u;\n", sums.raw(), out as u8);
+            let header = header + &format!("const POLICY: u32 = {}u;", overflow as u8);
+            join(&[&header, FINISH_KNOWN, FINISH_WORDS, FINISH])
+        }
     }
 }
 
-/// The text of the shader that turns sums into results.
-pub(in crate::gpu) fn finish_source(sums: Sums, out: Dtype, overflow: Overflow) -> String {
-    if let Sums::Exact(fixed) = sums {
-        return join(&[&format!("const WORDS: u32 = {}u;\nconst OUT: u32 = {}u;\n", fixed.words, out as u8), EXACT_FINISH]);
+/// Tells apart the texts of [`finish_source`].
+pub(in crate::gpu) fn finish_variant(sums: Sums, out: Option<(Dtype, Overflow)>) -> String {
+    match (sums, out) {
+        (Sums::Exact(fixed), None) => format!("any exact {}", fixed.words),
+        (_, None) => "any".into(),
+        (_, Some((out, overflow))) => format!("{} {out} {overflow}", sums.name()),
     }
-    let header = format!("const RAW: u32 = {};\nconst OUT: u32 = {}u;\n", sums.raw(), out as u8);
-    join(&[&header, &format!("const POLICY: u32 = {}u;\n", overflow as u8), FINISH])
 }
 
 /// The uniforms of the shaders that make sums; documented in `parts/convolve_params.wgsl`.
@@ -281,8 +390,8 @@ pub(super) struct Params {
     pub kernel_first: u32,
     pub group_kernels: u32,
     pub kernel_parts: u32,
-    pub unused_a: u32,
-    pub unused_b: u32,
+    pub dtype: u32,
+    pub kind: u32,
 }
 
 /// The uniforms of `convolve_finish.wgsl`.
@@ -292,8 +401,19 @@ pub(in crate::gpu) struct FinishParams {
     pub first: u32,
     pub end: u32,
     pub count: u32,
-    /// Of bit 0 of exact float sums, as an `i32`.
-    pub exponent: u32,
+    /// Of bit 0 of exact float sums.
+    pub exponent: i32,
+    pub raw: u32,
+    pub out: u32,
+    pub policy: u32,
+    pub unused: u32,
+}
+
+impl FinishParams {
+    /// Those of sums and results of these kinds.
+    pub(in crate::gpu) fn new(sums: Sums, out: Dtype, overflow: Overflow) -> Self {
+        Self { raw: sums.raw(), out: out as u32, policy: overflow as u32, ..Self::default() }
+    }
 }
 
 /// Every shader of a convolution.
@@ -346,19 +466,41 @@ pub(super) fn variants() -> Vec<Variant> {
             kernel_first,
             group_kernels,
             kernel_parts,
-            unused_a,
-            unused_b
+            dtype,
+            kind
         })
     };
-    let exact = Fixed::WORDS.into_iter().flat_map(|words| [false, true].map(|double| Sums::Exact(Fixed { words, double })));
+    let finish_layout = || layout!(FinishParams { first, end, count, exponent, raw, out, policy, unused });
+    let exact = Fixed::WORDS.into_iter().flat_map(|words| {
+        let with = |(double, long)| Sums::Exact(Fixed { words, double, long });
+        [(false, None), (true, None), (true, Some(Dtype::U64)), (true, Some(Dtype::I64))].map(with)
+    });
+    let full = [None, Some(Dtype::U64), Some(Dtype::I64)].map(|long| Sums::Exact(Fixed { long, ..Fixed::FULL }));
     let all = [Sums::F32, Sums::F32Integer, Sums::I32, Sums::I64, Sums::Limbs2, Sums::Limbs5, Sums::F64];
     let mut variants = vec![];
-    for sums in all.into_iter().chain(exact).chain([Sums::Exact(Fixed::FULL)]) {
+    let mut push = |program: Program| {
+        variants.push(Variant { label: program.label(), source: source(program), layouts: vec![layout()] });
+    };
+    let plain = Program {
+        sums: Sums::F32,
+        image: Dtype::F32,
+        kernel_signed: false,
+        bank: false,
+        form: Form::Simple,
+        parts: Parts::One,
+        any: true,
+    };
+    let sums: Vec<Sums> = all.into_iter().chain(exact).chain(full).collect();
+    for &sums in &sums {
+        push(Program { sums, ..plain });
+        push(Program { sums, image: Dtype::F64, ..plain });
         for image in Dtype::ALL {
             let possible = match sums {
                 Sums::F64 => true,
                 Sums::F32 => image != Dtype::F64,
-                Sums::Exact(fixed) => !matches!(image, Dtype::U64 | Dtype::I64) && (fixed.double || image != Dtype::F64),
+                // One operand is a float.
+                Sums::Exact(Fixed { long: Some(_), .. }) => image.is_float(),
+                Sums::Exact(fixed) => fixed.double || image.size() < 8,
                 _ => !image.is_float(),
             };
             if !possible {
@@ -373,20 +515,26 @@ pub(super) fn variants() -> Vec<Variant> {
                 (true, true, Parts::Kernels),
                 (false, true, Parts::Images),
             ] {
-                // Complex sums are made in floats, and exact ones of them are general.
+                // Complex sums are made in floats, and exact ones of them one by one.
                 let complex = matches!((sums, general), (Sums::F32 | Sums::F64, _) | (Sums::Exact(_), true));
                 if parts != Parts::One && !complex {
                     continue;
                 }
-                let program = Program { sums, image, kernel_signed: flag, bank: flag, general, parts };
-                variants.push(Variant { label: program.label(), source: source(program), layouts: vec![layout()] });
+                let form = match (general, sums.is_tiled()) {
+                    (false, _) => Form::Tiled,
+                    (true, true) => Form::General,
+                    (true, false) => Form::Simple,
+                };
+                push(Program { sums, image, kernel_signed: flag, bank: flag, form, parts, any: false });
             }
         }
-        for out in Dtype::ALL {
-            for overflow in [Overflow::Error, Overflow::Wrap, Overflow::Saturate] {
-                let layouts = vec![layout!(FinishParams { first, end, count, exponent })];
-                variants.push(Variant { label: "convolve_finish", source: finish_source(sums, out, overflow), layouts });
-            }
+    }
+    for sums in sums {
+        let outs =
+            Dtype::ALL.map(|out| [Overflow::Error, Overflow::Wrap, Overflow::Saturate].map(|overflow| Some((out, overflow))));
+        for out in outs.into_iter().flatten().chain([None]) {
+            let layouts = vec![finish_layout()];
+            variants.push(Variant { label: "convolve_finish", source: finish_source(sums, out), layouts });
         }
     }
     variants

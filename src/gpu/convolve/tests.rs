@@ -2,6 +2,7 @@
 
 mod algorithms;
 mod edges;
+mod exact;
 mod general;
 
 use std::sync::Arc;
@@ -225,11 +226,11 @@ struct Manner {
     resident: bool,
     to_device: bool,
     strided: bool,
-    most: u64,
+    bounds: Bounds,
 }
 
 impl Manner {
-    const PLAIN: Self = Self { resident: false, to_device: false, strided: false, most: u64::MAX };
+    const PLAIN: Self = Self { resident: false, to_device: false, strided: false, bounds: Bounds { block: u64::MAX, small: 0 } };
 
     fn random(random: &mut Random) -> Self {
         let small = random.below(2000) as u64 + 600;
@@ -237,7 +238,7 @@ impl Manner {
             resident: random.below(2) == 0,
             to_device: random.below(2) == 0,
             strided: random.below(3) == 0,
-            most: random.pick(&[u64::MAX, u64::MAX, small * 4]),
+            bounds: Bounds { block: random.pick(&[u64::MAX, u64::MAX, small * 4]), small: random.pick(&[0, u64::MAX]) },
         }
     }
 }
@@ -275,7 +276,7 @@ fn run_part(context: &Arc<Context>, plan: &ConvolvePlan, image: &HostVec, kernel
         };
         let kernel = Input::Host(kernel.view(&kernel_shape));
         let result = if manner.to_device {
-            let storage = run_limited(context, plan, &image, &kernel, Target::Device(None), &control, manner.most)?.unwrap();
+            let storage = run_limited(context, plan, &image, &kernel, Target::Device(None), &control, manner.bounds)?.unwrap();
             let Storage::Gpu(buffer) = storage else { panic!("not on the device") };
             let mut vec = HostVec::zeros(plan.out_dtype, plan.outputs())?;
             buffer.download(vec.view_mut(&[plan.outputs()]))?;
@@ -283,7 +284,7 @@ fn run_part(context: &Arc<Context>, plan: &ConvolvePlan, image: &HostVec, kernel
         } else {
             let mut whole = with_dtype!(plan.out_dtype, O => vec_of((0..plan.shape.iter().product()).map(|_| <O as Cast>::of(1))));
             let target = Target::Host(whole.view_mut(&plan.shape));
-            assert!(run_limited(context, plan, &image, &kernel, target, &control, manner.most)?.is_none());
+            assert!(run_limited(context, plan, &image, &kernel, target, &control, manner.bounds)?.is_none());
             let rest = take(&whole, |i| !part_of(plan, i));
             assert!(floats(&rest).iter().all(|&v| v == 1.0), "elements outside the part were written");
             take(&whole, |i| part_of(plan, i))

@@ -1,7 +1,7 @@
 //! How a convolution is laid out on a device: workgroups, tiles, blocks of taps. All of it derives from the device's limits
 //! and the plan's lengths.
 
-use super::shader::Sums;
+use super::shader::{Form, Sums};
 use crate::gpu::context::Limits;
 
 /// Invocations of a workgroup.
@@ -131,16 +131,16 @@ impl Tuning {
         })
     }
 
-    /// The layout of `convolve_general.wgsl` and `convolve_general_wide.wgsl`, which have no workgroup memory.
-    pub(super) fn general(limits: &Limits, sums: Sums, bank: bool, kernel: [usize; 3], out: [usize; 2]) -> Self {
+    /// The layout of `convolve_general.wgsl` and (one sum per invocation) `convolve_simple.wgsl`, which have no workgroup memory.
+    pub(super) fn general(limits: &Limits, sums: Sums, bank: bool, form: Form, kernel: [usize; 3], out: [usize; 2]) -> Self {
         let invocations = 1 << INVOCATIONS.min(limits.invocations).max(1).ilog2();
         let wide = if out[1] == 1 { invocations } else { 16.min(invocations) };
         let wx = wide.min(limits.workgroup[0].max(1));
         let wy = (invocations / wx).min(limits.workgroup[1].max(1));
-        let (across, down) = match (sums.is_tiled(), bank) {
-            (false, _) => (1, 1),
-            (true, true) => (4, 1),
-            (true, false) => (4, 4),
+        let (across, down) = match (form, bank) {
+            (Form::Simple, _) => (1, 1),
+            (_, true) => (4, 1),
+            (_, false) => (4, 4),
         };
         let [_, ky, kx] = kernel.map(|k| u32::try_from(k).unwrap_or(u32::MAX));
         Self {
@@ -153,7 +153,7 @@ impl Tuning {
             pitch: 0,
             block: [1, 1],
             blocks: [kx, ky],
-            blocks_per_dispatch: ITERATIONS as u32,
+            blocks_per_dispatch: (ITERATIONS / sums.iterations()) as u32,
             bytes: 0,
         }
     }

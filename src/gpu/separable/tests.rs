@@ -35,11 +35,12 @@ fn parts_and_the_whole_agree_with_the_cpu() {
                 let input = Input::Host(data.view(shape));
                 let mut expected = HostVec::zeros(out, plan.outputs()).unwrap();
                 cpu.separable(&plan, &input, Target::Host(expected.view_mut(&plan.shape)), &control).unwrap();
-                for most in [u64::MAX, 4096, 1500] {
+                for (block, small) in [(u64::MAX, true), (u64::MAX, false), (4096, true), (1500, false)] {
+                    let bounds = Bounds { block, small };
                     let mut found = HostVec::zeros(out, plan.outputs()).unwrap();
                     let target = Target::Host(found.view_mut(&plan.shape));
-                    run_limited(&context, &plan, &input, target, &control, most).unwrap();
-                    let kept = run_limited(&context, &plan, &input, Target::Device(None), &control, most).unwrap();
+                    run_limited(&context, &plan, &input, target, &control, bounds).unwrap();
+                    let kept = run_limited(&context, &plan, &input, Target::Device(None), &control, bounds).unwrap();
                     let Some(Storage::Gpu(kept)) = kept else { panic!() };
                     let mut again = HostVec::zeros(out, plan.outputs()).unwrap();
                     kept.download(again.view_mut(&plan.shape)).unwrap();
@@ -52,7 +53,7 @@ fn parts_and_the_whole_agree_with_the_cpu() {
                         (HostVec::I32(a), HostVec::I32(b)) => a.iter().zip(b).all(|(a, b)| a.abs_diff(*b) <= 1),
                         _ => panic!(),
                     };
-                    assert!(close, "{}: {plan:?} {most}\n{found:?}\n{expected:?}", context.id);
+                    assert!(close, "{}: {plan:?} {bounds:?}\n{found:?}\n{expected:?}", context.id);
                 }
             }
         }

@@ -269,6 +269,13 @@ impl ConvolvePlan {
         (self.outputs() as u64).saturating_mul((self.out_dtype.parts() * taps) as u64)
     }
 
+    /// [`work`](Self::work) of the whole plan.
+    pub(crate) fn whole_work(&self) -> u64 {
+        let taps = self.sum_channels() * self.kernel.iter().product::<usize>();
+        let numbers = self.shape.iter().product::<usize>() as u64;
+        numbers.saturating_mul((self.out_dtype.parts() * taps) as u64)
+    }
+
     /// The same plan for a part of its result.
     pub fn part(&self, images: Range<usize>, kernels: Range<usize>, rows: Range<usize>) -> Self {
         debug_assert!(

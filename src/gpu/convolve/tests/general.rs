@@ -40,7 +40,7 @@ fn plan(random: &mut Random, dtypes: [Dtype; 2], how: impl Fn(Convolve) -> Convo
 }
 
 /// The whole result on the CPU.
-fn on_cpu(plan: &ConvolvePlan, image: &HostVec, kernel: &HostVec) -> Result<HostVec> {
+pub(super) fn on_cpu(plan: &ConvolvePlan, image: &HostVec, kernel: &HostVec) -> Result<HostVec> {
     let [x, k] = shapes(plan);
     let (image, kernel) = (Input::Host(image.view(&x)), Input::Host(kernel.view(&k)));
     match select::cpu().convolve(plan, &image, &kernel, Target::Device(None), &Control::new())? {

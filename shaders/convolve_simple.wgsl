@@ -1,23 +1,18 @@
-// Direct convolution with sums made of 32-bit words (64 or 160 bits of integers, exact sums of floats), with channels and any
-// stride and dilation: one output of one kernel per invocation, image and weights read where they lie. See
-// convolve_wide.wgsl.
-@group(0) @binding(1) var<storage, read> weights: array<vec2<u32>>;
-@group(0) @binding(2) var<storage, read_write> result: array<u32>;
-@group(0) @binding(3) var<uniform> p: Params;
-
+// Direct convolution, one output of one kernel per invocation, image and weights read where they lie: for small problems of
+// any kind (then one text serves every dtype, see parts/convolve_any.wgsl), and for sums made of words with channels, strides
+// or dilations.
 override WX: u32;
 override WY: u32;
 
-fn extended(image_index: u32, k: u32, slab: u32, z: i32, y: i32, x: i32) -> vec2<u32> {
+fn extended(image_index: u32, k: u32, slab: u32, z: i32, y: i32, x: i32) -> Item {
     let at_z = source(z, p.image_z, p.boundary_z);
     let at_y = source(y, p.image_y, p.boundary_y);
     let at_x = source(x, p.image_x, p.boundary_x);
     if (at_z < 0 || at_y < 0 || at_x < 0) {
         let imaginary = PARTS != 0u && part_of(image_index, slab) == 1u;
-        return weights[p.fill_at + select(0u, 4u, imaginary) + select(select(0u, 1u, at_y < 0), 2u, at_z < 0)];
+        return outside(select(select(0u, 1u, at_y < 0), 2u, at_z < 0), u32(imaginary));
     }
-    let i = row_base(image_index, k, slab, u32(at_z), u32(at_y)) + u32(at_x) * p.image_parts;
-    return vec2<u32>(bitcast<u32>(low(i)), high(i));
+    return item(row_base(image_index, k, slab, u32(at_z), u32(at_y)) + u32(at_x) * p.image_parts);
 }
 
 fn convolve(id: u32, l: vec2<u32>) {
@@ -37,7 +32,7 @@ fn convolve(id: u32, l: vec2<u32>) {
             let slab = tap_row / p.taps_y;
             let here = first + vec2<i32>(i32(dx * p.dilation_x), i32((tap_row % p.taps_y) * p.dilation_y));
             let value = extended(at.image, at.kernel_group, slab, depth_of(at.z, slab), here.y, here.x);
-            s = madd(s, value, weights[(at.kernel_group * p.slabs * p.taps_y + tap_row) * p.row_weights + dx]);
+            s = add_tap(s, value, weight((at.kernel_group * p.slabs * p.taps_y + tap_row) * p.row_weights, dx));
         }
         keep(index, s);
     }
@@ -49,6 +44,7 @@ fn main(
     @builtin(num_workgroups) grid: vec3<u32>,
     @builtin(local_invocation_id) l: vec3<u32>,
 ) {
+    begin();
     let id = p.group_first + (group.z * grid.y + group.y) * grid.x + group.x;
     if (id < p.group_end) {
         convolve(id, l.xy);
