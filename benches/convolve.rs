@@ -1,7 +1,8 @@
 //! Convolution on each device: the classic bank of 100 kernels 10 × 10 over 1000 × 1000, and single kernels over
 //! 2048 × 2048, outputs reused, with the algorithms that come into question.
 //!
-//! `UNISONO_BENCH_DEVICES=cpu,gpu:0 cargo bench --bench convolve` chooses the devices (default: `cpu`). Every answer is
+//! `UNISONO_BENCH_DEVICES=cpu,gpu:0 cargo bench --bench convolve` chooses the devices (default: `cpu`), a text behind `--` the
+//! lines with it in their names (`-- "31x31 f32 fft"`). Every answer is
 //! checked at some places before it is timed. For CPU devices the lines that start with `ratio:` compare the best of
 //! several runs with limits measured between them on as many threads: the rate of fused multiply-adds on registers, and
 //! the rate at which an image is copied.
@@ -16,7 +17,7 @@ use unisono::{Algorithm, Backend, Convolve, DeviceClass, Element, Promote};
 mod limits;
 
 /// What the bench needs of an element.
-trait Number: Element + Promote<Self, Output = Self> {
+trait Number: Element + Promote<Self, Output = Self> + std::ops::Mul<Output = Self> {
     /// Half a unit in the last place of 1; 0 for integers.
     const UNIT: f64;
 
@@ -60,13 +61,9 @@ fn main() {
             bench::<i64>(&mut criterion, &on, "bank 100 x 10x10 i64", &[1000, 1000], &[100, 10, 10]);
             bench::<f64>(&mut criterion, &on, "bank 100 x 10x10 f64", &[1000, 1000], &[100, 10, 10]);
         }
-        for (k, algorithms) in [
-            (3, &[Algorithm::Auto][..]),
-            (5, &[Algorithm::Auto]),
-            (15, &[Algorithm::Auto, Algorithm::Direct, Algorithm::FastFir, Algorithm::Fft]),
-            (31, &[Algorithm::Auto, Algorithm::Direct, Algorithm::FastFir, Algorithm::Fft]),
-            (101, &[Algorithm::Auto, Algorithm::Fft]),
-        ] {
+        let all = &[Algorithm::Auto, Algorithm::Direct, Algorithm::FastFir, Algorithm::Fft][..];
+        bench::<f32>(&mut criterion, &on(Algorithm::Separable), "single 31x31 f32", &[2048, 2048], &[31, 31]);
+        for (k, algorithms) in [(3, &all[..1]), (5, &all[..1]), (15, all), (31, all), (101, &[Algorithm::Auto, Algorithm::Fft])] {
             for algorithm in algorithms {
                 bench::<f32>(&mut criterion, &on(*algorithm), &format!("single {k}x{k} f32"), &[2048, 2048], &[k, k]);
             }
@@ -78,11 +75,21 @@ fn main() {
 fn bench<T: Number>(criterion: &mut Criterion, on: &(Backend, Algorithm), name: &str, image: &[usize], kernel: &[usize]) {
     let (backend, algorithm) = on;
     let name = &format!("{name} {algorithm}");
+    let wanted = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).all(|text| name.contains(&text));
+    if !wanted {
+        return;
+    }
     let values = |shape: &[usize], seed: usize| {
         let len = shape.iter().product::<usize>();
         ArrayD::from_shape_vec(IxDyn(shape), (0..len).map(|i| T::value(i + seed)).collect()).expect("a shape")
     };
-    let (image, kernel) = (values(image, 1), values(kernel, 77));
+    let image = values(image, 1);
+    let mut kernel = values(kernel, 77);
+    if *algorithm == Algorithm::Separable {
+        let [h, w] = [2, 1].map(|back| kernel.shape()[kernel.ndim() - back]);
+        let side = kernel.as_slice_mut().expect("values");
+        (0..side.len()).for_each(|i| side[i] = T::value(i / w % h + 77) * T::value(i % w + 7));
+    }
     let info = backend.info();
     let resident = match backend.upload(&image) {
         Ok(resident) => resident,

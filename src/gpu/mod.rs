@@ -155,6 +155,11 @@ impl Engine for GpuEngine {
         self.run(plan.len(), |context| monte_carlo::count_hits(context, plan, control))
     }
 
+    fn algorithm(&self, plan: &ConvolvePlan) -> Option<String> {
+        let said = self.context().and_then(|context| convolve::explain(&context, plan));
+        Some(said.unwrap_or_else(|error| format!("no algorithm: {error}")))
+    }
+
     fn upload(&self, view: &View<'_>) -> Result<Storage> {
         self.run(0, |context| Ok(Storage::Gpu(context.upload_view(view, &Control::new())?)))
     }

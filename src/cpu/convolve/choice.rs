@@ -1,12 +1,13 @@
 //! Which algorithm a plan is done with: asked for, or predicted to be fastest. A function of the whole plan, so that its
 //! parts are done with the same.
 
-use super::cost::{self, Candidate, Rates};
+use super::cost::{self, Rates};
 use super::fft::{self, Tiles};
 use super::layout::{self, rows_of};
 use super::nesting::Nest;
 use super::pack::CastRow;
 use crate::cpu::simd::Simd;
+use crate::plan::candidates::{self, Candidate};
 use crate::plan::low_rank::{self, Terms};
 use crate::plan::{Accumulator, Accuracy, Algorithm, ConvolvePlan};
 use crate::view::View;
@@ -42,8 +43,7 @@ pub(super) fn choose(plan: &ConvolvePlan, kernel: &View<'_>, reach: u128, simd: 
         Algorithm::Auto => {
             terms = separated(plan, kernel, simd);
             let count = terms.as_ref().map(|terms| terms[0].len());
-            let candidates = candidates(plan, accumulator, count, reach, simd);
-            cost::best(&candidates)
+            candidates::best(&candidates(plan, accumulator, count, reach, simd))
         }
         asked => asked,
     };
@@ -95,20 +95,14 @@ pub(super) fn explain(plan: &ConvolvePlan, simd: Simd, threads: usize) -> String
     let [_, height, width] = plan.kernel;
     let low = (!plan.is_integer() && plan.kernel[0] == 1 && low_rank::most_terms(height, width) > 0).then_some(1);
     // Of integers the arithmetic depends on the values; the cheapest is taken here.
-    let candidates = cost::candidates(plan, plan.accumulator(0), low, &Rates::machine(simd));
-    let text = |candidate: &cost::Candidate| {
-        let seconds = std::time::Duration::try_from_secs_f64(candidate.seconds / threads.max(1) as f64).unwrap_or_default();
-        let condition = if candidate.algorithm == Algorithm::Separable { " if every kernel is of rank 1" } else { "" };
-        format!("{} {seconds:.1?}{condition}", candidate.algorithm)
-    };
-    let times: Vec<String> = candidates.iter().map(text).collect();
-    let known: Vec<_> = candidates.iter().filter(|candidate| candidate.algorithm != Algorithm::Separable).copied().collect();
+    let mut list = cost::candidates(plan, plan.accumulator(0), low, &Rates::machine(simd));
+    list.iter_mut().for_each(|candidate| candidate.seconds /= threads.max(1) as f64);
     let dots = if plan.is_integer() && super::dots::present(simd) {
         "; direct through dot products, up to four times as fast, where the values fit 8 or 16 bits"
     } else {
         ""
     };
-    format!("algorithm {} of {} predicted on {threads} threads{dots}", cost::best(&known), times.join(", "))
+    format!("{}{dots}", candidates::in_words(&list, &format!("{threads} threads")))
 }
 
 /// Every kernel of the whole bank as few products, if every one is; the same number of terms for all.

@@ -11,14 +11,13 @@ use super::block::{Blocked, Taps};
 use super::fft::Tiles;
 use super::nesting::Nest;
 use crate::cpu::simd::Simd;
+use crate::plan::candidates::Candidate;
 use crate::plan::{Accumulator, Algorithm, ConvolvePlan};
 
 /// Whole convolutions of less work than this are direct, and nothing is measured for them.
 const LEAST_WORK: f64 = 4e6;
 /// Kernels of fewer taps are direct: memory is what counts.
 const LEAST_TAPS: usize = 16;
-/// Direct is kept unless another algorithm takes at most this share of its time.
-const GAIN: f64 = 0.9;
 /// What a tap of a pass costs beside one of the direct convolution.
 const PASS: f64 = 2.0;
 /// What passes cost beside their taps, in multiply-adds per output of the image and of the result.
@@ -92,13 +91,6 @@ fn measure(simd: Simd) -> Rates {
     Rates { multiply_adds, operations, bytes }
 }
 
-/// The predicted time of one algorithm for a whole plan on one core, in seconds.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Candidate {
-    pub algorithm: Algorithm,
-    pub seconds: f64,
-}
-
 /// Whether anything but the direct convolution comes into question.
 pub(super) fn matters(plan: &ConvolvePlan) -> bool {
     plan.kernel.iter().product::<usize>() >= LEAST_TAPS && work(plan) >= LEAST_WORK
@@ -114,7 +106,7 @@ fn work(plan: &ConvolvePlan) -> f64 {
     outputs(plan) * (plan.channels * plan.kernel.iter().product::<usize>()) as f64
 }
 
-/// The candidates for a whole plan that is computed in `accumulator`, the direct convolution first; `terms` if its kernels
+/// The candidates for a whole plan that is computed in `accumulator`, with times on one core, the direct convolution first; `terms` if its kernels
 /// are sums of so many products.
 pub(super) fn candidates(plan: &ConvolvePlan, accumulator: Accumulator, terms: Option<usize>, rates: &Rates) -> Vec<Candidate> {
     // Elements of a type against those of binary32: what a multiply-add costs.
@@ -146,16 +138,10 @@ pub(super) fn candidates(plan: &ConvolvePlan, accumulator: Accumulator, terms: O
     list
 }
 
-/// The candidate to take.
-pub(super) fn best(candidates: &[Candidate]) -> Algorithm {
-    let Some((direct, others)) = candidates.split_first() else { return Algorithm::Direct };
-    let better = others.iter().filter(|other| other.seconds <= GAIN * direct.seconds);
-    better.min_by(|a, b| a.seconds.total_cmp(&b.seconds)).map_or(Algorithm::Direct, |best| best.algorithm)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::candidates::best;
     use crate::{Convolve, Direction, Dtype};
 
     const RATES: Rates = Rates { multiply_adds: 1.2e11, operations: 9e10, bytes: 1.2e10 };

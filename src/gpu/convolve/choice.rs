@@ -1,11 +1,15 @@
 //! Which algorithm a plan is done with on a device: asked for, or predicted to be fastest. A function of the whole plan, so
 //! that its parts are done with the same.
 
+use std::sync::Arc;
+
+use super::cost::{self, Rates};
 use super::fft;
 use super::pack::Weights;
 use super::shader::Sums;
 use super::tiles::{self, Lines, Tiles};
 use crate::gpu::context::Context;
+use crate::plan::candidates;
 use crate::plan::low_rank::{self, Terms};
 use crate::plan::{Accumulator, Accuracy, Algorithm, ConvolvePlan};
 use crate::view::View;
@@ -47,7 +51,7 @@ impl Choice {
 /// The algorithm of the whole that `plan` is a part of, and the sums that it takes instead of `sums`. `weights` are those
 /// of the part; integers reach so far and, where that is so, fit the result's dtype.
 pub(super) fn choose(
-    context: &Context,
+    context: &Arc<Context>,
     plan: &ConvolvePlan,
     sums: Sums,
     kernel: &View<'_>,
@@ -65,12 +69,24 @@ pub(super) fn choose(
             _ => cannot("auto or direct with channels, stride, dilation or complex numbers"),
         };
     }
-    if matches!(plan.algorithm, Algorithm::Auto | Algorithm::Direct) {
+    let auto = plan.algorithm == Algorithm::Auto;
+    // Which integers are dearer in which arithmetic no device was asked.
+    if plan.algorithm == Algorithm::Direct || (auto && (plan.is_integer() || !cost::matters(plan, context.caps.software))) {
         return Ok((Choice::Direct, sums));
     }
     let bank = Bank::new(plan, sums, kernel, weights);
-    match plan.algorithm {
-        Algorithm::Separable => match bank.terms() {
+    let mut terms = None;
+    let taken = if auto {
+        terms = bank.terms();
+        let rates = Rates::of(context, sums == Sums::F64)?;
+        let count = terms.as_ref().map(|terms| terms[0].len());
+        candidates::best(&cost::candidates(plan, count, tiles(context, plan).as_ref(), &rates))
+    } else {
+        plan.algorithm
+    };
+    match taken {
+        Algorithm::Direct => Ok((Choice::Direct, sums)),
+        Algorithm::Separable => match terms.or_else(|| bank.terms()) {
             Some(terms) => Ok((bank.limit(8.0).map_or(Choice::Direct, |limit| Choice::Separable { terms, limit }), sums)),
             None => cannot("float operands and 2-D kernels of low rank for separable"),
         },
@@ -85,6 +101,27 @@ pub(super) fn choose(
         }
         other => cannot(&format!("one that GPUs have: not {other}")),
     }
+}
+
+/// The predicted times of all algorithms, in words.
+pub(super) fn explain(context: &Arc<Context>, plan: &ConvolvePlan) -> Result<String> {
+    if plan.algorithm != Algorithm::Auto {
+        return Ok(format!("algorithm {}, as asked for", plan.algorithm));
+    }
+    if !plan.is_plain() || plan.is_integer() || plan.accuracy != Accuracy::Default {
+        return Ok("algorithm direct, the only one that is chosen for this plan".into());
+    }
+    let double = cost::is_double(plan);
+    if double && !context.caps.f64 {
+        return Ok("no algorithm: the device has no 64-bit floats".into());
+    }
+    if !cost::matters(plan, context.caps.software) {
+        return Ok("algorithm direct: too little work for another".into());
+    }
+    let [depth, height, width] = plan.kernel;
+    let low = (depth == 1 && low_rank::most_terms(height, width) > 0).then_some(1);
+    let list = cost::candidates(plan, low, tiles(context, plan).as_ref(), &Rates::of(context, double)?);
+    Ok(candidates::in_words(&list, "the device"))
 }
 
 /// The tiles for Fourier transforms of the whole of a plan, if there are any.

@@ -12,6 +12,7 @@
 
 mod choice;
 mod chunk;
+mod cost;
 mod deliver;
 mod exact;
 mod fft;
@@ -62,6 +63,11 @@ const FINISH_AT_ONCE: u64 = 4 << 20;
 /// Multiply-adds of a whole plan up to which it takes the shaders that serve every dtype and shape: a shader of its own would
 /// take longer to compile than it could save in thousands of such calls.
 const SMALL: u64 = 4 << 20;
+
+/// Which algorithm a plan would be done with, and the predicted times of all.
+pub(super) fn explain(context: &Arc<Context>, plan: &ConvolvePlan) -> Result<String> {
+    choice::explain(context, plan)
+}
 
 /// Runs a plan.
 pub(super) fn run(

@@ -2,6 +2,7 @@
 
 mod accuracy;
 mod boundary;
+pub(crate) mod candidates;
 mod geometry;
 pub(crate) mod low_rank;
 mod options;
