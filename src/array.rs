@@ -438,6 +438,14 @@ impl<T: Element> AsOutput for Array<T> {
 }
 
 impl Output<'_> {
+    /// The length of every axis.
+    pub fn shape(&self) -> &[usize] {
+        match self {
+            Self::View(view) => view.shape(),
+            Self::Array(array) => &array.shape,
+        }
+    }
+
     /// The element type.
     pub fn dtype(&self) -> Dtype {
         match self {

@@ -11,6 +11,7 @@ use crate::plan::{
     Convolve, ConvolvePlan, Direction, MonteCarloPlan, Partials, Pi, Reduce, ReduceOp, ReducePlan, Reduction, Separable,
     SeparablePlan, op,
 };
+use crate::random::{Random, RandomPlan};
 use crate::{Control, Dtype, Element, Error, Job, Promote, Real, Result, select};
 
 /// The handle on one device or several: cheap to clone, `Send + Sync`.
@@ -411,6 +412,57 @@ impl Backend {
         let plan = MonteCarloPlan::new(seed, samples)?;
         self.control.expect(plan.len());
         Ok(Pi::from_counts(self.engine.count_hits(&plan, &self.control)?, plan.len()))
+    }
+
+    /// An array of random numbers: uniform, normal, exponential, integers, from any place of a
+    /// [`Stream`](crate::random::Stream).
+    ///
+    /// **Numerics.** Every element is a function of its place in the stream, computed in integers: the same bits on every
+    /// device and in any cut. Uniform numbers are exact and rounded down; quantiles of normal and exponential numbers are within
+    /// 2^-31 (`f32`, of 32 random bits) or 2^-56 (`f64`, of 64) of the exact ones before the one rounding. Linear time.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] and [`Error::Dtype`] as [`RandomPlan::new`], and the failures of the device.
+    ///
+    /// ```
+    /// # fn main() -> unisono::Result<()> {
+    /// use unisono::{Backend, random::Random};
+    /// let x = Backend::cpu().random::<f64>(&Random::exponential(2.0), &[10, 10])?;
+    /// assert!((Backend::cpu().mean(&x)?.item()? - 2.0).abs() < 1.0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn random<T: Element>(&self, how: &Random, shape: &[usize]) -> Result<Array<T>> {
+        self.random_dyn(how, T::DTYPE, shape)?.typed()
+    }
+
+    /// [`random`](Self::random) into `out`, whose shape and dtype it has.
+    ///
+    /// # Errors
+    /// As [`random`](Self::random).
+    pub fn random_into<O: AsOutput + ?Sized>(&self, how: &Random, out: &mut O) -> Result<()> {
+        self.random_dyn_into(how, out.as_output())
+    }
+
+    /// [`random`](Self::random) with the dtype erased.
+    ///
+    /// # Errors
+    /// As [`random`](Self::random).
+    pub fn random_dyn(&self, how: &Random, dtype: Dtype, shape: &[usize]) -> Result<DynArray> {
+        let plan = RandomPlan::new(how, dtype, shape)?;
+        self.control.expect(plan.len());
+        let storage = self.engine.random(&plan, Target::Device(None), &self.control)?;
+        wrap(dtype, plan.shape, storage)
+    }
+
+    /// [`random_into`](Self::random_into) with the dtype erased.
+    ///
+    /// # Errors
+    /// As [`random`](Self::random).
+    pub fn random_dyn_into(&self, how: &Random, out: Output<'_>) -> Result<()> {
+        let plan = RandomPlan::new(how, out.dtype(), out.shape())?;
+        self.control.expect(plan.len());
+        deliver(plan.dtype, &plan.shape, out, |target| self.engine.random(&plan, target, &self.control))
     }
 
     /// Where a convolution of these operands would run, and why.

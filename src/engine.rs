@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::array::{HostVec, Storage};
-use crate::plan::{ConvolvePlan, MonteCarloPlan, Partials, ReducePlan, SeparablePlan};
+use crate::plan::{ConvolvePlan, MonteCarloPlan, Partials, RandomPlan, ReducePlan, SeparablePlan};
 use crate::view::{View, ViewMut};
 use crate::{Control, Dtype, Result};
 
@@ -210,6 +210,9 @@ pub trait Engine: sealed::Sealed + Send + Sync + fmt::Debug {
     /// Counts the hits among the plan's samples. On cancellation the count so far is lost: run ranges to keep it.
     fn count_hits(&self, plan: &MonteCarloPlan, control: &Control) -> Result<u64>;
 
+    /// Draws random numbers. Returns as [`convolve`](Self::convolve) does; a part of a plan is written to contiguous memory only.
+    fn random(&self, plan: &RandomPlan, target: Target<'_>, control: &Control) -> Result<Option<Storage>>;
+
     /// Copies host data to where this engine computes fastest (a no-op worth of bytes on the CPU: one copy).
     fn upload(&self, view: &View<'_>) -> Result<Storage>;
 
@@ -252,4 +255,6 @@ pub enum Work<'a> {
     Reduce(&'a ReducePlan, u64),
     /// Hits to count.
     CountHits(&'a MonteCarloPlan),
+    /// Random numbers to draw.
+    Random(&'a RandomPlan),
 }

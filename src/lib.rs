@@ -32,6 +32,7 @@ mod job;
 mod nan;
 mod philox;
 mod plan;
+pub mod random;
 mod schedule;
 mod select;
 mod view;
@@ -49,8 +50,8 @@ pub use job::Job;
 pub use philox::Philox4x32;
 pub use plan::{
     Accumulator, Accuracy, Algorithm, Boundary, Centre, Combine, Convolve, ConvolvePlan, Direction, Factor, FloatProduct,
-    IntegerProduct, Mode, MonteCarloPlan, Overflow, Partials, Pass, Pi, Reduce, ReduceOp, ReducePlan, Reduction, Separable,
-    SeparablePart, SeparablePlan, op,
+    IntegerProduct, Mode, MonteCarloPlan, Overflow, Partials, Pass, Pi, Reduce, ReduceOp, ReducePlan, Reduction,
+    Separable, SeparablePart, SeparablePlan, op,
 };
 pub use select::{Device, devices};
 pub use view::{View, ViewMut};

@@ -11,6 +11,7 @@ mod error;
 mod exact_sum;
 mod explain;
 mod pi;
+mod random;
 mod reduce;
 mod run;
 mod separable;
@@ -32,6 +33,8 @@ mod _unisono {
     use super::explain::explain_convolve;
     #[pymodule_export]
     use super::pi::{pi, pi_from_counts};
+    #[pymodule_export]
+    use super::random::random;
     #[pymodule_export]
     use super::reduce::reduce;
     #[pymodule_export]

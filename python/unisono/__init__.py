@@ -27,6 +27,7 @@ while the work runs, so no other thread may write to the arguments of a call or 
 for failures of a device.
 """
 
+from . import random
 from ._backend import Backend, Counters, Device, devices
 from ._filters import (
     box_blur,
@@ -96,6 +97,7 @@ __all__ = [
     "pi",
     "prewitt",
     "prod",
+    "random",
     "sobel",
     "sum",
     "uniform_filter",

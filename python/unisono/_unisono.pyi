@@ -21,6 +21,7 @@ __all__ = [
     "open",
     "pi",
     "pi_from_counts",
+    "random",
     "reduce",
     "separable",
     "upload",
@@ -95,6 +96,16 @@ def reduce(
 ) -> Any: ...
 def pi(samples: int, seed: int, start: int, device: _DeviceLike) -> tuple[int, int, float, float]: ...
 def pi_from_counts(hits: int, samples: int) -> tuple[int, int, float, float]: ...
+def random(
+    distribution: str,
+    parameters: tuple[int, int] | tuple[float, float],
+    size: Sequence[int] | None,
+    dtype: np.dtype[Any],
+    stream: tuple[str, int, int, int],
+    device: _DeviceLike,
+    out: Any,
+    resident: bool,
+) -> tuple[Any, int]: ...
 def upload(a: ArrayLike, device: _DeviceLike) -> Array: ...
 def separable(
     array: ArrayLike | Array,

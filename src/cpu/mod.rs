@@ -2,6 +2,7 @@
 
 mod convolve;
 mod monte_carlo;
+mod random;
 mod reduce;
 pub(crate) mod simd;
 pub(crate) mod tasks;
@@ -14,7 +15,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use crate::array::{HostVec, Storage};
 use crate::engine::{Counters, DeviceClass, DeviceInfo, Engine, Input, Target, sealed};
 use crate::fork::PerProcess;
-use crate::plan::{ConvolvePlan, MonteCarloPlan, Partials, ReducePlan, SeparablePlan};
+use crate::plan::{ConvolvePlan, MonteCarloPlan, Partials, RandomPlan, ReducePlan, SeparablePlan};
 use crate::view::{View, ViewMut};
 use crate::{Control, Error, Result};
 use simd::Simd;
@@ -23,6 +24,7 @@ use simd::Simd;
 const LITTLE_CONVOLUTION: u64 = 1 << 16;
 const LITTLE_REDUCTION: u64 = 1 << 14;
 const LITTLE_MONTE_CARLO: u64 = 1 << 15;
+const LITTLE_RANDOM: u64 = 1 << 13;
 
 /// The CPU. Its thread pool is its own, started at first use and anew in a forked child.
 #[derive(Debug)]
@@ -143,6 +145,10 @@ impl Engine for CpuEngine {
 
     fn count_hits(&self, plan: &MonteCarloPlan, control: &Control) -> Result<u64> {
         self.install(plan.len(), LITTLE_MONTE_CARLO, || monte_carlo::count_hits(plan, Simd::current(), control))
+    }
+
+    fn random(&self, plan: &RandomPlan, target: Target<'_>, control: &Control) -> Result<Option<Storage>> {
+        self.install(plan.len(), LITTLE_RANDOM, || random::run(plan, target, Simd::current(), control))
     }
 
     fn algorithm(&self, plan: &ConvolvePlan) -> Option<String> {

@@ -7,6 +7,7 @@ mod dispatch;
 mod memory;
 mod monte_carlo;
 mod pipeline;
+mod random;
 mod reduce;
 mod selftest;
 mod separable;
@@ -22,7 +23,7 @@ use std::sync::{Arc, Mutex};
 use crate::array::Storage;
 use crate::engine::{Counters, DeviceInfo, Engine, Input, Target, sealed};
 use crate::fork::PerProcess;
-use crate::plan::{ConvolvePlan, MonteCarloPlan, Partials, ReducePlan, SeparablePlan};
+use crate::plan::{ConvolvePlan, MonteCarloPlan, Partials, RandomPlan, ReducePlan, SeparablePlan};
 use crate::view::View;
 use crate::{Control, Error, Result};
 use context::{Context, Tally, lock};
@@ -158,6 +159,10 @@ impl Engine for GpuEngine {
     fn algorithm(&self, plan: &ConvolvePlan) -> Option<String> {
         let said = self.context().and_then(|context| convolve::explain(&context, plan));
         Some(said.unwrap_or_else(|error| format!("no algorithm: {error}")))
+    }
+
+    fn random(&self, plan: &RandomPlan, target: Target<'_>, control: &Control) -> Result<Option<Storage>> {
+        self.run(plan.len(), |context| random::run(context, plan, target, control))
     }
 
     fn upload(&self, view: &View<'_>) -> Result<Storage> {

@@ -1,5 +1,7 @@
 //! Every shader of this crate in every variant, and the parts that they are joined from.
 
+use crate::random::BitGenerator;
+
 /// A shader text as it is compiled on some device.
 #[derive(Debug)]
 #[allow(dead_code, reason = "read by tests")]
@@ -36,6 +38,21 @@ pub(crate) use layout;
 
 pub(crate) const PHILOX: &str = include_str!("../../shaders/parts/philox.wgsl");
 
+/// 64-bit integers as pairs of words.
+pub(crate) const WORDS64: &str = include_str!("../../shaders/parts/words64.wgsl");
+
+/// The part with `generate`: the blocks of a generator. Needs `mul_wide`.
+pub(crate) fn generate(generator: BitGenerator) -> String {
+    match generator {
+        BitGenerator::Threefry4x32_20 => include_str!("../../shaders/parts/threefry_block.wgsl").into(),
+        BitGenerator::Philox4x32_10 | BitGenerator::Philox4x32_7 => join(&[
+            &format!("const ROUNDS = {}u;", generator.rounds()),
+            PHILOX,
+            include_str!("../../shaders/parts/philox_block.wgsl"),
+        ]),
+    }
+}
+
 /// The part with `mul_wide`.
 pub(crate) fn mul_wide(int64: bool) -> &'static str {
     match int64 {
@@ -55,6 +72,7 @@ pub(crate) fn variants() -> Vec<Variant> {
     [
         super::convolve::variants(),
         super::monte_carlo::variants(),
+        super::random::variants(),
         super::reduce::variants(),
         super::selftest::variants(),
         super::separable::variants(),

@@ -8,7 +8,7 @@ use super::cost::{Cost, Load, Rates};
 use super::engine::SplitEngine;
 use crate::array::Storage;
 use crate::engine::{Counters, DeviceInfo, Engine, Input, Target, Work, sealed};
-use crate::plan::{ConvolvePlan, MonteCarloPlan, Partials, ReducePlan, SeparablePlan};
+use crate::plan::{ConvolvePlan, MonteCarloPlan, Partials, RandomPlan, ReducePlan, SeparablePlan};
 use crate::view::View;
 use crate::{Control, Error, Result, select};
 
@@ -187,6 +187,12 @@ impl Engine for AutoEngine {
 
     fn count_hits(&self, plan: &MonteCarloPlan, control: &Control) -> Result<u64> {
         self.run(&Load::samples(plan.len()), &[], |engine| engine.count_hits(plan, control))
+    }
+
+    fn random(&self, plan: &RandomPlan, target: Target<'_>, control: &Control) -> Result<Option<Storage>> {
+        let mut target = Attempts(target);
+        let load = Load::random(plan, target.to_host());
+        self.run(&load, &[], |engine| engine.random(plan, target.next(), control))
     }
 
     fn upload(&self, view: &View<'_>) -> Result<Storage> {

@@ -12,7 +12,8 @@ use crate::array::{DynArray, HostVec, Storage};
 use crate::engine::{Engine, Target};
 use crate::fork::PerProcess;
 use crate::plan::{
-    Accuracy, Boundary, Convolve, ConvolvePlan, Direction, MonteCarloPlan, Reduce, ReducePlan, Separable, SeparablePlan,
+    Accuracy, Boundary, Convolve, ConvolvePlan, Direction, MonteCarloPlan, Random, RandomPlan, Reduce, ReducePlan, Separable,
+    SeparablePlan,
 };
 use crate::{Control, DeviceClass, Dtype, Result};
 
@@ -147,6 +148,16 @@ fn probe(engine: &dyn Engine, kind: Kind) -> Result<Rates> {
             let samples = 1u64 << (17 + 2 * size);
             let run = move || engine.count_hits(&MonteCarloPlan { seed: 0, samples: 0..samples }, control).map(drop);
             Ok((samples <= 1 << 33).then_some((samples, Box::new(run))))
+        }),
+        Kind::Random(dtype) => fit(|size| {
+            let elements = 1 << (14 + 3 * size);
+            if elements * dtype.size() > MOST_BYTES {
+                return Ok(None);
+            }
+            let how = if dtype.is_float() { Random::normal(0.0, 1.0) } else { Random::integers(0, 2) };
+            let plan = RandomPlan::new(&how, dtype, &[elements])?;
+            let run = move || engine.random(&plan, Target::Device(None), control).map(drop);
+            Ok(Some((elements as u64, Box::new(run))))
         }),
         Kind::Transfer => {
             let there = fit(|size| {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::Dtype;
 use crate::engine::Work;
-use crate::plan::{ConvolvePlan, ReduceOp, ReducePlan, SeparablePlan};
+use crate::plan::{ConvolvePlan, RandomPlan, ReduceOp, ReducePlan, SeparablePlan};
 
 /// Work that one device does at one rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -22,6 +22,8 @@ pub(crate) enum Kind {
     Reduce(ReduceOp, Dtype),
     /// Samples drawn.
     CountHits,
+    /// Random numbers of this dtype.
+    Random(Dtype),
     /// Bytes moved to and from the device.
     Transfer,
 }
@@ -66,6 +68,7 @@ impl Kind {
             Self::ConvolveExactly(..) => 500_000,
             Self::Reduce(..) => 500_000,
             Self::CountHits => 500_000,
+            Self::Random(_) => 50_000,
             Self::Transfer => 1 << 20,
         }
     }
@@ -76,6 +79,7 @@ impl Kind {
             Self::Convolve(..) | Self::ConvolveExactly(..) | Self::Separable(..) => "multiply-adds",
             Self::Reduce(..) => "elements",
             Self::CountHits => "samples",
+            Self::Random(_) => "numbers",
             Self::Transfer => "bytes",
         }
     }
@@ -185,6 +189,12 @@ impl Load {
         Self { kind: Kind::CountHits, work: samples, host_bytes: 0, device_bytes: 0, result_bytes: 8, to_host: true }
     }
 
+    /// The load of drawing random numbers; they stay where they are drawn unless memory was given for them.
+    pub(crate) fn random(plan: &RandomPlan, to_host: bool) -> Self {
+        let result_bytes = plan.len().saturating_mul(plan.dtype.size() as u64);
+        Self { kind: Kind::Random(plan.dtype), work: plan.len(), host_bytes: 0, device_bytes: 0, result_bytes, to_host }
+    }
+
     /// The load of a piece of work.
     pub(crate) fn of(work: Work<'_>) -> Self {
         match work {
@@ -192,6 +202,7 @@ impl Load {
             Work::Separable(plan, host_bytes) => Self::separable(plan, host_bytes, false),
             Work::Reduce(plan, host_bytes) => Self::reduce(plan, host_bytes, false),
             Work::CountHits(plan) => Self::samples(plan.len()),
+            Work::Random(plan) => Self::random(plan, false),
         }
     }
 

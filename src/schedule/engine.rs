@@ -8,7 +8,7 @@ use super::cost::{Kind, Load};
 use super::parts::{Memory, Part, run_all};
 use crate::array::{HostVec, Storage};
 use crate::engine::{Counters, DeviceInfo, Engine, Input, Target, Work, sealed};
-use crate::plan::{ConvolvePlan, MonteCarloPlan, Partials, ReduceOp, ReducePlan, SeparablePart, SeparablePlan, cut};
+use crate::plan::{ConvolvePlan, MonteCarloPlan, Partials, RandomPlan, ReduceOp, ReducePlan, SeparablePart, SeparablePlan, cut};
 use crate::view::View;
 use crate::{Control, Dtype, Error, Result};
 
@@ -264,6 +264,31 @@ impl Engine for SplitEngine {
         let busy = self.engines.iter().zip(parts).filter(|(_, part)| !part.is_empty());
         let run = busy.map(|(engine, part)| -> Part<'_, u64> { Box::new(move |control| engine.count_hits(&part, control)) });
         Ok(run_all(run.collect(), control)?.into_iter().sum())
+    }
+
+    fn random(&self, plan: &RandomPlan, target: Target<'_>, control: &Control) -> Result<Option<Storage>> {
+        let weights = self.weights(Kind::Random(plan.dtype), plan.len())?;
+        let whole = plan.shape.iter().product::<usize>();
+        let strided = matches!(&target, Target::Host(out) if !out.is_contiguous());
+        if plan.is_empty() || strided || plan.len() != whole as u64 {
+            return self.fastest(&weights).random(plan, target, control);
+        }
+        let mut memory = Memory::of(target, plan.dtype, whole)?;
+        {
+            let out = memory.view(&plan.shape);
+            let mut parts: Vec<Part<'_, ()>> = vec![];
+            for (engine, part) in self.engines.iter().zip(plan.split(&weights, GRAIN)) {
+                if part.is_empty() {
+                    continue;
+                }
+                // SAFETY: the parts have no element in common, and an engine writes its part only; `out` itself is not
+                // used until all parts have ended.
+                let out = unsafe { out.share() };
+                parts.push(Box::new(move |control| engine.random(&part, Target::Host(out), control).map(drop)));
+            }
+            run_all(parts, control)?;
+        }
+        Ok(memory.done())
     }
 
     fn upload(&self, view: &View<'_>) -> Result<Storage> {

@@ -94,6 +94,9 @@ impl Engine for Fake {
     fn count_hits(&self, plan: &MonteCarloPlan, control: &Control) -> Result<u64> {
         self.run(control, || self.inner.count_hits(plan, control))
     }
+    fn random(&self, plan: &RandomPlan, target: Target<'_>, control: &Control) -> Result<Option<Storage>> {
+        self.run(control, || self.inner.random(plan, target, control))
+    }
     fn upload(&self, view: &View<'_>) -> Result<Storage> {
         self.inner.upload(view)
     }

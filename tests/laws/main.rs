@@ -13,6 +13,7 @@ mod oracle;
 mod output;
 mod pi;
 mod properties;
+mod random;
 mod reduce;
 mod resident;
 mod separable;

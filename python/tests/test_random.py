@@ -1,0 +1,81 @@
+"""Random numbers: the same bits on every device, SciPy's quantiles, NumPy's conventions."""
+
+import pickle
+
+import numpy as np
+import pytest
+from scipy import special
+
+import unisono
+
+FLOATS = [np.float32, np.float64]
+
+
+def words(stream, seed, count):
+    """The 64-bit words of a stream, through the integers that are they."""
+    rng = unisono.random.Generator(seed, stream, device="cpu")
+    return rng.integers(0, 2**32, size=count, dtype=np.uint32)
+
+
+def test_every_device_draws_the_same(device):
+    for dtype in FLOATS:
+        for draw in [lambda rng: rng.uniform(-2, 3, 1003, dtype), lambda rng: rng.normal(1, 2, (7, 11), dtype)]:
+            expected = draw(unisono.random.default_rng(5, device="cpu:1"))
+            got = draw(unisono.random.default_rng(5, device=device))
+            np.testing.assert_array_equal(got, expected)
+            assert got.dtype == dtype
+
+
+def test_quantiles_are_scipys():
+    n = 100_000
+    u = unisono.random.default_rng(3, device="cpu").random(n)
+    z = unisono.random.default_rng(3, device="cpu").normal(size=n)
+    # The words of one uniform and one normal number are the same: the first bit is the sign, the rest the probability.
+    middle = np.abs(u - 0.5) < 0.25
+    p = np.where(u < 0.5, u, u - 0.5) * 2
+    expected = special.ndtri(1 - p / 2) * np.where(u < 0.5, 1, -1)
+    assert np.abs(np.abs(z) - np.abs(expected))[middle].max() < 1e-12
+    e = unisono.random.default_rng(3, device="cpu").exponential(size=n)
+    np.testing.assert_allclose(e, -np.log(u), rtol=0, atol=1e-13 + 1e-9 * (u < 1e-4).any())
+
+
+def test_size_dtype_out_and_position(device):
+    rng = unisono.random.Generator(1, device=device)
+    assert isinstance(rng.normal(), np.float64) and rng.position == 1
+    whole = unisono.random.Generator(1, position=1, device=device).random((4, 6), np.float32)
+    out = np.empty((6, 4), np.float32).T
+    assert rng.random(out=out) is out
+    np.testing.assert_array_equal(out, whole)
+    assert rng.position == 7
+    resident = rng.random((4, 6), np.float32, resident=True)
+    assert isinstance(resident, unisono.Array) and resident.shape == (4, 6)
+    again = unisono.random.Generator(1, position=7, device=device)
+    np.testing.assert_array_equal(resident.numpy(), again.random((4, 6), np.float32))
+    copy = pickle.loads(pickle.dumps(again))
+    assert copy.normal() == again.normal()
+
+
+@pytest.mark.parametrize("dtype", [np.bool_, np.uint8, np.int16, np.uint32, np.int64, np.uint64])
+def test_integers(dtype, device):
+    low, high = (0, 2) if dtype == np.bool_ else (3, 10)
+    got = unisono.random.default_rng(2, device=device).integers(low, high, size=1001, dtype=dtype)
+    assert got.dtype == dtype and got.min() == low and got.max() == high - 1
+    assert unisono.random.default_rng(2, device=device).integers(1) == 0
+
+
+def test_what_cannot_be_drawn():
+    rng = unisono.random.default_rng(device="cpu")
+    for draw, word in [
+        (lambda: rng.uniform(1, 0, 3), "low 1"),
+        (lambda: rng.normal(scale=-1.0), "-1"),
+        (lambda: rng.integers(0, 300, dtype=np.uint8), "uint8"),
+        (lambda: rng.integers(5, 5), "5"),
+        (lambda: rng.random(3, out=np.empty(4)), "shape of out"),
+        (lambda: unisono.random.Generator(bit_generator="mt19937"), "mt19937"),
+    ]:
+        with pytest.raises(ValueError, match=word):
+            draw()
+    with pytest.raises(TypeError, match="float32 or float64"):
+        rng.normal(size=3, dtype=np.int32)
+    with pytest.raises(OverflowError):
+        unisono.random.default_rng(2**64)
