@@ -102,6 +102,11 @@ impl Backend {
         Self { engine: self.engine.clone(), control: control.clone() }
     }
 
+    /// The line for progress and cancellation.
+    pub(crate) fn control(&self) -> &Control {
+        &self.control
+    }
+
     /// Runs `work` in the background with a backend that carries the job's progress and cancellation.
     ///
     /// ```

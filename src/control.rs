@@ -33,6 +33,8 @@ struct State {
     parent: Option<Control>,
     /// Whether progress stays here.
     quiet: bool,
+    /// Whether announcements are passed over: somebody else made them.
+    announced: bool,
 }
 
 impl Control {
@@ -68,6 +70,9 @@ impl Control {
 
     /// Announces work to come.
     pub(crate) fn expect(&self, units: u64) {
+        if self.0.announced {
+            return;
+        }
         self.root().total.fetch_add(units, Ordering::Relaxed);
     }
 
@@ -84,6 +89,11 @@ impl Control {
     /// A line for work that is reported otherwise: it stops with this one, and keeps its progress to itself.
     pub(crate) fn quiet(&self) -> Self {
         Self(Arc::new(State { parent: Some(self.clone()), quiet: true, ..State::default() }))
+    }
+
+    /// A [`child`](Self::child) for work that was announced already.
+    pub(crate) fn announced(&self) -> Self {
+        Self(Arc::new(State { parent: Some(self.clone()), announced: true, ..State::default() }))
     }
 
     /// Where progress is kept.

@@ -99,6 +99,14 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// A file that cannot be read or written.
+    #[error("{path}: {reason}")]
+    File {
+        /// The file.
+        path: String,
+        /// What the system said.
+        reason: String,
+    },
     /// A job panicked. This is a bug in the job's closure or in unisono.
     #[error("the job panicked: {0}")]
     Panicked(String),

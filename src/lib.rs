@@ -18,6 +18,7 @@
 
 mod array;
 mod backend;
+mod checkpoint;
 mod control;
 mod cpu;
 mod dtype;
@@ -50,7 +51,7 @@ pub use job::Job;
 pub use philox::Philox4x32;
 pub use plan::{
     Accumulator, Accuracy, Algorithm, Boundary, Centre, Combine, Convolve, ConvolvePlan, Direction, Factor, FloatProduct,
-    IntegerProduct, Mode, MonteCarloPlan, Overflow, Partials, Pass, Pi, Reduce, ReduceOp, ReducePlan, Reduction,
+    IntegerProduct, Mode, MonteCarloPlan, MonteCarloState, Overflow, Partials, Pass, Pi, Reduce, ReduceOp, ReducePlan, Reduction,
     Separable, SeparablePart, SeparablePlan, op,
 };
 pub use select::{Device, devices};

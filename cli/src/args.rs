@@ -146,7 +146,12 @@ pub struct ReduceArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Ctrl-C ends the run early: the estimate from the samples drawn so far is printed (exit code 0).")]
+#[command(after_help = "Ctrl-C ends the run early: the estimate from the samples drawn so far is printed (exit code 0).
+With --checkpoint a run goes on where the file says that an earlier one ended, whatever ended it.
+
+Examples:
+  unisono pi --samples 1e13 --checkpoint pi.state
+  unisono pi -n 1e9 --seed 7 --device cpu+gpu:0 --json")]
 pub struct PiArgs {
     /// How many samples to draw: 1000000, 10_000_000, 1e9, 2.5e6
     #[arg(short = 'n', long, default_value = "1e9", value_name = "N", value_parser = samples, allow_negative_numbers = true)]
@@ -154,6 +159,12 @@ pub struct PiArgs {
     /// The seed of the random numbers
     #[arg(long, default_value_t = 42, value_name = "SEED")]
     pub seed: u64,
+    /// Keep the samples drawn so far in this file, and go on from it if it is there
+    #[arg(long, value_name = "FILE")]
+    pub checkpoint: Option<PathBuf>,
+    /// Seconds between writes of the checkpoint
+    #[arg(long, default_value_t = 10, value_name = "SECONDS", requires = "checkpoint")]
+    pub checkpoint_every: u64,
     #[command(flatten)]
     pub common: Common,
 }

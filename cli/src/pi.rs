@@ -1,9 +1,9 @@
 //! `unisono pi`.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use unisono::{Control, Error, Pi};
+use unisono::{Control, Error, MonteCarloState};
 
 use crate::args::PiArgs;
 use crate::failure::{Outcome, Result};
@@ -15,6 +15,7 @@ struct Report {
     device: String,
     seed: u64,
     samples: u64,
+    resumed: u64,
     hits: u64,
     estimate: f64,
     standard_error: f64,
@@ -25,35 +26,28 @@ struct Report {
     interrupted: bool,
 }
 
-/// How long one range of samples should take: what Ctrl-C can lose.
-const SLICE_SECONDS: f64 = 0.3;
-
 pub fn run(args: &PiArgs) -> Result<Outcome> {
     let control = Control::new();
     let backend = crate::open(&args.common.device)?.with_control(&control);
+    let mut state = MonteCarloState::pi(args.seed);
+    let saved = args.checkpoint.as_deref().map(MonteCarloState::load_if_there).transpose()?.flatten();
+    let resumed = saved.as_ref().map_or(0, MonteCarloState::samples);
     interrupt::cancels(&control)?;
-    let bar = progress::bar(args.samples, "samples", args.common.json);
+    let bar = progress::bar(args.samples.saturating_sub(resumed), "samples", args.common.json);
     let start = Instant::now();
-    let mut pi = Pi::from_counts(0, 0);
-    progress::follow(&bar, &control, || -> Result<()> {
-        let mut slice: u64 = 1 << 22;
-        while pi.samples < args.samples && !control.is_cancelled() {
-            let (began, end) = (Instant::now(), args.samples.min(pi.samples.saturating_add(slice)));
-            match backend.pi_range(pi.samples..end, args.seed) {
-                Ok(part) => pi = pi.merge(part),
-                Err(Error::Cancelled { .. }) => break,
-                Err(error) => return Err(error.into()),
-            }
-            // Towards slices of the wanted length, at most eight times the last: the first calls are not typical.
-            let growth = SLICE_SECONDS / began.elapsed().as_secs_f64().max(1e-6);
-            slice = ((slice as f64 * growth.clamp(0.125, 8.0)) as u64).clamp(1 << 16, 1 << 40) & !0xffff;
-        }
-        Ok(())
-    })?;
+    let done = progress::follow(&bar, &control, || match &args.checkpoint {
+        None => backend.extend(&mut state, 0..args.samples),
+        Some(file) => backend.extend_saved(&mut state, 0..args.samples, file, Duration::from_secs(args.checkpoint_every)),
+    });
+    match done {
+        Ok(()) | Err(Error::Cancelled { .. }) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let pi = state.estimate();
     bar.finish_and_clear();
     let seconds = start.elapsed();
-    let interrupted = pi.samples < args.samples;
-    let rate = pi.samples as f64 / seconds.as_secs_f64();
+    let interrupted = !state.missing(0..args.samples).is_empty();
+    let rate = (pi.samples - resumed) as f64 / seconds.as_secs_f64();
     let half = 1.96 * pi.standard_error;
     let interval95 = [pi.estimate - half, pi.estimate + half];
     let device = backend.info().id;
@@ -62,6 +56,7 @@ pub fn run(args: &PiArgs) -> Result<Outcome> {
             device,
             seed: args.seed,
             samples: pi.samples,
+            resumed,
             hits: pi.hits,
             estimate: pi.estimate,
             standard_error: pi.standard_error,
@@ -76,6 +71,9 @@ pub fn run(args: &PiArgs) -> Result<Outcome> {
     let mut text = String::new();
     if interrupted {
         text += &format!("interrupted after {} of {} samples\n", grouped(pi.samples), grouped(args.samples));
+    }
+    if resumed > 0 {
+        text += &format!("resumed after {} samples\n", grouped(resumed));
     }
     if pi.samples == 0 {
         return print(&text).map(|()| Outcome::Done);

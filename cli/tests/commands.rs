@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{error, json, stdout, unisono};
+use common::{arg, error, json, stdout, unisono};
 use serde_json::Value;
 
 #[test]
@@ -149,4 +149,50 @@ fn a_reader_that_goes_away_is_no_error() {
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
     assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).as_ref()), (Some(0), ""));
+}
+
+#[test]
+fn a_run_goes_on_from_its_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("pi.state");
+    let first = json(&["pi", "-n", "3e6", "--seed", "7", "--checkpoint", arg(&file)]);
+    assert_eq!((first["samples"].as_u64(), first["resumed"].as_u64()), (Some(3_000_000), Some(0)));
+    let second = json(&["pi", "-n", "1e7", "--seed", "7", "--checkpoint", arg(&file), "--device", "cpu:1"]);
+    let expected = unisono::Backend::cpu().pi(10_000_000, 7).unwrap();
+    assert_eq!((second["hits"].as_u64(), second["resumed"].as_u64()), (Some(expected.hits), Some(3_000_000)));
+    let other = error(2, &["pi", "-n", "1e7", "--seed", "8", "--checkpoint", arg(&file)]);
+    assert!(other.contains("pi.state") && other.contains("seed 7"), "{other}");
+    std::fs::write(&file, "nothing of the kind").unwrap();
+    assert!(error(1, &["pi", "-n", "1", "--checkpoint", arg(&file)]).contains("pi.state"));
+}
+
+/// Killed without a chance to clean up, the run loses what came after the last write, and no more.
+#[cfg(unix)]
+#[test]
+fn a_killed_run_goes_on_from_its_checkpoint() {
+    use std::process::{Command, Stdio};
+    use std::time::{Duration, Instant};
+    use unisono::MonteCarloState;
+
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("pi.state");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_unisono"))
+        .args(["pi", "-n", "1e13", "--device", "cpu", "--checkpoint", arg(&file), "--checkpoint-every", "0"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let begun = Instant::now();
+    while MonteCarloState::load(&file).map_or(0, |state| state.samples()) == 0 {
+        assert!(begun.elapsed() < Duration::from_secs(60), "nothing was saved");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let saved = MonteCarloState::load(&file).unwrap();
+    assert_eq!(saved.estimate(), unisono::Backend::cpu().pi(saved.samples(), 42).unwrap());
+    let more = saved.samples() + 1_000_003;
+    let report = json(&["pi", "-n", &more.to_string(), "--checkpoint", arg(&file)]);
+    assert_eq!((report["resumed"].as_u64(), report["samples"].as_u64()), (Some(saved.samples()), Some(more)));
+    assert_eq!(report["hits"].as_u64(), Some(unisono::Backend::cpu().pi(more, 42).unwrap().hits));
 }

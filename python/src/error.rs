@@ -1,16 +1,17 @@
 //! The library's errors as Python's, with the library's text.
 
 use pyo3::PyErr;
-use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
+use pyo3::exceptions::{PyOSError, PyRuntimeError, PyTypeError, PyValueError};
 use unisono::Error;
 
-/// `ValueError` for a request that cannot be met, `TypeError` for a dtype, `RuntimeError` for the failures of devices.
+/// `ValueError` for a request that cannot be met, `TypeError` for a dtype, `OSError` for a file, `RuntimeError` for the failures of devices.
 pub(crate) fn raise(error: Error) -> PyErr {
     let text = error.to_string();
     match error {
         Error::Invalid { .. } | Error::NoDevice { .. } | Error::Overflow { .. } | Error::Corrupt { .. } => {
             PyValueError::new_err(text)
         }
+        Error::File { .. } => PyOSError::new_err(text),
         Error::Dtype { .. } => PyTypeError::new_err(text),
         _ => PyRuntimeError::new_err(text),
     }

@@ -10,6 +10,7 @@ mod device_array;
 mod error;
 mod exact_sum;
 mod explain;
+mod monte_carlo;
 mod pi;
 mod random;
 mod reduce;
@@ -31,6 +32,8 @@ mod _unisono {
     use super::exact_sum::ExactSum;
     #[pymodule_export]
     use super::explain::explain_convolve;
+    #[pymodule_export]
+    use super::monte_carlo::MonteCarloState;
     #[pymodule_export]
     use super::pi::{pi, pi_from_counts};
     #[pymodule_export]

@@ -63,7 +63,7 @@ from ._functions import (
     sum,
     upload,
 )
-from ._unisono import Array, ExactSum, __version__
+from ._unisono import Array, ExactSum, MonteCarloState, __version__
 
 __all__ = [
     "Array",
@@ -71,6 +71,7 @@ __all__ = [
     "Counters",
     "Device",
     "ExactSum",
+    "MonteCarloState",
     "Pi",
     "__version__",
     "all",

@@ -8,7 +8,7 @@ mod separable;
 
 pub use convolve::{Accumulator, Accuracy, Algorithm, Boundary, Centre, Convolve, ConvolvePlan, Direction, Mode, Overflow};
 pub(crate) use convolve::{Parts, candidates, low_rank};
-pub use monte_carlo::{MonteCarloPlan, Pi};
+pub use monte_carlo::{MonteCarloPlan, MonteCarloState, Pi};
 pub use random::{Distribution, Draw, Random, RandomPlan};
 pub use reduce::{FloatProduct, IntegerProduct, Partials, Reduce, ReduceOp, ReducePlan, Reduction, op};
 pub(crate) use reduce::{Ordered, first_extreme};

@@ -3,6 +3,7 @@
 mod algorithms;
 mod boundaries;
 mod channels;
+mod checkpoints;
 mod convolve;
 mod devices;
 mod dtypes;

@@ -1,5 +1,9 @@
 //! π by Monte Carlo: which samples, and what their hits say.
 
+mod state;
+
+pub use state::MonteCarloState;
+
 use std::ops::Range;
 
 use crate::{Error, Result};

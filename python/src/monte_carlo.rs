@@ -1,0 +1,142 @@
+//! `MonteCarloState`: what a Monte Carlo run has done so far.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use pyo3::exceptions::PyOverflowError;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use crate::error::raise;
+use crate::{device, run};
+
+/// The samples that an estimate of pi has drawn, and their hits: extended, merged, saved and resumed.
+///
+/// Samples are addressed by index and hits are integers, so that a run may be stopped and go on, on another device or machine,
+/// and several may share the work: the merged state is that of one run over the same samples. Picklable.
+///
+/// Examples
+/// --------
+/// >>> here, there = unisono.MonteCarloState(seed=42), unisono.MonteCarloState(seed=42)
+/// >>> here.extend(600_000)
+/// >>> there.extend(1_000_000, start=600_000)
+/// >>> here.merge(there)
+/// >>> here.ranges, here.estimate() == unisono.pi(1_000_000, seed=42)
+/// ([(0, 1000000)], True)
+/// >>> here.merge(there)
+/// Traceback (most recent call last):
+/// ...
+/// ValueError: Monte Carlo state to merge: got samples 600000 to below 1000000, which this state has already, expected samples that this state has not
+#[pyclass(module = "unisono", eq)]
+#[derive(Clone, PartialEq)]
+pub(crate) struct MonteCarloState(unisono::MonteCarloState);
+
+#[pymethods]
+impl MonteCarloState {
+    /// No sample yet under ``seed``.
+    #[new]
+    #[pyo3(signature = (seed = 0))]
+    fn new(seed: u64) -> Self {
+        Self(unisono::MonteCarloState::pi(seed))
+    }
+
+    /// The seed.
+    #[getter]
+    fn seed(&self) -> u64 {
+        self.0.seed()
+    }
+
+    /// How many samples were drawn.
+    #[getter]
+    fn samples(&self) -> u64 {
+        self.0.samples()
+    }
+
+    /// The samples drawn, as a list of ``(start, end)``.
+    #[getter]
+    fn ranges(&self) -> Vec<(u64, u64)> {
+        self.0.ranges().iter().map(|range| (range.start, range.end)).collect()
+    }
+
+    /// The samples of ``range(start, end)`` that were not drawn yet, as a list of ``(start, end)``.
+    #[pyo3(signature = (end, start = 0))]
+    fn missing(&self, end: u64, start: u64) -> Vec<(u64, u64)> {
+        self.0.missing(start..end).iter().map(|range| (range.start, range.end)).collect()
+    }
+
+    /// Hits, samples, estimate and standard error.
+    fn counts(&self) -> (u64, u64, f64, f64) {
+        let pi = self.0.estimate();
+        (pi.hits, pi.samples, pi.estimate, pi.standard_error)
+    }
+
+    /// The estimate so far, a :class:`unisono.Pi`.
+    fn estimate<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let kind = slf.py().import(intern!(slf.py(), "unisono"))?.getattr(intern!(slf.py(), "Pi"))?;
+        kind.call1(slf.borrow().counts())
+    }
+
+    /// Draws the samples of ``range(start, end)`` that were not drawn yet, on ``device``.
+    ///
+    /// With ``checkpoint``, the name of a file, what that file holds is merged first, and the state is written to it every
+    /// ``interval`` seconds and at the end. Ctrl-C keeps what was done, here and in the file.
+    #[pyo3(signature = (end, start = 0, device = None, checkpoint = None, interval = 10.0))]
+    fn extend(
+        slf: &Bound<'_, Self>,
+        end: u64,
+        start: u64,
+        device: Option<&Bound<'_, PyAny>>,
+        checkpoint: Option<PathBuf>,
+        interval: f64,
+    ) -> PyResult<()> {
+        let py = slf.py();
+        let interval = Duration::try_from_secs_f64(interval).map_err(|error| PyOverflowError::new_err(error.to_string()))?;
+        let backend = device::backend(device.unwrap_or(intern!(py, "auto").as_any()))?;
+        let mut state = slf.borrow().0.clone();
+        let units = end.saturating_sub(start) / 16;
+        let done = run::run(py, &backend, units, |on| match &checkpoint {
+            None => on.extend(&mut state, start..end),
+            Some(file) => on.extend_saved(&mut state, start..end, file, interval),
+        });
+        slf.borrow_mut().0 = state;
+        done
+    }
+
+    /// Adds the samples of another state of the same seed, which must have none in common.
+    fn merge(slf: &Bound<'_, Self>, other: &Bound<'_, Self>) -> PyResult<()> {
+        let other = other.borrow().0.clone();
+        slf.borrow_mut().0.merge(&other).map_err(raise)
+    }
+
+    /// Writes the byte form to a file, replacing it in one step.
+    fn save(&self, file: PathBuf) -> PyResult<()> {
+        self.0.save(&file).map_err(raise)
+    }
+
+    /// Reads a file that :meth:`save` wrote.
+    #[staticmethod]
+    fn load(file: PathBuf) -> PyResult<Self> {
+        unisono::MonteCarloState::load(&file).map(Self).map_err(raise)
+    }
+
+    /// The byte form: equal states have equal bytes.
+    fn to_bytes<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.0.to_bytes())
+    }
+
+    /// The state with this byte form.
+    #[staticmethod]
+    fn from_bytes(data: &[u8]) -> PyResult<Self> {
+        unisono::MonteCarloState::from_bytes(data).map(Self).map_err(raise)
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<unisono.MonteCarloState seed={} samples={}>", self.0.seed(), self.0.samples())
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyBytes>,))> {
+        let bytes = slf.borrow().to_bytes(slf.py());
+        Ok((slf.get_type().getattr(intern!(slf.py(), "from_bytes"))?, (bytes,)))
+    }
+}

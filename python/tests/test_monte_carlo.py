@@ -1,0 +1,34 @@
+"""States of Monte Carlo runs: resumed, merged, saved, carried between processes."""
+
+import pickle
+
+import pytest
+
+import unisono
+
+
+def test_parts_make_the_whole(device, tmp_path):
+    expected = unisono.pi(300_001, seed=9, device="cpu")
+    state = unisono.MonteCarloState(9)
+    state.extend(200_000, start=100_000, device=device)
+    assert state.missing(300_001) == [(0, 100_000), (200_000, 300_001)]
+    file = tmp_path / "pi.state"
+    state.extend(300_001, device=device, checkpoint=file)
+    assert state.estimate() == expected and state.ranges == [(0, 300_001)]
+    again = unisono.MonteCarloState(9)
+    again.extend(300_001, checkpoint=str(file))
+    assert again == state == unisono.MonteCarloState.load(file) == pickle.loads(pickle.dumps(state))
+
+
+def test_what_does_not_fit(tmp_path):
+    state = unisono.MonteCarloState(1)
+    state.extend(1000, device="cpu")
+    with pytest.raises(ValueError, match="seed 2"):
+        state.merge(unisono.MonteCarloState(2))
+    with pytest.raises(ValueError, match="already"):
+        state.merge(state)
+    with pytest.raises(ValueError, match="checksum"):
+        unisono.MonteCarloState.from_bytes(state.to_bytes()[:-1] + b"x")
+    with pytest.raises(OSError, match="nowhere"):
+        state.save(tmp_path / "nowhere" / "pi.state")
+    assert state.samples == 1000 and repr(state) == "<unisono.MonteCarloState seed=1 samples=1000>"

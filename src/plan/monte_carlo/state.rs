@@ -1,0 +1,244 @@
+//! What a Monte Carlo run has done so far: which samples of which problem, and their exact sums.
+
+use std::ops::Range;
+
+use super::Pi;
+use crate::{Error, Result};
+
+/// The head of the byte form, and its version.
+const MAGIC: [u8; 4] = *b"UnMC";
+const VERSION: u8 = 1;
+/// The byte that stands for the estimate of π from points in the square.
+const PI: u8 = 0;
+
+/// The samples that a Monte Carlo run has drawn, and what they sum to: a value that is extended, merged, saved and resumed.
+///
+/// The samples are addressed by index and the sums are integers, so that a run may be stopped and go on, on another device or
+/// machine, and several may share the work: the merged state is that of one run over the same samples, to the bit.
+///
+/// ```
+/// use unisono::{Backend, MonteCarloState};
+/// # fn main() -> unisono::Result<()> {
+/// let backend = Backend::cpu();
+/// let (mut here, mut there) = (MonteCarloState::pi(42), MonteCarloState::pi(42));
+/// backend.extend(&mut here, 0..600_000)?;
+/// backend.extend(&mut there, 600_000..1_000_000)?;
+/// here.merge(&MonteCarloState::from_bytes(&there.to_bytes())?)?;
+/// assert_eq!(here.estimate(), backend.pi(1_000_000, 42)?);
+/// assert!(here.merge(&there).is_err()); // no sample counts twice
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MonteCarloState {
+    seed: u64,
+    /// Disjoint, not adjacent, in ascending order, none empty.
+    ranges: Vec<Range<u64>>,
+    hits: u64,
+}
+
+impl MonteCarloState {
+    /// No sample yet of the estimate of π under `seed`: the samples of [`Backend::pi`](crate::Backend::pi).
+    pub fn pi(seed: u64) -> Self {
+        Self { seed, ranges: vec![], hits: 0 }
+    }
+
+    /// The seed.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// The indices of the samples drawn: disjoint ranges in ascending order.
+    pub fn ranges(&self) -> &[Range<u64>] {
+        &self.ranges
+    }
+
+    /// How many samples were drawn.
+    pub fn samples(&self) -> u64 {
+        self.ranges.iter().map(|range| range.end - range.start).sum()
+    }
+
+    /// What the samples say.
+    pub fn estimate(&self) -> Pi {
+        Pi::from_counts(self.hits, self.samples())
+    }
+
+    /// The samples of `range` that were not drawn yet: disjoint ranges in ascending order.
+    pub fn missing(&self, range: Range<u64>) -> Vec<Range<u64>> {
+        let mut missing = vec![];
+        let mut at = range.start;
+        for done in self.ranges.iter().filter(|done| done.end > range.start && done.start < range.end) {
+            if done.start > at {
+                missing.push(at..done.start);
+            }
+            at = done.end;
+        }
+        if at < range.end {
+            missing.push(at..range.end);
+        }
+        missing
+    }
+
+    /// Adds the samples of another state of the same problem.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`], and this state stays as it is, if the other is of another problem or seed, or has a sample that this
+    /// one has.
+    pub fn merge(&mut self, other: &Self) -> Result<()> {
+        if self.seed != other.seed {
+            let (got, expected) = (format!("seed {}", other.seed), format!("seed {}, that of this state", self.seed));
+            return Err(Error::invalid("Monte Carlo state to merge", got, expected));
+        }
+        if let Some(twice) = other.ranges.iter().find_map(|range| overlap(&self.ranges, range)) {
+            let got = format!("samples {} to below {}, which this state has already", twice.start, twice.end);
+            return Err(Error::invalid("Monte Carlo state to merge", got, "samples that this state has not"));
+        }
+        let mut all = [&self.ranges[..], &other.ranges[..]].concat();
+        all.sort_unstable_by_key(|range| range.start);
+        self.ranges.clear();
+        for range in all {
+            match self.ranges.last_mut() {
+                Some(last) if last.end == range.start => last.end = range.end,
+                _ => self.ranges.push(range),
+            }
+        }
+        self.hits += other.hits;
+        Ok(())
+    }
+
+    /// Adds the hits among the samples of a range that was [missing](Self::missing).
+    pub(crate) fn add(&mut self, range: Range<u64>, hits: u64) -> Result<()> {
+        let ranges = if range.is_empty() { vec![] } else { vec![range] };
+        self.merge(&Self { seed: self.seed, ranges, hits })
+    }
+
+    /// The byte form: `UnMC`, a version byte, a byte for the problem, two zeros, then in 64 bits each, least significant byte
+    /// first, the seed, the hits, the number of ranges, the ends of every range, and a checksum (FNV-1a) of all before it.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = [&MAGIC[..], &[VERSION, PI, 0, 0]].concat();
+        let ends = self.ranges.iter().flat_map(|range| [range.start, range.end]);
+        for word in [self.seed, self.hits, self.ranges.len() as u64].into_iter().chain(ends) {
+            bytes.extend(word.to_le_bytes());
+        }
+        bytes.extend(checksum(&bytes).to_le_bytes());
+        bytes
+    }
+
+    /// Reads [`to_bytes`](Self::to_bytes)'s form.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] for other bytes, another version or problem, a checksum that does not fit, or values that no state has.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        let corrupt = |reason: String| Error::Corrupt { what: "Monte Carlo state".into(), reason };
+        let (head, rest) = bytes.split_at_checked(8).ok_or_else(|| corrupt(format!("{} bytes, expected more", bytes.len())))?;
+        if head[..4] != MAGIC {
+            return Err(corrupt("the bytes are of something else".into()));
+        }
+        if head[4] != VERSION {
+            return Err(corrupt(format!("version {}, expected {VERSION}", head[4])));
+        }
+        if head[5..] != [PI, 0, 0] {
+            return Err(corrupt(format!("unknown problem {:?}", &head[5..])));
+        }
+        let (words, left) = rest.as_chunks::<8>();
+        let words: Vec<u64> = words.iter().map(|&word| u64::from_le_bytes(word)).collect();
+        let [seed, hits, count, ends @ .., sum] = &words[..] else {
+            return Err(corrupt(format!("{} bytes, expected more", bytes.len())));
+        };
+        if !left.is_empty() || ends.len() as u64 != count.saturating_mul(2) {
+            return Err(corrupt(format!("{} bytes do not fit {count} ranges", bytes.len())));
+        }
+        if *sum != checksum(&bytes[..bytes.len() - 8]) {
+            return Err(corrupt("the checksum does not fit: the bytes were damaged or cut short".into()));
+        }
+        let ranges: Vec<Range<u64>> = ends.as_chunks::<2>().0.iter().map(|&[start, end]| start..end).collect();
+        let state = Self { seed: *seed, ranges, hits: *hits };
+        let ordered = ends.windows(2).all(|pair| pair[0] < pair[1]);
+        if !ordered || *hits > state.samples() {
+            return Err(corrupt("ranges out of order, or more hits than samples".into()));
+        }
+        Ok(state)
+    }
+}
+
+/// What `range` has in common with the first of `ranges` that it meets.
+fn overlap(ranges: &[Range<u64>], range: &Range<u64>) -> Option<Range<u64>> {
+    let common = |done: &Range<u64>| done.start.max(range.start)..done.end.min(range.end);
+    ranges.iter().map(common).find(|common| !common.is_empty())
+}
+
+fn checksum(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+#[cfg(test)]
+#[allow(clippy::single_range_in_vec_init)]
+mod tests {
+    use super::*;
+
+    fn state(seed: u64, parts: &[(Range<u64>, u64)]) -> MonteCarloState {
+        let mut state = MonteCarloState::pi(seed);
+        parts.iter().for_each(|(range, hits)| state.add(range.clone(), *hits).unwrap());
+        state
+    }
+
+    #[test]
+    fn ranges_grow_together_in_any_order() {
+        let whole = state(1, &[(0..30, 20)]);
+        assert_eq!(state(1, &[(20..30, 7), (0..10, 5), (10..20, 8)]), whole);
+        let mut left = state(1, &[(0..5, 3), (10..20, 8)]);
+        left.merge(&state(1, &[(20..30, 7), (5..10, 2)])).unwrap();
+        assert_eq!(left, whole);
+        assert_eq!(state(1, &[(3..3, 0)]), MonteCarloState::pi(1));
+        let end = state(1, &[(u64::MAX - 5..u64::MAX, 5)]);
+        assert_eq!((end.samples(), end.missing(0..u64::MAX)), (5, vec![0..u64::MAX - 5]));
+    }
+
+    #[test]
+    fn what_is_missing_is_what_was_not_drawn() {
+        let state = state(1, &[(5..10, 1), (20..30, 2)]);
+        assert_eq!(state.missing(0..40), [0..5, 10..20, 30..40]);
+        assert_eq!(state.missing(7..25), [10..20]);
+        assert_eq!(state.missing(10..20), [10..20]);
+        assert_eq!(state.missing(6..9), []);
+        assert_eq!(state.missing(9..9), []);
+    }
+
+    #[test]
+    fn a_sample_never_counts_twice_and_problems_never_mix() {
+        let mut a = state(1, &[(0..10, 4), (20..30, 5)]);
+        let before = a.clone();
+        for (other, word) in [
+            (state(1, &[(9..12, 1)]), "samples 9 to below 10"),
+            (state(1, &[(15..40, 1)]), "samples 20 to below 30"),
+            (a.clone(), "samples 0 to below 10"),
+            (state(2, &[(10..20, 1)]), "seed 2"),
+        ] {
+            let error = a.merge(&other).unwrap_err().to_string();
+            assert!(error.contains(word), "{error}");
+            assert_eq!(a, before);
+        }
+    }
+
+    #[test]
+    fn bytes_come_back_and_damage_is_seen() {
+        for state in [MonteCarloState::pi(u64::MAX), state(7, &[(0..10, 4), (20..30, 5), (1 << 60..u64::MAX, 1 << 63)])] {
+            let bytes = state.to_bytes();
+            assert_eq!(MonteCarloState::from_bytes(&bytes), Ok(state));
+            for len in 0..bytes.len() {
+                assert!(matches!(MonteCarloState::from_bytes(&bytes[..len]), Err(Error::Corrupt { .. })));
+            }
+            for bit in 0..8 * bytes.len() {
+                let mut bytes = bytes.clone();
+                bytes[bit / 8] ^= 1 << (bit % 8);
+                assert!(matches!(MonteCarloState::from_bytes(&bytes), Err(Error::Corrupt { .. })), "bit {bit}");
+            }
+        }
+        // A checksum that fits does not excuse nonsense.
+        let mut backwards = MonteCarloState::pi(1);
+        backwards.ranges = vec![5..5];
+        assert!(MonteCarloState::from_bytes(&backwards.to_bytes()).is_err());
+        backwards = MonteCarloState { hits: 11, ..state(1, &[(0..10, 1)]) };
+        assert!(MonteCarloState::from_bytes(&backwards.to_bytes()).is_err());
+    }
+}

@@ -1,0 +1,66 @@
+//! A Monte Carlo run that is stopped, saved, resumed and shared is one run.
+
+use std::time::Duration;
+
+use unisono::{Backend, Control, Error, MonteCarloState};
+
+use crate::devices;
+
+#[test]
+fn parts_on_any_devices_are_the_whole() {
+    let n = 900_007;
+    let expected = Backend::cpu().pi(n, 5).unwrap();
+    let mut parts: Vec<MonteCarloState> = vec![];
+    let all = devices::all();
+    for (i, backend) in all.iter().enumerate() {
+        let (start, end) = (n * i as u64 / all.len() as u64, n * (i as u64 + 1) / all.len() as u64);
+        let mut state = MonteCarloState::pi(5);
+        backend.extend(&mut state, start..end).unwrap();
+        // What is there already is not drawn again.
+        backend.extend(&mut state, start..end).unwrap();
+        parts.push(MonteCarloState::from_bytes(&state.to_bytes()).unwrap());
+    }
+    let mut whole = MonteCarloState::pi(5);
+    parts.iter().rev().for_each(|part| whole.merge(part).unwrap());
+    assert_eq!((whole.estimate(), whole.ranges().len(), whole.missing(0..n).len()), (expected, 1, 0));
+}
+
+#[test]
+fn a_cancelled_run_keeps_its_slices_and_goes_on_from_the_file() {
+    let folder = std::env::temp_dir().join(format!("unisono-checkpoints-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("pi.state");
+    let control = Control::new();
+    let backend = Backend::cpu().with_control(&control);
+    let mut state = MonteCarloState::pi(3);
+    let stopped = std::thread::scope(|scope| {
+        let run = scope.spawn(|| backend.extend_saved(&mut state, 0..1 << 50, &file, Duration::ZERO));
+        while MonteCarloState::load(&file).map_or(0, |state| state.samples()) < 1 << 22 {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        control.cancel();
+        run.join().unwrap()
+    });
+    assert!(matches!(stopped, Err(Error::Cancelled { total, .. }) if total == 1 << 50), "{stopped:?}");
+    let (done, saved) = (state.samples(), MonteCarloState::load(&file).unwrap());
+    assert!(done >= 1 << 22 && saved == state);
+    // On from there, on another handle: only what is missing is drawn.
+    let end = done + 10_007;
+    let (backend, mut resumed) = (Backend::cpu(), MonteCarloState::pi(3));
+    let before = backend.counters().work;
+    backend.extend_saved(&mut resumed, 0..end, &file, Duration::from_secs(60)).unwrap();
+    assert_eq!(backend.counters().work - before, 10_007);
+    assert_eq!(MonteCarloState::load(&file).unwrap(), resumed);
+    assert_eq!((resumed.samples(), resumed.estimate().hits), (end, backend.pi(end, 3).unwrap().hits));
+    // Nothing is left beside it, and what does not fit is refused without touching it.
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
+    let refused = backend.extend_saved(&mut MonteCarloState::pi(4), 0..10, &file, Duration::ZERO).unwrap_err().to_string();
+    assert!(refused.contains("pi.state") && refused.contains("seed 3"), "{refused}");
+    assert_eq!(MonteCarloState::load(&file).unwrap(), resumed);
+    std::fs::write(&file, b"something else").unwrap();
+    let damaged = MonteCarloState::load(&file);
+    assert!(matches!(&damaged, Err(Error::Corrupt { what, .. }) if what.contains("pi.state")), "{damaged:?}");
+    let nowhere = resumed.save(&folder.join("missing").join("pi.state"));
+    assert!(matches!(&nowhere, Err(Error::File { path, .. }) if path.contains("missing")), "{nowhere:?}");
+    std::fs::remove_dir_all(&folder).unwrap();
+}
