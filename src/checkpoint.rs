@@ -6,20 +6,50 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::plan::MonteCarloState;
+use crate::plan::{MonteCarloState, Pi};
 use crate::{Backend, Error, Result};
 
 /// How long a slice should take: what a cancellation can lose.
 const SLICE: f64 = 0.3;
+/// Samples of the first slice.
+const FIRST: u64 = 1 << 22;
+
+/// What a run works towards.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Goal {
+    /// Having drawn these samples.
+    Samples(Range<u64>),
+    /// A standard error of at most this. The run draws samples `0 ..` and stops at the first multiple of
+    /// [`Pi::round_for`] at which it got there: a place that depends on the seed and the error only, not on devices, on
+    /// interruptions or on time.
+    StandardError(f64),
+}
+
+impl From<Range<u64>> for Goal {
+    fn from(samples: Range<u64>) -> Self {
+        Self::Samples(samples)
+    }
+}
 
 impl Backend {
-    /// Draws the samples of `range` that the state has not yet, in slices of about 0.3 s. When cancelled, or if the device
-    /// fails, the state keeps the slices that were finished.
+    /// Draws the samples that the state needs to reach its goal and has not yet, in slices of about 0.3 s. When cancelled, or
+    /// if the device fails, the state keeps the slices that were finished.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if the range ends before it starts, [`Error::Cancelled`], and the failures of the device.
-    pub fn extend(&self, state: &mut MonteCarloState, range: Range<u64>) -> Result<()> {
-        self.extend_with(state, range, &mut |_| Ok(()))
+    /// [`Error::Invalid`] if a range ends before it starts or a standard error is below the bias, [`Error::Cancelled`], and the
+    /// failures of the device.
+    ///
+    /// ```
+    /// use unisono::{Backend, Goal, MonteCarloState};
+    /// # fn main() -> unisono::Result<()> {
+    /// let mut state = MonteCarloState::pi(42);
+    /// Backend::cpu().extend(&mut state, Goal::StandardError(1e-3))?;
+    /// assert!(state.estimate().standard_error <= 1e-3);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn extend(&self, state: &mut MonteCarloState, goal: impl Into<Goal>) -> Result<()> {
+        self.reach(state, &goal.into(), &mut |_| Ok(()))
     }
 
     /// [`extend`](Self::extend), saving the state to `file` every `interval` and at the end, however it ends. A file that is
@@ -30,7 +60,13 @@ impl Backend {
     /// # Errors
     /// As [`extend`](Self::extend); [`Error::Invalid`] if the file is of another problem or has samples in common with the
     /// state; [`Error::Corrupt`] if it is damaged; [`Error::File`] if it cannot be read or written.
-    pub fn extend_saved(&self, state: &mut MonteCarloState, range: Range<u64>, file: &Path, interval: Duration) -> Result<()> {
+    pub fn extend_saved(
+        &self,
+        state: &mut MonteCarloState,
+        goal: impl Into<Goal>,
+        file: &Path,
+        interval: Duration,
+    ) -> Result<()> {
         if let Some(saved) = MonteCarloState::load_if_there(file)? {
             state.merge(&saved).map_err(|error| match error {
                 Error::Invalid { what, got, expected } => {
@@ -42,7 +78,7 @@ impl Backend {
         // Says now, not after hours, that the file cannot be written.
         state.save(file)?;
         let mut last = Instant::now();
-        let done = self.extend_with(state, range, &mut |state| {
+        let done = self.reach(state, &goal.into(), &mut |state| {
             if last.elapsed() < interval {
                 return Ok(());
             }
@@ -54,36 +90,68 @@ impl Backend {
         done.and(saved)
     }
 
-    fn extend_with(
-        &self,
-        state: &mut MonteCarloState,
-        range: Range<u64>,
-        after: &mut dyn FnMut(&MonteCarloState) -> Result<()>,
-    ) -> Result<()> {
-        if range.end < range.start {
-            return Err(Error::invalid("sample range", format!("{range:?}"), "an end not before the start"));
+    fn reach(&self, state: &mut MonteCarloState, goal: &Goal, after: &mut After<'_>) -> Result<()> {
+        let error = match goal {
+            Goal::Samples(range) if range.end < range.start => {
+                return Err(Error::invalid("sample range", format!("{range:?}"), "an end not before the start"));
+            }
+            Goal::Samples(range) => {
+                self.announce(state, range.clone());
+                return self.draw(state, range.clone(), &mut { FIRST }, after);
+            }
+            Goal::StandardError(error) => *error,
+        };
+        let round = Pi::round_for(error)?;
+        let beyond = || Error::invalid("standard error", error, "one that 2^64 samples reach");
+        // A state may end inside a round; it is looked at where a run without interruption would.
+        let first = state.ranges().first().filter(|first| first.start == 0).map_or(0, |first| first.end);
+        let mut end = first.checked_next_multiple_of(round).ok_or_else(beyond)?.max(round);
+        // Most of what it will probably take; the rest is announced as it comes.
+        let mut announced = end;
+        if !state.estimate().is_within(error) {
+            announced = announced.max(Pi::samples_for(error).div_ceil(round) * round);
         }
-        let missing = state.missing(range);
-        let control = self.control();
-        control.expect(missing.iter().map(|range| range.end - range.start).sum());
-        // The parts are announced once, together.
-        let backend = self.with_control(&control.announced());
-        let mut slice: u64 = 1 << 22;
-        for Range { mut start, end } in missing {
+        self.announce(state, 0..announced);
+        let mut slice = FIRST;
+        loop {
+            if end > announced {
+                self.announce(state, announced..end);
+                announced = end;
+            }
+            self.draw(state, 0..end, &mut slice, after)?;
+            if state.estimate().is_within(error) {
+                return Ok(());
+            }
+            end = end.checked_add(round).ok_or_else(beyond)?;
+        }
+    }
+
+    /// Announces the samples of a range that are missing.
+    fn announce(&self, state: &MonteCarloState, range: Range<u64>) {
+        self.control().expect(state.missing(range).iter().map(|range| range.end - range.start).sum());
+    }
+
+    /// Draws what is missing of a range that was announced.
+    fn draw(&self, state: &mut MonteCarloState, range: Range<u64>, slice: &mut u64, after: &mut After<'_>) -> Result<()> {
+        let backend = self.with_control(&self.control().announced());
+        for Range { mut start, end } in state.missing(range) {
             while start < end {
-                let (began, next) = (Instant::now(), end.min(start.saturating_add(slice)));
+                let (began, next) = (Instant::now(), end.min(start.saturating_add(*slice)));
                 let part = backend.pi_range(start..next, state.seed())?;
                 state.add(start..next, part.hits)?;
                 after(state)?;
                 start = next;
                 // Towards slices of the wanted length, at most eight times the last: the first calls are not typical.
                 let growth = SLICE / began.elapsed().as_secs_f64().max(1e-6);
-                slice = ((slice as f64 * growth.clamp(0.125, 8.0)) as u64).clamp(1 << 16, 1 << 40) & !0xffff;
+                *slice = ((*slice as f64 * growth.clamp(0.125, 8.0)) as u64).clamp(1 << 16, 1 << 40) & !0xffff;
             }
         }
         Ok(())
     }
 }
+
+/// What is done after every slice.
+type After<'a> = dyn FnMut(&MonteCarloState) -> Result<()> + 'a;
 
 impl MonteCarloState {
     /// Writes the [byte form](Self::to_bytes) to a file, in one step: whoever reads it, and a kill or a loss of power at any

@@ -40,6 +40,7 @@ mod view;
 
 pub use array::{Array, AsOperand, AsOutput, DynArray, HostVec, Operand, Output, Storage};
 pub use backend::Backend;
+pub use checkpoint::Goal;
 pub use control::{Control, Progress};
 pub use dtype::{Dtype, Element, Promote, Real};
 pub use engine::{Counters, DeviceClass, DeviceInfo, Engine, Input, Target, Work};

@@ -151,11 +151,15 @@ With --checkpoint a run goes on where the file says that an earlier one ended, w
 
 Examples:
   unisono pi --samples 1e13 --checkpoint pi.state
+  unisono pi --standard-error 1e-6 --device all
   unisono pi -n 1e9 --seed 7 --device cpu+gpu:0 --json")]
 pub struct PiArgs {
-    /// How many samples to draw: 1000000, 10_000_000, 1e9, 2.5e6
-    #[arg(short = 'n', long, default_value = "1e9", value_name = "N", value_parser = samples, allow_negative_numbers = true)]
-    pub samples: u64,
+    /// How many samples to draw (1e9 if neither this nor --standard-error is given): 1000000, 10_000_000, 1e9, 2.5e6
+    #[arg(short = 'n', long, value_name = "N", value_parser = samples, allow_negative_numbers = true)]
+    pub samples: Option<u64>,
+    /// Draw until the standard error is at most this: the same samples on every device
+    #[arg(long, value_name = "ERROR", conflicts_with = "samples", allow_negative_numbers = true)]
+    pub standard_error: Option<f64>,
     /// The seed of the random numbers
     #[arg(long, default_value_t = 42, value_name = "SEED")]
     pub seed: u64,

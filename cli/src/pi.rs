@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use unisono::{Control, Error, MonteCarloState};
+use unisono::{Control, Error, Goal, MonteCarloState, Pi};
 
 use crate::args::PiArgs;
 use crate::failure::{Outcome, Result};
@@ -20,6 +20,7 @@ struct Report {
     estimate: f64,
     standard_error: f64,
     interval95: [f64; 2],
+    bias: f64,
     error: f64,
     seconds: f64,
     samples_per_second: f64,
@@ -33,23 +34,24 @@ pub fn run(args: &PiArgs) -> Result<Outcome> {
     let saved = args.checkpoint.as_deref().map(MonteCarloState::load_if_there).transpose()?.flatten();
     let resumed = saved.as_ref().map_or(0, MonteCarloState::samples);
     interrupt::cancels(&control)?;
-    let bar = progress::bar(args.samples.saturating_sub(resumed), "samples", args.common.json);
+    let samples = args.samples.unwrap_or(1_000_000_000);
+    let goal = args.standard_error.map_or(Goal::Samples(0..samples), Goal::StandardError);
+    // How many there will be is known once the work is planned.
+    let bar = progress::bar(0, "samples", args.common.json);
     let start = Instant::now();
     let done = progress::follow(&bar, &control, || match &args.checkpoint {
-        None => backend.extend(&mut state, 0..args.samples),
-        Some(file) => backend.extend_saved(&mut state, 0..args.samples, file, Duration::from_secs(args.checkpoint_every)),
+        None => backend.extend(&mut state, goal.clone()),
+        Some(file) => backend.extend_saved(&mut state, goal.clone(), file, Duration::from_secs(args.checkpoint_every)),
     });
-    match done {
-        Ok(()) | Err(Error::Cancelled { .. }) => {}
-        Err(error) => return Err(error.into()),
+    let interrupted = matches!(done, Err(Error::Cancelled { .. }));
+    if !interrupted {
+        done?;
     }
     let pi = state.estimate();
     bar.finish_and_clear();
     let seconds = start.elapsed();
-    let interrupted = !state.missing(0..args.samples).is_empty();
     let rate = (pi.samples - resumed) as f64 / seconds.as_secs_f64();
-    let half = 1.96 * pi.standard_error;
-    let interval95 = [pi.estimate - half, pi.estimate + half];
+    let interval95 = pi.confidence_interval(0.95)?;
     let device = backend.info().id;
     if args.common.json {
         print_json(&Report {
@@ -61,6 +63,7 @@ pub fn run(args: &PiArgs) -> Result<Outcome> {
             estimate: pi.estimate,
             standard_error: pi.standard_error,
             interval95,
+            bias: Pi::BIAS,
             error: pi.estimate - std::f64::consts::PI,
             seconds: seconds.as_secs_f64(),
             samples_per_second: rate,
@@ -70,7 +73,8 @@ pub fn run(args: &PiArgs) -> Result<Outcome> {
     }
     let mut text = String::new();
     if interrupted {
-        text += &format!("interrupted after {} of {} samples\n", grouped(pi.samples), grouped(args.samples));
+        let of = args.standard_error.map_or_else(|| format!("of {} samples", grouped(samples)), |_| "samples".into());
+        text += &format!("interrupted after {} {of}\n", grouped(pi.samples));
     }
     if resumed > 0 {
         text += &format!("resumed after {} samples\n", grouped(resumed));
@@ -79,11 +83,12 @@ pub fn run(args: &PiArgs) -> Result<Outcome> {
         return print(&text).map(|()| Outcome::Done);
     }
     text += &format!(
-        "π ≈ {}\n  standard error  {:.2e}\n  95 % interval   {:.8} … {:.8}\n  hits            {} of {}\n  seed            {}\n  device          {device}\n  time            {}, {}samples/s\n",
+        "π ≈ {}\n  standard error  {:.2e}\n  95 % interval   {:.8} … {:.8}\n  bias            {:.2e}\n  hits            {} of {}\n  seed            {}\n  device          {device}\n  time            {}, {}samples/s\n",
         pi.estimate,
         pi.standard_error,
         interval95[0],
         interval95[1],
+        Pi::BIAS,
         grouped(pi.hits),
         grouped(pi.samples),
         args.seed,

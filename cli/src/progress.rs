@@ -42,7 +42,9 @@ pub fn follow<T>(bar: &ProgressBar, control: &Control, work: impl FnOnce() -> T)
     std::thread::scope(|scope| {
         scope.spawn(|| {
             while !ended.load(Ordering::Relaxed) {
-                bar.set_position(control.progress().done);
+                let progress = control.progress();
+                bar.set_length(progress.total.max(bar.length().unwrap_or(0)));
+                bar.set_position(progress.done);
                 std::thread::sleep(Duration::from_millis(80));
             }
         });

@@ -35,7 +35,7 @@ mod _unisono {
     #[pymodule_export]
     use super::monte_carlo::MonteCarloState;
     #[pymodule_export]
-    use super::pi::{pi, pi_from_counts};
+    use super::pi::{pi, pi_from_counts, pi_interval};
     #[pymodule_export]
     use super::random::random;
     #[pymodule_export]

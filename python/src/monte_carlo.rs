@@ -7,8 +7,9 @@ use pyo3::exceptions::PyOverflowError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
+use unisono::Goal;
 
-use crate::error::raise;
+use crate::error::{invalid, raise};
 use crate::{device, run};
 
 /// The samples that an estimate of pi has drawn, and their hits: extended, merged, saved and resumed.
@@ -77,27 +78,34 @@ impl MonteCarloState {
         kind.call1(slf.borrow().counts())
     }
 
-    /// Draws the samples of ``range(start, end)`` that were not drawn yet, on ``device``.
+    /// Draws the samples of ``range(start, end)`` that were not drawn yet, on ``device``; or, with ``standard_error`` instead of
+    /// ``end``, samples from 0 on until the standard error is at most that. Where it stops depends on the seed and the error
+    /// only: at a multiple of a round number of samples.
     ///
     /// With ``checkpoint``, the name of a file, what that file holds is merged first, and the state is written to it every
     /// ``interval`` seconds and at the end. Ctrl-C keeps what was done, here and in the file.
-    #[pyo3(signature = (end, start = 0, device = None, checkpoint = None, interval = 10.0))]
+    #[pyo3(signature = (end = None, start = 0, device = None, checkpoint = None, interval = 10.0, standard_error = None))]
     fn extend(
         slf: &Bound<'_, Self>,
-        end: u64,
+        end: Option<u64>,
         start: u64,
         device: Option<&Bound<'_, PyAny>>,
         checkpoint: Option<PathBuf>,
         interval: f64,
+        standard_error: Option<f64>,
     ) -> PyResult<()> {
         let py = slf.py();
         let interval = Duration::try_from_secs_f64(interval).map_err(|error| PyOverflowError::new_err(error.to_string()))?;
         let backend = device::backend(device.unwrap_or(intern!(py, "auto").as_any()))?;
         let mut state = slf.borrow().0.clone();
-        let units = end.saturating_sub(start) / 16;
+        let (goal, units) = match (end, standard_error) {
+            (Some(end), None) => (Goal::Samples(start..end), end.saturating_sub(start) / 16),
+            (None, Some(error)) => (Goal::StandardError(error), u64::MAX),
+            _ => return Err(invalid("end and standard_error", "both or none", "one of them")),
+        };
         let done = run::run(py, &backend, units, |on| match &checkpoint {
-            None => on.extend(&mut state, start..end),
-            Some(file) => on.extend_saved(&mut state, start..end, file, interval),
+            None => on.extend(&mut state, goal.clone()),
+            Some(file) => on.extend_saved(&mut state, goal.clone(), file, interval),
         });
         slf.borrow_mut().0 = state;
         done

@@ -2,7 +2,7 @@
 
 use pyo3::prelude::*;
 
-use crate::error::invalid;
+use crate::error::{invalid, raise};
 use crate::{device, run};
 
 /// Hits, samples, estimate and standard error of the samples `start..start + samples` of `seed`.
@@ -20,6 +20,12 @@ pub(crate) fn pi(
     // A sample costs about a sixteenth of a multiply-add's time in memory-bound work.
     let pi = run::run(py, &backend, samples / 16, |on| on.pi_range(start..end, seed))?;
     Ok((pi.hits, pi.samples, pi.estimate, pi.standard_error))
+}
+
+/// The confidence interval of an estimate.
+#[pyfunction]
+pub(crate) fn pi_interval(hits: u64, samples: u64, level: f64) -> PyResult<[f64; 2]> {
+    unisono::Pi::from_counts(hits, samples).confidence_interval(level).map_err(raise)
 }
 
 /// The estimate from so many hits among so many samples.

@@ -20,6 +20,17 @@ def test_parts_make_the_whole(device, tmp_path):
     assert again == state == unisono.MonteCarloState.load(file) == pickle.loads(pickle.dumps(state))
 
 
+def test_to_a_standard_error(device):
+    state = unisono.MonteCarloState(4)
+    state.extend(standard_error=1e-3, device=device)
+    assert state.ranges == [(0, 3 * 2**20)] and state.estimate().standard_error <= 1e-3
+    low, high = state.estimate().confidence_interval(0.9)
+    assert low < float(state.estimate()) < high and high - low == pytest.approx(2 * 1.645e-3, rel=0.1)
+    for wrong in [dict(), dict(end=5, standard_error=1.0), dict(standard_error=1e-9)]:
+        with pytest.raises(ValueError, match="standard"):
+            state.extend(device=device, **wrong)
+
+
 def test_what_does_not_fit(tmp_path):
     state = unisono.MonteCarloState(1)
     state.extend(1000, device="cpu")

@@ -457,6 +457,15 @@ class Pi:
     def __float__(self):
         return self.estimate
 
+    def confidence_interval(self, level=0.95):
+        """An interval that covers the estimate's mean with this probability (Wilson's); the mean is pi - 1.66e-7.
+
+        >>> low, high = unisono.pi(10**6, seed=42).confidence_interval(0.999)
+        >>> low < np.pi < high
+        True
+        """
+        return tuple(_unisono.pi_interval(self.hits, self.samples, level))
+
     def merge(self, other):
         """The estimate from the samples of both, which must not overlap.
 

@@ -24,6 +24,7 @@ __all__ = [
     "open",
     "pi",
     "pi_from_counts",
+    "pi_interval",
     "random",
     "reduce",
     "separable",
@@ -111,11 +112,12 @@ class MonteCarloState:
     def estimate(self) -> Pi: ...
     def extend(
         self,
-        end: int,
+        end: int | None = None,
         start: int = 0,
         device: _DeviceLike | None = None,
         checkpoint: str | os.PathLike[str] | None = None,
         interval: float = 10.0,
+        standard_error: float | None = None,
     ) -> None: ...
     def merge(self, other: MonteCarloState) -> None: ...
     def save(self, file: str | os.PathLike[str]) -> None: ...
@@ -128,6 +130,7 @@ class MonteCarloState:
     def __reduce__(self) -> tuple[Any, tuple[bytes]]: ...
 
 def pi(samples: int, seed: int, start: int, device: _DeviceLike) -> tuple[int, int, float, float]: ...
+def pi_interval(hits: int, samples: int, level: float) -> list[float]: ...
 def pi_from_counts(hits: int, samples: int) -> tuple[int, int, float, float]: ...
 def random(
     distribution: str,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use unisono::{Backend, Control, Error, MonteCarloState};
+use unisono::{Backend, Control, Error, Goal, MonteCarloState, Pi};
 
 use crate::devices;
 
@@ -63,4 +63,29 @@ fn a_cancelled_run_keeps_its_slices_and_goes_on_from_the_file() {
     let nowhere = resumed.save(&folder.join("missing").join("pi.state"));
     assert!(matches!(&nowhere, Err(Error::File { path, .. }) if path.contains("missing")), "{nowhere:?}");
     std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// Where a run to a standard error stops is the first multiple of the round that will do, interrupted or not.
+#[test]
+fn a_run_to_an_error_stops_at_the_same_sample_everywhere() {
+    // 2.7 million samples in the mean, in rounds of 2^20.
+    let (seed, error) = (6, 1e-3);
+    assert_eq!(Pi::round_for(error), Ok(1 << 20));
+    let within = |rounds: u64| Backend::cpu().pi(rounds << 20, seed).unwrap().standard_error <= error;
+    let rounds = (1..).find(|&rounds| within(rounds)).unwrap();
+    assert!(rounds > 1);
+    for backend in devices::all() {
+        let mut state = MonteCarloState::pi(seed);
+        backend.extend(&mut state, Goal::StandardError(error)).unwrap();
+        assert_eq!((state.samples(), state.missing(0..rounds << 20)), (rounds << 20, vec![]), "{backend:?}");
+        let mut interrupted = MonteCarloState::pi(seed);
+        backend.extend(&mut interrupted, 0..(rounds << 20) - 12_345).unwrap();
+        backend.extend(&mut interrupted, Goal::StandardError(error)).unwrap();
+        assert_eq!(interrupted, state, "{backend:?}");
+        // What is there is enough.
+        backend.extend(&mut interrupted, Goal::StandardError(2.0 * error)).unwrap();
+        assert_eq!(interrupted, state, "{backend:?}");
+    }
+    let refused = Backend::cpu().extend(&mut MonteCarloState::pi(seed), Goal::StandardError(1e-9)).unwrap_err().to_string();
+    assert!(refused.contains("1.66e-7"), "{refused}");
 }

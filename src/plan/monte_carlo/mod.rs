@@ -1,10 +1,11 @@
 //! π by Monte Carlo: which samples, and what their hits say.
 
+mod report;
 mod state;
 
-pub use state::MonteCarloState;
-
 use std::ops::Range;
+
+pub use state::MonteCarloState;
 
 use crate::{Error, Result};
 
@@ -58,7 +59,7 @@ pub struct Pi {
     /// `4 · hits / samples`; NaN without samples.
     pub estimate: f64,
     /// The estimate's standard error, `4 · √(p (1 - p) / samples)` with `p = hits / samples`; NaN without samples.
-    /// The grid of 16-bit coordinates adds a bias of -1.66e-7 (see `docs/numerics.md`), far below it up to 10^13 samples.
+    /// The grid of 16-bit coordinates adds a bias ([`BIAS`](Self::BIAS)), far below it up to 10^13 samples.
     pub standard_error: f64,
 }
 
