@@ -130,6 +130,11 @@ impl Input<'_> {
         }
     }
 
+    /// Up to two inputs in host memory, as [`host`](Self::host) gives them.
+    pub(crate) fn all_host<'s>(inputs: &'s [Self], scratch: &'s mut [Option<HostVec>; 2]) -> Result<Vec<View<'s>>> {
+        inputs.iter().zip(scratch).map(|(input, scratch)| input.host(scratch)).collect()
+    }
+
     /// The shape.
     pub fn shape(&self) -> &[usize] {
         match self {
@@ -201,11 +206,12 @@ pub trait Engine: sealed::Sealed + Send + Sync + fmt::Debug {
         control: &Control,
     ) -> Result<Option<Storage>>;
 
-    /// Runs `plan` to its final values. Returns as [`convolve`](Self::convolve) does.
-    fn reduce(&self, plan: &ReducePlan, input: &Input<'_>, target: Target<'_>, control: &Control) -> Result<Option<Storage>>;
+    /// Runs `plan` to its final values: of one input, or two ([`ReducePlan::inputs`]) of one shape. Returns as
+    /// [`convolve`](Self::convolve) does.
+    fn reduce(&self, plan: &ReducePlan, inputs: &[Input<'_>], target: Target<'_>, control: &Control) -> Result<Option<Storage>>;
 
     /// Runs `plan` to mergeable partials, one per result.
-    fn reduce_partials(&self, plan: &ReducePlan, input: &Input<'_>, control: &Control) -> Result<Partials>;
+    fn reduce_partials(&self, plan: &ReducePlan, inputs: &[Input<'_>], control: &Control) -> Result<Partials>;
 
     /// Counts the hits among the plan's samples. On cancellation the count so far is lost: run ranges to keep it.
     fn count_hits(&self, plan: &MonteCarloPlan, control: &Control) -> Result<u64>;

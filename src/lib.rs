@@ -19,6 +19,7 @@
 mod array;
 mod backend;
 mod checkpoint;
+mod chunks;
 mod control;
 mod cpu;
 mod dtype;
@@ -41,19 +42,20 @@ mod view;
 pub use array::{Array, AsOperand, AsOutput, DynArray, HostVec, Operand, Output, Storage};
 pub use backend::Backend;
 pub use checkpoint::Goal;
+pub use chunks::Chunked;
 pub use control::{Control, Progress};
 pub use dtype::{Dtype, Element, Promote, Real};
 pub use engine::{Counters, DeviceClass, DeviceInfo, Engine, Input, Target, Work};
 pub use error::{Error, Result};
-pub use exact::ExactSum;
+pub use exact::{ExactDot, ExactSum, MinMax, Moments};
 #[cfg(feature = "gpu")]
 pub use gpu::GpuBuffer;
 pub use job::Job;
 pub use philox::Philox4x32;
 pub use plan::{
-    Accumulator, Accuracy, Algorithm, Boundary, Centre, Combine, Convolve, ConvolvePlan, Direction, Factor, FloatProduct,
-    IntegerProduct, Mode, MonteCarloPlan, MonteCarloState, Overflow, Partials, Pass, Pi, Reduce, ReduceOp, ReducePlan, Reduction,
-    Separable, SeparablePart, SeparablePlan, op,
+    Accumulator, Accuracy, Algorithm, Boundary, Centre, Combine, Convolve, ConvolvePlan, Direction, Exponent, Factor,
+    FloatProduct, IntegerProduct, Mode, MonteCarloPlan, MonteCarloState, NormOrder, Overflow, Partials, Pass, Pi, Reduce,
+    ReduceOp, ReducePlan, Reduction, Scalar, Separable, SeparablePart, SeparablePlan, SumMode, op,
 };
 pub use select::{Device, devices};
 pub use view::{View, ViewMut};

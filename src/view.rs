@@ -233,6 +233,31 @@ impl<'a> View<'a> {
         self
     }
 
+    /// The same window with its axes in this order.
+    pub(crate) fn permuted(mut self, order: &[usize]) -> Self {
+        let (shape, strides) = (&self.raw.shape, &self.raw.strides);
+        let turned = (order.iter().map(|&axis| shape[axis]).collect(), order.iter().map(|&axis| strides[axis]).collect());
+        (self.raw.shape, self.raw.strides) = turned;
+        self
+    }
+
+    /// The window broadcast to `shape`: axes put in front and axes of length 1 repeat their elements. `None` if it does not
+    /// fit.
+    pub(crate) fn broadcast(&self, shape: &[usize]) -> Option<Self> {
+        let mut view = self.clone();
+        let front = shape.len().checked_sub(self.rank())?;
+        view.raw.strides = vec![0; shape.len()];
+        for (axis, (&n, &stride)) in self.shape().iter().zip(self.strides()).enumerate() {
+            match shape[front + axis] {
+                wanted if wanted == n => view.raw.strides[front + axis] = stride,
+                _ if n == 1 => {}
+                _ => return None,
+            }
+        }
+        view.raw.shape = shape.to_vec();
+        Some(view)
+    }
+
     /// A complex window as a real one with a last axis of two parts; a real one as it is.
     #[cfg(feature = "gpu")]
     pub(crate) fn parts(mut self) -> Self {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use unisono::{Accuracy, Algorithm, Boundary, Dtype, Mode, ReduceOp};
+use unisono::{Accuracy, Algorithm, Boundary, Dtype, Mode, NormOrder, Overflow, ReduceOp};
 
 /// Convolution, exact reductions and Monte Carlo on every CPU and GPU: one call, any device, one answer.
 #[derive(Debug, Parser)]
@@ -27,7 +27,7 @@ pub enum Command {
     Devices(DevicesArgs),
     /// Filter images and arrays: PNG, JPEG, TIFF and .npy, single files or folders
     Convolve(ConvolveArgs),
-    /// Reduce a .npy file of any size: exact sums and means, extremes, counts
+    /// Reduce .npy files of any size, or folders of them: exact sums, means and deviations, extremes, counts
     Reduce(ReduceArgs),
     /// Estimate π by Monte Carlo; the hits are the same on every device
     Pi(PiArgs),
@@ -122,14 +122,17 @@ pub struct ConvolveArgs {
   unisono reduce huge.npy --op sum
   unisono reduce stack.npy --op mean --axis 0 -o average.npy
   unisono reduce x.npy --op argmax --axis 0,-1 --keepdims --json
+  unisono reduce week/ --op std --ddof 1 --skip-nan
 
-The file is mapped, not read: it may be larger than memory. Sums and means are exact and rounded once, so the
-answer does not depend on the device. Floats are printed with the digits that give the same bits back.")]
+Files are mapped, not read: they may be larger than memory. Several files, and the .npy files of folders in the order of their
+names, count as one array whose first axis they share out. Sums, means, variances and deviations are exact and rounded
+once, so the answer depends neither on the device nor on how the data is cut. Floats are printed with the digits that give
+the same bits back.")]
 pub struct ReduceArgs {
-    /// The .npy file
-    #[arg(value_name = "FILE.npy")]
-    pub file: PathBuf,
-    /// sum, prod, min, max, mean, argmin, argmax, any, all or count_nonzero
+    /// .npy files, and folders of them
+    #[arg(required = true, value_name = "FILE.npy|DIR")]
+    pub files: Vec<PathBuf>,
+    /// sum, prod, mean, var, std, min, max, ptp, argmin, argmax, norm, any, all or count_nonzero
     #[arg(long, value_name = "OP")]
     pub op: ReduceOp,
     /// The axes to reduce over (repeatable, or a list: 0,-1); all of them if not given
@@ -138,6 +141,21 @@ pub struct ReduceArgs {
     /// Leave the reduced axes in the result with length 1
     #[arg(long)]
     pub keepdims: bool,
+    /// The order of --op norm: 2, 1, inf, -inf, 0 or another number
+    #[arg(long, value_name = "ORDER", allow_hyphen_values = true)]
+    pub ord: Option<NormOrder>,
+    /// What var and std take off the count
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub ddof: u64,
+    /// Pass over NaN
+    #[arg(long)]
+    pub skip_nan: bool,
+    /// The dtype of the result: float32, int64 …
+    #[arg(long, value_name = "DTYPE")]
+    pub dtype: Option<Dtype>,
+    /// What becomes of an integer that the result's dtype does not hold: error, wrap or saturate
+    #[arg(long, default_value = "error", value_name = "POLICY")]
+    pub overflow: Overflow,
     /// Write the result to this .npy file instead of printing it
     #[arg(short, long, value_name = "FILE.npy")]
     pub output: Option<PathBuf>,

@@ -1,13 +1,13 @@
-//! `unisono reduce`: a mapped file, tile by tile, partials merged.
+//! `unisono reduce`: mapped files, tile by tile, partials merged.
 
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use indicatif::ProgressBar;
 use ndarray::{ArrayViewD, ArrayViewMutD, IxDyn, Slice};
 use ndarray_npy::ViewElement;
 use serde::Serialize;
-use unisono::{Backend, Control, Element, HostVec, Operand, Partials, Reduce, ReduceOp, ReducePlan, View};
+use unisono::{Backend, Control, Dtype, Element, HostVec, Operand, Partials, Reduce, ReduceOp, ReducePlan, View};
 
 use crate::args::ReduceArgs;
 use crate::erased::{nested_json, nested_text, with_dtype, with_pair};
@@ -24,7 +24,10 @@ const TILE_RESULTS: usize = 1 << 20;
 
 #[derive(Serialize)]
 struct Report<'a> {
-    file: &'a Path,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<&'a Path>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    files: Option<usize>,
     op: &'static str,
     device: String,
     input_dtype: &'static str,
@@ -35,18 +38,34 @@ struct Report<'a> {
 }
 
 pub fn run(args: &ReduceArgs) -> Result<Outcome> {
-    let npy = Npy::open(&args.file)?;
-    let mut how = Reduce::of(args.op);
+    let files = expand(&args.files)?;
+    let op = match (args.op, args.ord) {
+        (ReduceOp::Norm(_), Some(order)) => ReduceOp::Norm(order),
+        (op, None) => op,
+        (op, Some(_)) => return Err(Failure::usage(format!("--ord is for --op norm, not for {op}"))),
+    };
+    let mut how = Reduce::of(op).ddof(args.ddof).overflow(args.overflow);
     if !args.axis.is_empty() {
         how = how.axes(&args.axis);
     }
+    if let Some(dtype) = args.dtype {
+        how = how.out_dtype(dtype);
+    }
+    let how = if args.skip_nan { how.skip_nan() } else { how };
     let how = if args.keepdims { how.keepdims() } else { how };
-    let plan = ReducePlan::new(&how, npy.dtype(), npy.shape())?;
+    let (dtype, input) = whole(&files)?;
+    let plan = ReducePlan::new(&how, dtype, &input)?;
     let control = Control::new();
     let backend = crate::open(&args.common.device)?.with_control(&control);
     interrupt::cancels(&control)?;
     let bar = progress::bar(plan.work(), "elements", args.common.json);
-    let values = with_dtype!(npy.dtype(), T => tiles::<T>(&backend, &control, npy.typed::<T>()?, &plan, &bar));
+    let values = match &files[..] {
+        [one] => {
+            let npy = Npy::open(one)?;
+            with_dtype!(dtype, T => tiles::<T>(&backend, &control, npy.typed::<T>()?, &how, &plan, &bar))
+        }
+        many => progress::follow(&bar, &control, || chunks(&backend, many, &how)),
+    };
     bar.finish_and_clear();
     let values = values?;
     if let Some(path) = &args.output {
@@ -56,12 +75,14 @@ pub fn run(args: &ReduceArgs) -> Result<Outcome> {
     }
     if args.common.json {
         let written = args.output.is_some();
+        let single = files.len() == 1;
         print_json_line(&Report {
-            file: &args.file,
-            op: args.op.name(),
+            file: single.then(|| files[0].as_path()),
+            files: (!single).then_some(files.len()),
+            op: op.name(),
             device: backend.info().id,
-            input_dtype: npy.dtype().name(),
-            input_shape: npy.shape(),
+            input_dtype: dtype.name(),
+            input_shape: &input,
             dtype: plan.out_dtype.name(),
             shape: &plan.shape,
             value: if written { serde_json::Value::Null } else { nested_json(&values, &plan.shape) },
@@ -72,11 +93,82 @@ pub fn run(args: &ReduceArgs) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
+/// The files named, folders replaced by the .npy files in them.
+fn expand(named: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for path in named {
+        if !path.is_dir() {
+            files.push(path.clone());
+            continue;
+        }
+        let fail = |error: std::io::Error| Failure::file(path, npy::reason(&error));
+        let mut inside = Vec::new();
+        for entry in std::fs::read_dir(path).map_err(fail)? {
+            let file = entry.map_err(fail)?.path();
+            if file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npy")) {
+                inside.push(file);
+            }
+        }
+        if inside.is_empty() {
+            return Err(Failure::file(path, "has no .npy file in it"));
+        }
+        inside.sort();
+        files.append(&mut inside);
+    }
+    Ok(files)
+}
+
+/// Dtype and shape of all files, end to end along the first axis.
+fn whole(files: &[PathBuf]) -> Result<(Dtype, Vec<usize>)> {
+    let mut all: Option<(Dtype, Vec<usize>)> = None;
+    for path in files {
+        let npy = Npy::open(path)?;
+        match &mut all {
+            None => all = Some((npy.dtype(), npy.shape().to_vec())),
+            Some((dtype, shape)) => {
+                let fits = !shape.is_empty() && npy.shape().get(1..) == shape.get(1..) && npy.dtype() == *dtype;
+                if !fits || npy.shape().is_empty() {
+                    let got = format!("{} {:?}", npy.dtype(), npy.shape());
+                    return Err(Failure::file(
+                        path,
+                        format!(
+                            "is {got}; expected {dtype}, and {:?} after the first axis, as the files before",
+                            shape.get(1..).unwrap_or(&[])
+                        ),
+                    ));
+                }
+                shape[0] += npy.shape()[0];
+            }
+        }
+    }
+    all.ok_or_else(|| Failure::usage("no file to reduce"))
+}
+
+/// The results over many files, each in tiles along the first axis.
+fn chunks(backend: &Backend, files: &[PathBuf], how: &Reduce) -> Result<HostVec> {
+    let mut all = backend.chunked(how);
+    for path in files {
+        let npy = Npy::open(path)?;
+        let row = npy.shape().iter().skip(1).product::<usize>() * npy.dtype().size();
+        let step = (TILE_BYTES / row.max(1)).max(1);
+        let rows = npy.shape()[0];
+        with_dtype!(npy.dtype(), T => {
+            let view = npy.typed::<T>()?;
+            for start in (0..rows).step_by(step) {
+                let tile = view.slice_axis(ndarray::Axis(0), Slice::from(start..rows.min(start + step)));
+                all.push(&Operand::from(View::from_ndarray(tile)))?;
+            }
+        });
+    }
+    Ok(all.finish()?.into_host()?)
+}
+
 /// The results of the whole plan, from tiles that fit memory.
 fn tiles<T: Element + ViewElement>(
     backend: &Backend,
     control: &Control,
     view: ArrayViewD<'_, T>,
+    how: &Reduce,
     plan: &ReducePlan,
     bar: &ProgressBar,
 ) -> Result<HostVec> {
@@ -97,7 +189,7 @@ fn tiles<T: Element + ViewElement>(
                 });
                 let operand = Operand::from(View::from_ndarray(tile.view()));
                 let axes: Vec<isize> = plan.reduced.iter().map(|&axis| axis as isize).collect();
-                let how = Reduce::of(plan.op).axes(&axes);
+                let how = how.retyped(plan.op).axes(&axes);
                 if single {
                     let values = backend.reduce_dyn(&operand, &how)?.into_host()?;
                     place(&mut whole, &kept_shape, &values, &kept)?;
@@ -184,9 +276,6 @@ fn narrowed(plan: &ReducePlan, axes: &[usize], ranges: &[Range<usize>]) -> Reduc
 
 /// Turns the indices that an arg-reduction found within a tile into those of the whole.
 fn relocate(partials: &mut Partials, plan: &ReducePlan, ranges: &[Range<usize>]) {
-    if !matches!(plan.op, ReduceOp::ArgMin | ReduceOp::ArgMax) {
-        return;
-    }
     let Partials::Arg(found) = partials else { return };
     for (_, index) in found.iter_mut().flatten() {
         let (mut local, mut global, mut stride) = (*index, 0u64, 1u64);
@@ -218,7 +307,6 @@ fn place(whole: &mut HostVec, shape: &[usize], part: &HostVec, ranges: &[Range<u
 #[cfg(test)]
 mod tests {
     use super::*;
-    use unisono::Dtype;
 
     #[test]
     fn tiles_cover_everything_once_and_stay_small() {

@@ -97,7 +97,7 @@ impl ExactSum {
 }
 
 /// Whether the dtype asked for is float32; an error if it is no float dtype.
-fn single(py: Python<'_>, dtype: Option<&Bound<'_, PyAny>>) -> PyResult<bool> {
+pub(crate) fn single(py: Python<'_>, dtype: Option<&Bound<'_, PyAny>>) -> PyResult<bool> {
     let Some(dtype) = dtype else { return Ok(false) };
     match dtype_of("dtype", &PyArrayDescr::new(py, dtype)?)? {
         Dtype::F32 => Ok(true),
@@ -107,6 +107,6 @@ fn single(py: Python<'_>, dtype: Option<&Bound<'_, PyAny>>) -> PyResult<bool> {
 }
 
 /// The only element as a NumPy scalar.
-fn scalar(py: Python<'_>, one: HostVec) -> PyResult<Bound<'_, PyAny>> {
+pub(crate) fn scalar(py: Python<'_>, one: HostVec) -> PyResult<Bound<'_, PyAny>> {
     into_numpy(py, &[], one)?.get_item(PyTuple::empty(py))
 }

@@ -11,6 +11,7 @@ mod error;
 mod exact_sum;
 mod explain;
 mod monte_carlo;
+mod partials;
 mod pi;
 mod random;
 mod reduce;
@@ -34,6 +35,8 @@ mod _unisono {
     use super::explain::explain_convolve;
     #[pymodule_export]
     use super::monte_carlo::MonteCarloState;
+    #[pymodule_export]
+    use super::partials::{Chunked, ExactDot, MinMax, Moments};
     #[pymodule_export]
     use super::pi::{pi, pi_from_counts, pi_interval};
     #[pymodule_export]

@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 
 import unisono
-from unisono import _backend, _filters, _functions, random
+from unisono import _backend, _filters, _functions, _reductions, random
+
+MODULES = [unisono, _functions, _reductions, _filters, _backend, random]
 
 
-@pytest.mark.parametrize("module", [unisono, _functions, _filters, _backend, random], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
 def test_examples(module):
     names = {"unisono": unisono, "np": np}
     failed, tried = doctest.testmod(module, extraglobs=names, optionflags=doctest.NORMALIZE_WHITESPACE)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from . import _filters, _functions, _unisono
+from . import _filters, _functions, _reductions, _unisono
 
 
 @dataclass(frozen=True)
@@ -223,45 +223,105 @@ class Backend:
             nan=nan,
         )
 
-    def sum(self, a, axis=None, keepdims=False, out=None):
+    def sum(self, a, axis=None, keepdims=False, out=None, *, dtype=None, initial=None, where=None, overflow="error", mode="exact"):
         """As :func:`unisono.sum`."""
-        return _functions.sum(a, axis, keepdims, self, out)
+        return _reductions.sum(a, axis, keepdims, self, out, dtype=dtype, initial=initial, where=where, overflow=overflow, mode=mode)
 
-    def prod(self, a, axis=None, keepdims=False, out=None):
+    def prod(self, a, axis=None, keepdims=False, out=None, *, dtype=None, initial=None, where=None, overflow="error"):
         """As :func:`unisono.prod`."""
-        return _functions.prod(a, axis, keepdims, self, out)
+        return _reductions.prod(a, axis, keepdims, self, out, dtype=dtype, initial=initial, where=where, overflow=overflow)
 
-    def mean(self, a, axis=None, keepdims=False, out=None):
+    def mean(self, a, axis=None, keepdims=False, out=None, *, dtype=None, where=None, mode="exact"):
         """As :func:`unisono.mean`."""
-        return _functions.mean(a, axis, keepdims, self, out)
+        return _reductions.mean(a, axis, keepdims, self, out, dtype=dtype, where=where, mode=mode)
 
-    def min(self, a, axis=None, keepdims=False, out=None):
+    def min(self, a, axis=None, keepdims=False, out=None, *, initial=None, where=None):
         """As :func:`unisono.min`."""
-        return _functions.min(a, axis, keepdims, self, out)
+        return _reductions.min(a, axis, keepdims, self, out, initial=initial, where=where)
 
-    def max(self, a, axis=None, keepdims=False, out=None):
+    def max(self, a, axis=None, keepdims=False, out=None, *, initial=None, where=None):
         """As :func:`unisono.max`."""
-        return _functions.max(a, axis, keepdims, self, out)
+        return _reductions.max(a, axis, keepdims, self, out, initial=initial, where=where)
 
     def argmin(self, a, axis=None, keepdims=False, out=None):
         """As :func:`unisono.argmin`."""
-        return _functions.argmin(a, axis, keepdims, self, out)
+        return _reductions.argmin(a, axis, keepdims, self, out)
 
     def argmax(self, a, axis=None, keepdims=False, out=None):
         """As :func:`unisono.argmax`."""
-        return _functions.argmax(a, axis, keepdims, self, out)
+        return _reductions.argmax(a, axis, keepdims, self, out)
 
-    def any(self, a, axis=None, keepdims=False, out=None):
+    def any(self, a, axis=None, keepdims=False, out=None, *, where=None):
         """As :func:`unisono.any`."""
-        return _functions.any(a, axis, keepdims, self, out)
+        return _reductions.any(a, axis, keepdims, self, out, where=where)
 
-    def all(self, a, axis=None, keepdims=False, out=None):
+    def all(self, a, axis=None, keepdims=False, out=None, *, where=None):
         """As :func:`unisono.all`."""
-        return _functions.all(a, axis, keepdims, self, out)
+        return _reductions.all(a, axis, keepdims, self, out, where=where)
 
-    def count_nonzero(self, a, axis=None, keepdims=False, out=None):
+    def count_nonzero(self, a, axis=None, keepdims=False, out=None, *, where=None):
         """As :func:`unisono.count_nonzero`."""
-        return _functions.count_nonzero(a, axis, keepdims, self, out)
+        return _reductions.count_nonzero(a, axis, keepdims, self, out, where=where)
+
+    def var(self, a, axis=None, keepdims=False, out=None, *, ddof=0, dtype=None, where=None):
+        """As :func:`unisono.var`."""
+        return _reductions.var(a, axis, keepdims, self, out, ddof=ddof, dtype=dtype, where=where)
+
+    def std(self, a, axis=None, keepdims=False, out=None, *, ddof=0, dtype=None, where=None):
+        """As :func:`unisono.std`."""
+        return _reductions.std(a, axis, keepdims, self, out, ddof=ddof, dtype=dtype, where=where)
+
+    def ptp(self, a, axis=None, keepdims=False, out=None, *, overflow="error"):
+        """As :func:`unisono.ptp`."""
+        return _reductions.ptp(a, axis, keepdims, self, out, overflow=overflow)
+
+    def nansum(self, a, axis=None, keepdims=False, out=None, *, dtype=None, initial=None, where=None):
+        """As :func:`unisono.nansum`."""
+        return _reductions.nansum(a, axis, keepdims, self, out, dtype=dtype, initial=initial, where=where)
+
+    def nanprod(self, a, axis=None, keepdims=False, out=None, *, initial=None, where=None):
+        """As :func:`unisono.nanprod`."""
+        return _reductions.nanprod(a, axis, keepdims, self, out, initial=initial, where=where)
+
+    def nanmean(self, a, axis=None, keepdims=False, out=None, *, dtype=None, where=None):
+        """As :func:`unisono.nanmean`."""
+        return _reductions.nanmean(a, axis, keepdims, self, out, dtype=dtype, where=where)
+
+    def nanvar(self, a, axis=None, keepdims=False, out=None, *, ddof=0, dtype=None, where=None):
+        """As :func:`unisono.nanvar`."""
+        return _reductions.nanvar(a, axis, keepdims, self, out, ddof=ddof, dtype=dtype, where=where)
+
+    def nanstd(self, a, axis=None, keepdims=False, out=None, *, ddof=0, dtype=None, where=None):
+        """As :func:`unisono.nanstd`."""
+        return _reductions.nanstd(a, axis, keepdims, self, out, ddof=ddof, dtype=dtype, where=where)
+
+    def nanmin(self, a, axis=None, keepdims=False, out=None, *, initial=None, where=None):
+        """As :func:`unisono.nanmin`."""
+        return _reductions.nanmin(a, axis, keepdims, self, out, initial=initial, where=where)
+
+    def nanmax(self, a, axis=None, keepdims=False, out=None, *, initial=None, where=None):
+        """As :func:`unisono.nanmax`."""
+        return _reductions.nanmax(a, axis, keepdims, self, out, initial=initial, where=where)
+
+    def nanargmin(self, a, axis=None, keepdims=False, out=None):
+        """As :func:`unisono.nanargmin`."""
+        return _reductions.nanargmin(a, axis, keepdims, self, out)
+
+    def nanargmax(self, a, axis=None, keepdims=False, out=None):
+        """As :func:`unisono.nanargmax`."""
+        return _reductions.nanargmax(a, axis, keepdims, self, out)
+
+    def norm(self, a, ord=2, axis=None, keepdims=False, out=None, *, dtype=None, where=None):
+        """As :func:`unisono.norm`."""
+        return _reductions.norm(a, ord, axis, keepdims, self, out, dtype=dtype, where=where)
+
+    def vecdot(self, x1, x2, axis=-1, keepdims=False, out=None, *, dtype=None, overflow="error"):
+        """As :func:`unisono.vecdot`."""
+        return _reductions.vecdot(x1, x2, axis, keepdims, self, out, dtype=dtype, overflow=overflow)
+
+    def dot(self, x1, x2, *, dtype=None, overflow="error"):
+        """As :func:`unisono.dot`."""
+        return _reductions.dot(x1, x2, self, dtype=dtype, overflow=overflow)
 
     def gaussian_filter1d(
         self, input, sigma, axis=-1, order=0, output=None, mode="reflect", cval=0.0, truncate=4.0, *, radius=None, nan="propagate"

@@ -5,6 +5,9 @@ fn push(e: vec2<u32>, r: u32) {
         let field = (e.y >> 20u) & 2047u;
         s = State(e.x, e.y & 0xfffffu, 0u, 0u, e.y >> 31u);
         exponent = i32(field) - 1023;
+        if (SKIP && field == 2047u && (s.low | s.high) != 0u) {
+            return;
+        }
         if (field == 2047u) {
             s.flags |= select(8u, 4u, (s.low | s.high) == 0u);
         } else if (field == 0u) {
@@ -30,6 +33,9 @@ fn push(e: vec2<u32>, r: u32) {
         var fraction = e.x & 0x7fffffu;
         s.flags = e.x >> 31u;
         exponent = i32(field) - 127;
+        if (SKIP && field == 255u && fraction != 0u) {
+            return;
+        }
         if (field == 255u) {
             s.flags |= select(8u, 4u, fraction == 0u);
         } else if (field == 0u) {

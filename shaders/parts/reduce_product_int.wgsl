@@ -1,5 +1,5 @@
 // Exact product of the nonzero factors: magnitude minus one in 128 bits (all-zero words are the product of nothing);
-// flags 1 negative, 2 the magnitude left 128 bits, 4 a factor was zero.
+// flags 1 negative, 2 the magnitude left 128 bits and is known modulo 2^128 only, 4 a factor was zero.
 const WORDS: u32 = 5u;
 struct State { w: vec4<u32>, flags: u32 }
 
@@ -36,8 +36,7 @@ fn decrement(a: vec4<u32>) -> vec4<u32> {
     return r;
 }
 
-// Products of magnitudes a * b; .flags is 2 if the product needs 129 bits or more. A stored magnitude of 2^128 (all
-// ones) never occurs: it counts as left.
+// Products of magnitudes a * b modulo 2^128; .flags is 2 if the product needs 129 bits or more.
 fn multiply128(a: vec4<u32>, b: vec4<u32>) -> State {
     var r: array<u32, 8>;
     for (var i = 0u; i < 8u; i++) {
@@ -60,16 +59,10 @@ fn multiply128(a: vec4<u32>, b: vec4<u32>) -> State {
 
 fn merge(a: State, b: State) -> State {
     let flags = ((a.flags ^ b.flags) & 1u) | ((a.flags | b.flags) & 6u);
-    if ((flags & 2u) != 0u) {
-        return State(vec4<u32>(0u, 0u, 0u, 0u), flags);
-    }
     if (all(a.w == vec4<u32>(0u, 0u, 0u, 0u))) { return State(b.w, flags); }
     if (all(b.w == vec4<u32>(0u, 0u, 0u, 0u))) { return State(a.w, flags); }
     let product = multiply128(increment(a.w), increment(b.w));
-    if (product.flags != 0u) {
-        return State(vec4<u32>(0u, 0u, 0u, 0u), flags | 2u);
-    }
-    return State(decrement(product.w), flags);
+    return State(decrement(product.w), flags | product.flags);
 }
 
 fn read_state(at: u32) -> State {

@@ -1,7 +1,10 @@
 fn acc_push(e: vec2<u32>, r: u32) {
     let bits = e.x;
-    let sign = 0u - (bits >> 31u);
+    let sign = select(0u - (bits >> 31u), 0u, ABS);
     let exponent = (bits >> 23u) & 255u;
+    if (SKIP && exponent == 255u && (bits & MASK) != 0u) {
+        return;
+    }
     other |= bits ^ 0x80000000u;
     if (exponent == 255u) {
         flags |= select(4u, select(1u, 2u, sign != 0u), (bits & MASK) == 0u);

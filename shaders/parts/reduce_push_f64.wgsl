@@ -1,6 +1,9 @@
 fn acc_push(e: vec2<u32>, r: u32) {
-    let sign = 0u - (e.y >> 31u);
+    let sign = select(0u - (e.y >> 31u), 0u, ABS);
     let exponent = (e.y >> 20u) & 2047u;
+    if (SKIP && exponent == 2047u && (e.x | (e.y & 0xfffffu)) != 0u) {
+        return;
+    }
     other |= e.x | (e.y ^ 0x80000000u);
     if (exponent == 2047u) {
         flags |= select(4u, select(1u, 2u, sign != 0u), (e.x | (e.y & 0xfffffu)) == 0u);

@@ -19,7 +19,7 @@ fn add128(a: vec4<u32>, b: vec4<u32>) -> vec4<u32> {
 }
 
 fn sign_of(high: u32) -> u32 {
-    if (SIGNED) { return 0u - (high >> 31u); }
+    if (SIGNED && !ABS) { return 0u - (high >> 31u); }
     return 0u;
 }
 

@@ -131,16 +131,16 @@ impl Engine for CpuEngine {
         self.install(plan.work(), LITTLE_CONVOLUTION, || convolve::separable::run(plan, input, target, Simd::current(), control))
     }
 
-    fn reduce(&self, plan: &ReducePlan, input: &Input<'_>, target: Target<'_>, control: &Control) -> Result<Option<Storage>> {
-        let mut memory = None;
-        let input = input.host(&mut memory)?;
-        self.install(plan.work(), LITTLE_REDUCTION, || reduce::run(plan, input, target, Simd::current(), control))
+    fn reduce(&self, plan: &ReducePlan, inputs: &[Input<'_>], target: Target<'_>, control: &Control) -> Result<Option<Storage>> {
+        let mut memory = [None, None];
+        let inputs = Input::all_host(inputs, &mut memory)?;
+        self.install(plan.work(), LITTLE_REDUCTION, || reduce::run(plan, &inputs, target, Simd::current(), control))
     }
 
-    fn reduce_partials(&self, plan: &ReducePlan, input: &Input<'_>, control: &Control) -> Result<Partials> {
-        let mut memory = None;
-        let input = input.host(&mut memory)?;
-        self.install(plan.work(), LITTLE_REDUCTION, || reduce::partials(plan, input, Simd::current(), control))
+    fn reduce_partials(&self, plan: &ReducePlan, inputs: &[Input<'_>], control: &Control) -> Result<Partials> {
+        let mut memory = [None, None];
+        let inputs = Input::all_host(inputs, &mut memory)?;
+        self.install(plan.work(), LITTLE_REDUCTION, || reduce::partials(plan, &inputs, Simd::current(), control))
     }
 
     fn count_hits(&self, plan: &MonteCarloPlan, control: &Control) -> Result<u64> {

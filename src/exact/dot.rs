@@ -1,11 +1,20 @@
 //! Exact sums of products: a fixed-point number wide enough for every product of two binary64 numbers or 64-bit integers.
 
+use super::bytes::Reader;
+use super::fast::Float;
+use super::products::Products;
 use super::round::{BINARY32, BINARY64, Format};
+use super::{ExactSum, MINUS_INFINITY, NAN, PLUS_INFINITY, big};
+use crate::cpu::simd::Simd;
+use crate::plan::Overflow;
+use crate::{Error, Result};
 
 /// 64-bit limbs: bits of weight `2^-2148 ..= 2^2331`, the top one the sign.
-const LIMBS: usize = 70;
+pub(super) const LIMBS: usize = 70;
 /// The exponent of bit 0: that of the product of the two smallest subnormals.
-const LEAST: i32 = -2148;
+pub(super) const LEAST: i32 = -2148;
+/// The version of the byte form.
+const VERSION: u8 = 1;
 
 /// A factor: a finite number `±magnitude · 2^exponent`, or one that is not finite.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -61,31 +70,155 @@ impl Factor {
     }
 }
 
-/// An exact sum of up to 2^64 products.
+/// An exact sum of up to 2^64 products of binary64 (or binary32) numbers or of integers: mergeable in any order and
+/// grouping with the same bits as result.
 ///
-/// An infinity or NaN among the factors decides the result as IEEE 754 arithmetic does (∞ · 0 and ∞ − ∞ are NaN). An exact
-/// zero is +0.
-#[derive(Debug, Clone)]
-pub(crate) struct ExactDot {
-    /// Two's complement, least significant first.
-    limbs: [u64; LIMBS],
-    /// The sum of the products that are not finite; 0 if there is none.
-    special: f64,
+/// Rounded only when read, once, to nearest, ties to even; infinite only if the exact sum rounds to that. An infinity or
+/// NaN among the factors decides the result as IEEE 754 arithmetic does (∞ · 0 and ∞ − ∞ are NaN, the canonical one). An
+/// exact zero is +0.
+///
+/// ```
+/// use unisono::ExactDot;
+/// let mut left = ExactDot::new();
+/// left.push(1e200, 1e200);
+/// left.push(1.5, 2.0);
+/// let mut right = ExactDot::new();
+/// right.push(-1e200, 1e200);
+/// left.merge(&right);
+/// assert_eq!(left.to_f64(), 3.0);
+/// assert_eq!(ExactDot::from_bytes(&left.to_bytes())?, left);
+/// # Ok::<(), unisono::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExactDot {
+    /// Two's complement, least significant first; all zero once an infinity or NaN was seen.
+    pub(super) limbs: [u64; LIMBS],
+    /// Which infinities the products that are not finite are.
+    pub(super) special: u8,
+}
+
+impl Default for ExactDot {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl ExactDot {
     /// The sum of nothing.
-    pub(crate) fn new() -> Self {
-        Self { limbs: [0; LIMBS], special: 0.0 }
+    pub const fn new() -> Self {
+        Self { limbs: [0; LIMBS], special: 0 }
+    }
+
+    /// Adds the product of two numbers.
+    pub fn push(&mut self, a: f64, b: f64) {
+        self.add(a.into(), b.into());
+    }
+
+    /// Adds the products of the numbers of two slices, pair by pair.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`](crate::Error::Invalid) if they are not of one length.
+    pub fn extend_f64(&mut self, a: &[f64], b: &[f64]) -> Result<()> {
+        self.extend_pairs(a, b)
+    }
+
+    /// Adds the products of the numbers of two slices, pair by pair.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`](crate::Error::Invalid) if they are not of one length.
+    pub fn extend_f32(&mut self, a: &[f32], b: &[f32]) -> Result<()> {
+        self.extend_pairs(a, b)
+    }
+
+    fn extend_pairs<T: Float>(&mut self, a: &[T], b: &[T]) -> Result<()> {
+        if a.len() != b.len() {
+            return Err(Error::invalid("second slice", format!("{} elements", b.len()), format!("{}", a.len())));
+        }
+        let mut products = Products::new();
+        products.extend(a, b, Simd::current());
+        products.add_to(self);
+        Ok(())
+    }
+
+    /// Adds another sum.
+    pub fn merge(&mut self, other: &Self) {
+        if (self.special | other.special) != 0 {
+            return self.add_special(other.special);
+        }
+        self.add_words(&other.limbs, 0, false);
+    }
+
+    /// Adds the integer in `words`, whose further words are all ones if it is `negative`, from limb `first` on.
+    fn add_words(&mut self, words: &[u64], first: usize, negative: bool) {
+        let sign = if negative { u64::MAX } else { 0 };
+        let mut carry = false;
+        for (i, limb) in self.limbs.iter_mut().skip(first).enumerate() {
+            let word = words.get(i).copied().unwrap_or(sign);
+            // Past the words, what is added is 0 or -1: a carry that makes it 0 leaves the rest as it is.
+            if i >= words.len() && carry == negative {
+                break;
+            }
+            let (sum, over) = limb.overflowing_add(word);
+            let (sum, over_again) = sum.overflowing_add(u64::from(carry));
+            (*limb, carry) = (sum, over | over_again);
+        }
+    }
+
+    /// Adds `value · 2^exponent`; the bits below 2^-2148 must be zero.
+    pub(crate) fn add_scaled(&mut self, value: i128, exponent: i32) {
+        if value == 0 || self.special != 0 {
+            return;
+        }
+        let (mut value, mut position) = (value, exponent - LEAST);
+        if position < 0 {
+            debug_assert!(value.trailing_zeros() as i32 >= -position);
+            value >>= (-position).min(127);
+            position = 0;
+        }
+        let (first, shift) = (position as usize / 64, position as u32 % 64);
+        let words = [(value << shift) as u64, ((value << shift) >> 64) as u64, (value >> (127 - shift) >> 1) as u64];
+        self.add_words(&words, first, value < 0);
+    }
+
+    /// Adds an exact sum times `2^shift`.
+    pub(crate) fn add_sum(&mut self, sum: &ExactSum, shift: i32) {
+        if sum.special != 0 {
+            return self.add_special(sum.special);
+        }
+        if self.special != 0 {
+            return;
+        }
+        let negative = sum.limbs[super::LIMBS - 1] >> 63 == 1;
+        let sign = if negative { u64::MAX } else { 0 };
+        // Where bit 0 of the sum lies; below bit 0 of this there are none set.
+        let position = super::LEAST + shift - LEAST;
+        let first = position.max(0) as usize / 64;
+        let limb = |i: i32| match usize::try_from(i) {
+            Ok(i) => sum.limbs.get(i).copied().unwrap_or(sign),
+            Err(_) => 0,
+        };
+        let words: [u64; super::LIMBS + 2] = std::array::from_fn(|i| {
+            let from = 64 * (first + i) as i32 - position;
+            let (from, within) = (from.div_euclid(64), from.rem_euclid(64));
+            if within == 0 { limb(from) } else { limb(from) >> within | limb(from + 1) << (64 - within) }
+        });
+        self.add_words(&words, first, negative);
+    }
+
+    /// Notes an infinity or a NaN.
+    pub(crate) fn add_special(&mut self, special: u8) {
+        *self = Self { limbs: [0; LIMBS], special: self.special | special };
     }
 
     /// Adds a product.
     pub(crate) fn add(&mut self, a: Factor, b: Factor) {
         let (Factor::Finite(a_negative, a_magnitude, a_exponent), Factor::Finite(b_negative, b_magnitude, b_exponent)) = (a, b)
         else {
-            self.special += a.sign() * b.sign();
-            return;
+            return self.add_special(super::special(a.sign() * b.sign()));
         };
+        if self.special != 0 {
+            return;
+        }
         let product = u128::from(a_magnitude) * u128::from(b_magnitude);
         if product == 0 {
             return;
@@ -140,28 +273,97 @@ impl ExactDot {
         Some((negative, magnitude, lost || rest != 0, LEAST + 64 * (top as i32 - 1) - shift as i32))
     }
 
-    fn read(&self, format: Format) -> f64 {
-        if self.special != 0.0 {
-            return if self.special.is_nan() { f64::NAN } else { self.special };
+    /// The number that the infinities seen make.
+    fn not_finite(&self) -> f64 {
+        match self.special {
+            PLUS_INFINITY => f64::INFINITY,
+            MINUS_INFINITY => f64::NEG_INFINITY,
+            _ => f64::NAN,
+        }
+    }
+
+    /// The sum, rounded to `format`.
+    pub(crate) fn read(&self, format: Format) -> f64 {
+        if self.special != 0 {
+            return self.not_finite();
         }
         self.top().map_or(0.0, |(negative, magnitude, more, exponent)| format.round(negative, magnitude, more, exponent))
     }
 
+    /// The square root of a sum of squares, rounded to `format`.
+    pub(crate) fn root(&self, format: Format) -> f64 {
+        if self.special != 0 {
+            return self.not_finite();
+        }
+        big::root(format, &self.limbs, LEAST, 1)
+    }
+
+    /// The sum of integers, or, where 128 bits do not hold it, a number of its sign (and, for `wrap`, of its low 64 bits) out
+    /// of every dtype's range.
+    pub(crate) fn integer_or_beyond(&self, overflow: Overflow) -> i128 {
+        const ONE: usize = -LEAST as usize;
+        let bits = |at: usize| {
+            let (limb, shift) = (at / 64, at as u32 % 64);
+            let next = self.limbs.get(limb + 1).copied().unwrap_or(0);
+            (u128::from(next) << 64 | u128::from(self.limbs[limb])) >> shift
+        };
+        let low = bits(ONE) as u64;
+        let value = (bits(ONE + 64) as u64 as i64 as i128) << 64 | i128::from(low);
+        let sign = self.limbs[LIMBS - 1] as i64 >> 63;
+        let top = (ONE + 127) / 64;
+        let fits = self.limbs[top + 1..].iter().all(|&limb| limb == sign as u64)
+            && (self.limbs[top] as i64 >> ((ONE + 127) % 64)) == sign;
+        match (fits, overflow) {
+            (true, _) => value,
+            (_, Overflow::Wrap) => i128::from(low),
+            _ if sign < 0 => i128::MIN,
+            _ => i128::MAX,
+        }
+    }
+
+    /// The byte form: a version byte, a flag byte, six zeros, and the limbs, least significant byte first.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = vec![VERSION, self.special, 0, 0, 0, 0, 0, 0];
+        self.limbs.iter().for_each(|limb| bytes.extend(limb.to_le_bytes()));
+        bytes
+    }
+
+    /// Reads [`to_bytes`](Self::to_bytes)'s form.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`](crate::Error::Corrupt) for another version or length, or bytes that no sum has.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        let read = Reader::new("exact dot product", bytes, VERSION, 8 + 8 * LIMBS)?;
+        let mut dot = Self { special: bytes[1], ..Self::new() };
+        read.words(8, &mut dot.limbs);
+        if dot.special > NAN || bytes[2..8] != [0; 6] {
+            return Err(read.corrupt(format!("unknown flags {:?}", &bytes[1..8])));
+        }
+        if dot.special != 0 && dot.limbs != [0; LIMBS] {
+            return Err(read.corrupt("flags that contradict the value"));
+        }
+        Ok(dot)
+    }
+
     /// The sum, rounded to binary64.
-    pub(crate) fn to_f64(&self) -> f64 {
+    pub fn to_f64(&self) -> f64 {
         self.read(BINARY64)
     }
 
     /// The sum, rounded to binary32 (once: not through binary64).
-    pub(crate) fn to_f32(&self) -> f32 {
+    pub fn to_f32(&self) -> f32 {
         self.read(BINARY32) as f32
     }
 
     /// The sum, rounded to an integer (ties to even), ±2^64 if it is beyond that; NaN gives 0.
     pub(crate) fn to_integer(&self) -> i128 {
         const MOST: i128 = 1 << 64;
-        if self.special != 0.0 {
-            return if self.special.is_nan() { 0 } else { MOST * self.special.signum() as i128 };
+        if self.special != 0 {
+            return match self.special {
+                PLUS_INFINITY => MOST,
+                MINUS_INFINITY => -MOST,
+                _ => 0,
+            };
         }
         let Some((negative, magnitude, more, exponent)) = self.top() else { return 0 };
         // The top bit of the magnitude is bit 127.
@@ -180,7 +382,7 @@ impl ExactDot {
 
     /// Whether the sum is not zero.
     pub(crate) fn is_nonzero(&self) -> bool {
-        self.special != 0.0 || self.limbs.iter().any(|&limb| limb != 0)
+        self.special != 0 || self.limbs.iter().any(|&limb| limb != 0)
     }
 }
 

@@ -29,6 +29,8 @@ pub(crate) trait Float: crate::Real {
     const NARROW: bool = Self::DTYPE.size() == 4;
     /// The same number as f64.
     fn widen(self) -> f64;
+    /// The nearest number of this format.
+    fn of(value: f64) -> Self;
     /// Numbers that lie next to each other, as f64.
     ///
     /// # Safety
@@ -42,6 +44,10 @@ impl Float for f32 {
     #[inline(always)]
     fn widen(self) -> f64 {
         f64::from(self)
+    }
+    #[inline(always)]
+    fn of(value: f64) -> Self {
+        value as f32
     }
     #[inline(always)]
     unsafe fn load<V: Doubles>(p: *const f32) -> V {
@@ -64,6 +70,10 @@ impl Float for f64 {
     #[inline(always)]
     fn widen(self) -> f64 {
         self
+    }
+    #[inline(always)]
+    fn of(value: f64) -> Self {
+        value
     }
     #[inline(always)]
     unsafe fn load<V: Doubles>(p: *const f64) -> V {
@@ -261,6 +271,12 @@ impl Accumulator {
 
     /// Adds the numbers of a slice.
     pub(crate) fn extend<T: Float>(&mut self, values: &[T], simd: Simd) {
+        self.extend_open(values, simd);
+        self.empty_buckets();
+    }
+
+    /// Adds the numbers of a slice, one of many that together are [`close`](Self::close)d: at most 2^31 elements.
+    pub(crate) fn extend_open<T: Float>(&mut self, values: &[T], simd: Simd) {
         if values.len() < 16 {
             values.iter().for_each(|value| self.push(value.widen()));
             return;
@@ -283,7 +299,19 @@ impl Accumulator {
                 self.scatter(block);
             }
         }
+    }
+
+    /// Ends a row of slices.
+    pub(crate) fn close(&mut self) {
         self.empty_buckets();
+    }
+
+    /// Adds the sum times `2^shift` to a sum of products.
+    pub(crate) fn add_to(&self, dot: &mut super::ExactDot, shift: i32) {
+        if let Some(spill) = &self.spill {
+            dot.add_sum(spill, shift);
+        }
+        dot.add_scaled(self.value, self.exponent + shift);
     }
 
     /// Adds a block with `L` levels, if they suffice.

@@ -2,15 +2,27 @@
 //!
 //! Source: Kulisch's long accumulator; Neal, "Fast exact summation using small and large superaccumulators", 2015.
 
+mod big;
+mod bytes;
 pub(crate) mod dot;
 pub(crate) mod fast;
 pub(crate) mod lanes;
+mod min_max;
+mod moments;
+pub(crate) mod products;
 pub(crate) mod round;
+#[cfg(feature = "serde")]
+mod serde;
 
+pub use dot::ExactDot;
+pub use min_max::MinMax;
+pub use moments::Moments;
+
+use bytes::Reader;
 use round::{BINARY32, BINARY64, Format};
 
+use crate::Result;
 use crate::cpu::simd::Simd;
-use crate::{Error, Result};
 
 /// 64-bit limbs: bits of weight `2^-1074 ..= 2^1101`, the top one the sign.
 const LIMBS: usize = 34;
@@ -30,6 +42,15 @@ const OTHERS: u8 = 2;
 const PLUS_INFINITY: u8 = 1;
 const MINUS_INFINITY: u8 = 2;
 const NAN: u8 = 3;
+
+/// The flags of a number that is not finite.
+fn special(value: f64) -> u8 {
+    match value {
+        f64::INFINITY => PLUS_INFINITY,
+        f64::NEG_INFINITY => MINUS_INFINITY,
+        _ => NAN,
+    }
+}
 
 /// An exact sum of binary64 (or binary32) numbers: mergeable in any order and grouping with the same bits as result.
 ///
@@ -73,11 +94,7 @@ impl ExactSum {
         let bits = value.to_bits();
         let (field, fraction) = ((bits >> 52) & 0x7ff, bits & ((1 << 52) - 1));
         if field == 0x7ff {
-            return self.add_special(match (fraction != 0, value > 0.0) {
-                (true, _) => NAN,
-                (_, true) => PLUS_INFINITY,
-                _ => MINUS_INFINITY,
-            });
+            return self.add_special(special(value));
         }
         if bits << 1 == 0 {
             return self.add_zero(bits != 0);
@@ -196,7 +213,7 @@ impl ExactSum {
     }
 
     /// The sum, over `count` if there is one, rounded to `format`.
-    fn read(&self, format: Format, count: Option<u64>) -> f64 {
+    pub(crate) fn read(&self, format: Format, count: Option<u64>) -> f64 {
         match self.special {
             _ if count == Some(0) => return f64::NAN,
             0 => {}
@@ -249,26 +266,15 @@ impl ExactSum {
     /// # Errors
     /// [`Error::Corrupt`] for another version or length, or bytes that no sum has.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
-        let corrupt = |reason: String| Error::Corrupt { what: "exact sum".into(), reason };
-        match bytes.first() {
-            Some(&VERSION) => {}
-            Some(version) => return Err(corrupt(format!("version {version}, expected {VERSION}"))),
-            None => return Err(corrupt("no bytes".into())),
-        }
-        if bytes.len() != BYTES {
-            return Err(corrupt(format!("{} bytes, expected {BYTES}", bytes.len())));
-        }
+        let read = Reader::new("exact sum", bytes, VERSION, BYTES)?;
         let mut sum = Self { kind: bytes[1], special: bytes[2], ..Self::new() };
-        let (limbs, _) = bytes[8..].as_chunks::<8>();
-        for (limb, bytes) in sum.limbs.iter_mut().zip(limbs) {
-            *limb = u64::from_le_bytes(*bytes);
-        }
+        read.words(8, &mut sum.limbs);
         let zero = sum.limbs == [0; LIMBS];
         if sum.kind > OTHERS || sum.special > NAN || bytes[3..8] != [0; 5] {
-            return Err(corrupt(format!("unknown flags {:?}", &bytes[1..8])));
+            return Err(read.corrupt(format!("unknown flags {:?}", &bytes[1..8])));
         }
         if (sum.kind != OTHERS && (!zero || sum.special != 0)) || (sum.special != 0 && !zero) {
-            return Err(corrupt("flags that contradict the value".into()));
+            return Err(read.corrupt("flags that contradict the value"));
         }
         Ok(sum)
     }

@@ -1,7 +1,7 @@
 //! The one rounding: from an integer times a power of two to binary64 or binary32, to nearest, ties to even.
 
 /// A binary floating-point format.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Format {
     /// Bits of the significand.
     precision: i32,

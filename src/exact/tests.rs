@@ -39,11 +39,11 @@ fn nearest(x: &BigRational, p: i32, least: i32, top: i32) -> f64 {
     if x.is_negative() { -value } else { value }
 }
 
-fn nearest64(x: &BigRational) -> f64 {
+pub(crate) fn nearest64(x: &BigRational) -> f64 {
     nearest(x, 53, -1074, 1023)
 }
 
-fn nearest32(x: &BigRational) -> f32 {
+pub(crate) fn nearest32(x: &BigRational) -> f32 {
     nearest(x, 24, -149, 127) as f32
 }
 

@@ -144,12 +144,12 @@ impl Engine for GpuEngine {
         self.run(plan.work(), |context| separable::run(context, plan, input, target, control))
     }
 
-    fn reduce(&self, plan: &ReducePlan, input: &Input<'_>, target: Target<'_>, control: &Control) -> Result<Option<Storage>> {
-        self.run(plan.work(), |context| reduce::run(context, plan, input, target, control))
+    fn reduce(&self, plan: &ReducePlan, inputs: &[Input<'_>], target: Target<'_>, control: &Control) -> Result<Option<Storage>> {
+        self.run(plan.work(), |context| reduce::run(context, plan, inputs, target, control))
     }
 
-    fn reduce_partials(&self, plan: &ReducePlan, input: &Input<'_>, control: &Control) -> Result<Partials> {
-        self.run(plan.work(), |context| reduce::partials(context, plan, input, control))
+    fn reduce_partials(&self, plan: &ReducePlan, inputs: &[Input<'_>], control: &Control) -> Result<Partials> {
+        self.run(plan.work(), |context| reduce::partials(context, plan, inputs, control))
     }
 
     fn count_hits(&self, plan: &MonteCarloPlan, control: &Control) -> Result<u64> {

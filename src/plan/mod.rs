@@ -10,8 +10,10 @@ pub use convolve::{Accumulator, Accuracy, Algorithm, Boundary, Centre, Convolve,
 pub(crate) use convolve::{Parts, candidates, low_rank};
 pub use monte_carlo::{MonteCarloPlan, MonteCarloState, Pi};
 pub use random::{Distribution, Draw, Random, RandomPlan};
-pub use reduce::{FloatProduct, IntegerProduct, Partials, Reduce, ReduceOp, ReducePlan, Reduction, op};
-pub(crate) use reduce::{Ordered, first_extreme};
+pub use reduce::{
+    Exponent, FloatProduct, IntegerProduct, NormOrder, Partials, Reduce, ReduceOp, ReducePlan, Reduction, Scalar, SumMode, op,
+};
+pub(crate) use reduce::{Ordered, first_extreme, range};
 pub use separable::{Combine, Factor, Pass, Separable, SeparablePart, SeparablePlan};
 
 use std::ops::Range;

@@ -174,15 +174,17 @@ impl Engine for AutoEngine {
         self.run(&load, &[input], |engine| engine.separable(plan, input, target.next(), control))
     }
 
-    fn reduce(&self, plan: &ReducePlan, input: &Input<'_>, target: Target<'_>, control: &Control) -> Result<Option<Storage>> {
+    fn reduce(&self, plan: &ReducePlan, inputs: &[Input<'_>], target: Target<'_>, control: &Control) -> Result<Option<Storage>> {
         let mut target = Attempts(target);
-        let load = Load::reduce(plan, host_bytes(&[input]), target.to_host());
-        self.run(&load, &[input], |engine| engine.reduce(plan, input, target.next(), control))
+        let all: Vec<&Input<'_>> = inputs.iter().collect();
+        let load = Load::reduce(plan, host_bytes(&all), target.to_host());
+        self.run(&load, &all, |engine| engine.reduce(plan, inputs, target.next(), control))
     }
 
-    fn reduce_partials(&self, plan: &ReducePlan, input: &Input<'_>, control: &Control) -> Result<Partials> {
-        let load = Load::reduce(plan, host_bytes(&[input]), true);
-        self.run(&load, &[input], |engine| engine.reduce_partials(plan, input, control))
+    fn reduce_partials(&self, plan: &ReducePlan, inputs: &[Input<'_>], control: &Control) -> Result<Partials> {
+        let all: Vec<&Input<'_>> = inputs.iter().collect();
+        let load = Load::reduce(plan, host_bytes(&all), true);
+        self.run(&load, &all, |engine| engine.reduce_partials(plan, inputs, control))
     }
 
     fn count_hits(&self, plan: &MonteCarloPlan, control: &Control) -> Result<u64> {

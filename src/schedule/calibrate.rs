@@ -141,7 +141,11 @@ fn probe(engine: &dyn Engine, kind: Kind) -> Result<Rates> {
             }
             let plan = ReducePlan::new(&Reduce::of(op), dtype, &[elements])?;
             let array = resident(engine, operand(dtype, elements, usize::MAX)?, &[elements])?;
-            let run = move || engine.reduce(&plan, &array.operand().input(), Target::Device(None), control).map(drop);
+            let run = move || {
+                let array = array.operand();
+                let inputs = vec![array.input(); plan.inputs()];
+                engine.reduce(&plan, &inputs, Target::Device(None), control).map(drop)
+            };
             Ok(Some((elements as u64, Box::new(run))))
         }),
         Kind::CountHits => fit(|size| {

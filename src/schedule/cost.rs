@@ -173,7 +173,10 @@ impl Load {
 
     /// The load of a reduction with `host_bytes` of its operand in host memory.
     pub(crate) fn reduce(plan: &ReducePlan, host_bytes: u64, to_host: bool) -> Self {
-        let device_bytes = bytes(plan.dtype, plan.input.iter().copied()).saturating_sub(host_bytes);
+        let mask = if plan.masked { bytes(Dtype::Bool, plan.input.iter().copied()) } else { 0 };
+        let operands = if plan.op == ReduceOp::Dot { 2 } else { 1 };
+        let all = bytes(plan.dtype, plan.input.iter().copied().chain([operands])).saturating_add(mask);
+        let device_bytes = all.saturating_sub(host_bytes);
         Self {
             kind: Kind::Reduce(plan.op, plan.dtype),
             work: plan.work(),

@@ -7,8 +7,10 @@ use super::calibrate::Member;
 use super::cost::{Kind, Load};
 use super::parts::{Memory, Part, run_all};
 use crate::array::{HostVec, Storage};
-use crate::engine::{Counters, DeviceInfo, Engine, Input, Target, Work, sealed};
-use crate::plan::{ConvolvePlan, MonteCarloPlan, Partials, RandomPlan, ReduceOp, ReducePlan, SeparablePart, SeparablePlan, cut};
+use crate::engine::{Counters, DeviceClass, DeviceInfo, Engine, Input, Target, Work, sealed};
+use crate::plan::{
+    ConvolvePlan, MonteCarloPlan, NormOrder, Partials, RandomPlan, ReduceOp, ReducePlan, SeparablePart, SeparablePlan, cut,
+};
 use crate::view::View;
 use crate::{Control, Dtype, Error, Result};
 
@@ -34,8 +36,10 @@ impl SplitEngine {
     /// Each member's share of work of this kind, in proportion to its speed; 0 for one that cannot do it. Work too small
     /// to be worth measuring is cut evenly.
     fn weights(&self, kind: Kind, work: u64) -> Result<Vec<f64>> {
-        let lacks = |member: &Member| {
-            matches!(kind, Kind::Convolve(Dtype::F64, _) | Kind::Separable(Dtype::F64, _)) && !member.engine.info().f64
+        let lacks = |member: &Member| match kind {
+            Kind::Convolve(Dtype::F64, _) | Kind::Separable(Dtype::F64, _) => !member.engine.info().f64,
+            Kind::Reduce(ReduceOp::Norm(NormOrder::Power(_)), _) => member.engine.info().class != DeviceClass::Cpu,
+            _ => false,
         };
         let mut weights = Vec::with_capacity(self.members.len());
         let known: Option<Vec<_>> = self.members.iter().map(|member| member.known(kind)).collect();
@@ -88,15 +92,15 @@ impl SplitEngine {
     }
 
     /// The partials of the parts of `view` along the reduced axis `axis`, merged.
-    fn merged(&self, plan: &ReducePlan, view: &View<'_>, axis: usize, weights: &[f64], control: &Control) -> Result<Partials> {
+    fn merged(&self, plan: &ReducePlan, views: &[View<'_>], axis: usize, weights: &[f64], control: &Control) -> Result<Partials> {
         let ranges = cut(&(0..plan.input[axis]), weights);
         let after = plan.reduced.iter().filter(|&&other| other > axis).map(|&other| plan.input[other] as u64).product::<u64>();
         let mut offsets = vec![];
         let mut parts: Vec<Part<'_, Partials>> = vec![];
         for (engine, range) in self.busy(ranges) {
             offsets.push(range.start as u64 * after);
-            let (plan, view) = (plan.narrow(axis, range.clone()), view.clone().narrow(axis, range));
-            parts.push(Box::new(move |control| engine.reduce_partials(&plan, &Input::Host(view), control)));
+            let (plan, inputs) = (plan.narrow(axis, range.clone()), narrowed(views, axis, &range));
+            parts.push(Box::new(move |control| engine.reduce_partials(&plan, &inputs, control)));
         }
         let mut all = plan.empty_partials();
         for (partials, offset) in run_all(parts, control)?.iter().zip(offsets) {
@@ -119,14 +123,24 @@ enum Cut {
     Reduced(usize),
 }
 
-/// A reduction of everything, over as few axes as the input's strides allow; any other reduction as it is.
-fn flattened<'a>(plan: &ReducePlan, view: View<'a>) -> (ReducePlan, View<'a>) {
-    if !plan.kept.is_empty() {
-        return (plan.clone(), view);
+/// The parts of views in `range` along `axis`, as inputs.
+fn narrowed<'a>(views: &[View<'a>], axis: usize, range: &Range<usize>) -> Vec<Input<'a>> {
+    views.iter().map(|view| Input::Host(view.clone().narrow(axis, range.clone()))).collect()
+}
+
+fn inputs<'a>(views: &[View<'a>]) -> Vec<Input<'a>> {
+    views.iter().cloned().map(Input::Host).collect()
+}
+
+/// A reduction of everything, over as few axes as the input's strides allow; any other reduction, and one of two inputs, as
+/// it is.
+fn flattened<'a>(plan: &ReducePlan, mut views: Vec<View<'a>>) -> (ReducePlan, Vec<View<'a>>) {
+    if views.len() != 1 || !plan.kept.is_empty() {
+        return (plan.clone(), views);
     }
-    let view = view.collapsed().pad_rank(1);
-    let (input, reduced) = (view.shape().to_vec(), (0..view.rank()).collect());
-    (ReducePlan { input, reduced, ..plan.clone() }, view)
+    views[0] = views[0].collapsed().pad_rank(1);
+    let (input, reduced) = (views[0].shape().to_vec(), (0..views[0].rank()).collect());
+    (ReducePlan { input, reduced, ..plan.clone() }, views)
 }
 
 impl sealed::Sealed for SplitEngine {}
@@ -209,18 +223,18 @@ impl Engine for SplitEngine {
         Ok(memory.done())
     }
 
-    fn reduce(&self, plan: &ReducePlan, input: &Input<'_>, target: Target<'_>, control: &Control) -> Result<Option<Storage>> {
+    fn reduce(&self, plan: &ReducePlan, all: &[Input<'_>], target: Target<'_>, control: &Control) -> Result<Option<Storage>> {
         let weights = self.weights(Kind::Reduce(plan.op, plan.dtype), plan.work())?;
         if plan.work() == 0 {
-            return self.fastest(&weights).reduce(plan, input, target, control);
+            return self.fastest(&weights).reduce(plan, all, target, control);
         }
-        let mut scratch = None;
-        let (flat, view) = flattened(plan, input.host(&mut scratch)?);
+        let mut scratch = [None, None];
+        let (flat, views) = flattened(plan, Input::all_host(all, &mut scratch)?);
         let (plan, shape) = (&flat, &plan.shape);
         match self.cut(plan) {
-            None => self.fastest(&weights).reduce(plan, &Input::Host(view), target, control),
+            None => self.fastest(&weights).reduce(plan, &inputs(&views), target, control),
             Some(Cut::Reduced(axis)) => {
-                let result = plan.finish(&self.merged(plan, &view, axis, &weights, control)?)?;
+                let result = plan.finish(&self.merged(plan, &views, axis, &weights, control)?)?;
                 deliver(result, shape, target)
             }
             Some(Cut::Kept(axis)) => {
@@ -232,12 +246,10 @@ impl Engine for SplitEngine {
                     let mut parts: Vec<Part<'_, ()>> = vec![];
                     for (engine, range) in self.busy(cut(&(0..plan.input[axis]), &weights)) {
                         let part = plan.narrow(axis, range.clone());
-                        let view = view.clone().narrow(axis, range.clone());
+                        let inputs = narrowed(&views, axis, &range);
                         // SAFETY: the ranges have no element in common; `out` itself is not used until all parts have ended.
                         let out = unsafe { out.share() }.narrow(at, range);
-                        parts.push(Box::new(move |control| {
-                            engine.reduce(&part, &Input::Host(view), Target::Host(out), control).map(drop)
-                        }));
+                        parts.push(Box::new(move |control| engine.reduce(&part, &inputs, Target::Host(out), control).map(drop)));
                     }
                     run_all(parts, control)?;
                 }
@@ -246,15 +258,15 @@ impl Engine for SplitEngine {
         }
     }
 
-    fn reduce_partials(&self, plan: &ReducePlan, input: &Input<'_>, control: &Control) -> Result<Partials> {
+    fn reduce_partials(&self, plan: &ReducePlan, all: &[Input<'_>], control: &Control) -> Result<Partials> {
         let weights = self.weights(Kind::Reduce(plan.op, plan.dtype), plan.work())?;
-        let mut scratch = None;
-        let (flat, view) = flattened(plan, input.host(&mut scratch)?);
+        let mut scratch = [None, None];
+        let (flat, views) = flattened(plan, Input::all_host(all, &mut scratch)?);
         // Only partials of all results merge.
         let reduced = ReducePlan { kept: vec![], ..flat.clone() };
         match self.cut(&reduced) {
-            Some(Cut::Reduced(axis)) if plan.work() > 0 => self.merged(&flat, &view, axis, &weights, control),
-            _ => self.fastest(&weights).reduce_partials(&flat, &Input::Host(view), control),
+            Some(Cut::Reduced(axis)) if plan.work() > 0 => self.merged(&flat, &views, axis, &weights, control),
+            _ => self.fastest(&weights).reduce_partials(&flat, &inputs(&views), control),
         }
     }
 

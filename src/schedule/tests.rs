@@ -85,11 +85,11 @@ impl Engine for Fake {
     ) -> Result<Option<Storage>> {
         self.run(control, || self.inner.separable(plan, input, target, control))
     }
-    fn reduce(&self, plan: &ReducePlan, input: &Input<'_>, target: Target<'_>, control: &Control) -> Result<Option<Storage>> {
-        self.run(control, || self.inner.reduce(plan, input, target, control))
+    fn reduce(&self, plan: &ReducePlan, inputs: &[Input<'_>], target: Target<'_>, control: &Control) -> Result<Option<Storage>> {
+        self.run(control, || self.inner.reduce(plan, inputs, target, control))
     }
-    fn reduce_partials(&self, plan: &ReducePlan, input: &Input<'_>, control: &Control) -> Result<Partials> {
-        self.run(control, || self.inner.reduce_partials(plan, input, control))
+    fn reduce_partials(&self, plan: &ReducePlan, inputs: &[Input<'_>], control: &Control) -> Result<Partials> {
+        self.run(control, || self.inner.reduce_partials(plan, inputs, control))
     }
     fn count_hits(&self, plan: &MonteCarloPlan, control: &Control) -> Result<u64> {
         self.run(control, || self.inner.count_hits(plan, control))
@@ -151,7 +151,7 @@ fn a_split_reduction_has_the_bits_of_one_device() {
                             let Ok(plan) = ReducePlan::new(&how, dtype, shape) else { continue };
                             // Every other element of every row backwards: no stride is the usual one.
                             for view in [host.view(shape), host.view(shape).flipped(shape.len() - 1)] {
-                                let input = Input::Host(view);
+                                let input = [Input::Host(view)];
                                 let run = |engine: &dyn Engine| {
                                     let result = engine.reduce(&plan, &input, Target::Device(None), &control);
                                     result.and_then(|storage| array(plan.out_dtype, &plan.shape, storage).into_host())
@@ -266,8 +266,8 @@ fn kernels_rows_and_elements_are_split_in_the_measured_proportion() {
     }
     for axes in [None, Some(vec![0isize]), Some(vec![1])] {
         let (engine, fakes) = split(&[1.0, 3.0]);
-        let plan = ReducePlan::new(&Reduce { op: ReduceOp::Sum, axes, keepdims: false }, Dtype::F32, &[100, 100]).unwrap();
-        engine.reduce(&plan, &Input::Host(image.view(&[100, 100])), Target::Device(None), &control).unwrap();
+        let plan = ReducePlan::new(&Reduce { axes, ..Reduce::of(ReduceOp::Sum) }, Dtype::F32, &[100, 100]).unwrap();
+        engine.reduce(&plan, &[Input::Host(image.view(&[100, 100]))], Target::Device(None), &control).unwrap();
         let share = fakes[0].counters().work as f64 / plan.work() as f64;
         assert!((share - 0.25).abs() < 0.01, "{plan:?}: {share}");
     }
@@ -394,7 +394,7 @@ fn auto_measures_the_cpu_and_a_gpu_of_this_machine() {
     assert_eq!(engine.count_hits(&plan, &control).unwrap(), select::cpu().count_hits(&plan, &control).unwrap());
     let host = data(Dtype::F64, 700_001);
     let plan = ReducePlan::new(&Reduce::of(ReduceOp::Sum), Dtype::F64, &[700_001]).unwrap();
-    let input = Input::Host(host.view(&[700_001]));
+    let input = [Input::Host(host.view(&[700_001]))];
     let run = |engine: &dyn Engine| {
         let storage = engine.reduce(&plan, &input, Target::Device(None), &control).unwrap();
         array(Dtype::F64, &[], storage).into_host().unwrap()

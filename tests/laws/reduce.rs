@@ -111,6 +111,8 @@ fn reduce_one<T: Value>(op: ReduceOp, values: &[T]) -> String {
         ReduceOp::ArgMax => first(|a, b| a > b),
         ReduceOp::Any => numbers().any(|v| v != 0.0).to_string(),
         ReduceOp::All => numbers().all(|v| v != 0.0).to_string(),
+        // Each of these has a law of its own: see moments.rs.
+        ReduceOp::Var | ReduceOp::Std | ReduceOp::Ptp | ReduceOp::Norm(_) | ReduceOp::Dot => unreachable!(),
         ReduceOp::CountNonzero => numbers().filter(|v| *v != 0.0).count().to_string(),
     }
 }
@@ -154,9 +156,9 @@ fn dtype<T: Value>() {
         let turned = array.view().permuted_axes(IxDyn(&[2, 0, 1]));
         for backend in devices::all() {
             for (i, axes) in sets.iter().enumerate() {
-                for op in ReduceOp::ALL {
-                    if op != ReduceOp::Product {
-                        check(backend, if i % 2 == 0 { &plain } else { &turned }, axes, op);
+                for op in &ReduceOp::ALL[..10] {
+                    if *op != ReduceOp::Product {
+                        check(backend, if i % 2 == 0 { &plain } else { &turned }, axes, *op);
                     }
                 }
             }
@@ -177,7 +179,7 @@ fn lengths_around_every_block_size() {
         let (ints, floats) =
             (ArrayD::from_shape_vec(IxDyn(&[n]), ints).unwrap(), ArrayD::from_shape_vec(IxDyn(&[n]), floats).unwrap());
         for backend in devices::all() {
-            for op in ReduceOp::ALL {
+            for op in ReduceOp::ALL.into_iter().take(10) {
                 if op != ReduceOp::Product && (n > 0 || op.has_identity()) {
                     check(backend, &ints.view(), &[0], op);
                     check(backend, &floats.view(), &[0], op);

@@ -7,11 +7,11 @@ use crate::view::View;
 use crate::{Control, Real, Result};
 
 /// Elements of one result that a task reads at most.
-const SEGMENT: usize = 1 << 17;
+pub(super) const SEGMENT: usize = 1 << 17;
 /// Columns of a task: long runs of memory, and state that stays in the second-level cache.
 const WIDTH: usize = 4096;
 /// Rows of a tile: as many as a lane of an exact sum takes.
-const HEIGHT: usize = 1 << 8;
+pub(super) const HEIGHT: usize = 1 << 8;
 /// Rows and columns of a tile that is copied together from other strides.
 const COPIED: (usize, usize) = (32, 256);
 
@@ -25,6 +25,8 @@ pub(super) trait Fold<T: Real>: Sync {
     const EXACT: bool = true;
     /// Whether the elements may come in any order.
     const FREE: bool = true;
+    /// Columns of a task at most.
+    const WIDTH: usize = WIDTH;
 
     /// The result of nothing; `last` is the previous result of this task, if there is one.
     fn start(&self, last: Option<&Self::Partial>) -> Self::Partial;
@@ -118,7 +120,7 @@ pub(super) fn drive<T: Real, F: Fold<T>>(
     }
     // Columns: blocks of kept positions, cut so that none leaves a run that is read where it lies.
     let direct = layout.has_columns(32);
-    let (height, width) = if direct { (HEIGHT, WIDTH) } else { COPIED };
+    let (height, width) = if direct { (HEIGHT, F::WIDTH) } else { COPIED };
     let run = if direct { layout.kept.last().map_or(1, |axis| axis.len) } else { count };
     let width = width.min(run.div_ceil((4 * threads).div_ceil(count / run)).max(64));
     let per_run = run.div_ceil(width);

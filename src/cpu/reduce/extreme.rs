@@ -1,9 +1,9 @@
 //! Smallest and largest elements, and where the first of them is.
 
-use super::drive::Fold;
+use super::drive::{Fold, rows_by_row};
 use crate::Real;
 use crate::cpu::simd::{Kernel, Simd};
-use crate::plan::first_extreme;
+use crate::plan::{first_extreme, range};
 
 /// Elements as integers of their own size that compare as the elements do, so that SIMD lanes compare as many as they can
 /// hold.
@@ -21,6 +21,8 @@ pub(super) trait Scan: Real {
     fn scan_arg(self) -> Self::Key;
     /// The key of [`Ordered`](crate::plan::Ordered) from that of a number.
     fn order(key: Self::Key) -> u64;
+    /// The key of the magnitude, among which NaN wins.
+    fn magnitude(self, smaller: bool) -> u64;
 }
 
 macro_rules! scan {
@@ -33,6 +35,7 @@ macro_rules! scan {
         #[inline(always)]
         fn scan_arg(self) -> Self { self }
         fn order(key: Self) -> u64 { $order(key) }
+        fn magnitude(self, _: bool) -> u64 { i128::from(self).unsigned_abs() as u64 }
     })*};
     (float $($T:ty, $Key:ty, $Unsigned:ty;)*) => {$(impl Scan for $T {
         type Key = $Key;
@@ -47,6 +50,7 @@ macro_rules! scan {
         #[inline(always)]
         fn scan_arg(self) -> $Key { (self + 0.0).scan() }
         fn order(key: $Key) -> u64 { u64::from(key as $Unsigned ^ (1 << (<$Key>::BITS - 1))) }
+        fn magnitude(self, smaller: bool) -> u64 { crate::plan::Ordered::extreme_key(self.abs(), smaller) }
     })*};
 }
 scan! { integer
@@ -71,22 +75,39 @@ impl Scan for bool {
     fn order(key: u8) -> u64 {
         u64::from(key)
     }
+    fn magnitude(self, _: bool) -> u64 {
+        u64::from(self)
+    }
 }
 
-/// The key that the plan's partials hold, of the smallest and largest native key of some elements.
+/// The key that the plan's partials hold, of the smallest and largest native key of some elements. Where NaN was passed over
+/// and nothing else found, the bounds are past each other, and the key is worse than any number's.
 fn key<T: Scan>((least, most): (T::Key, T::Key), smaller: bool) -> u64 {
     match (least < T::NUMBERS.0 || most > T::NUMBERS.1, smaller) {
         (true, true) => 0,
         (true, false) => u64::MAX,
+        (false, true) if least > T::NUMBERS.1 => u64::MAX,
+        (false, false) if most < T::NUMBERS.0 => 0,
         (false, true) => T::order(least),
         (false, false) => T::order(most),
     }
 }
 
-/// The smallest and the largest key of a block.
-struct Bounds<'a, T, const ARG: bool>(&'a [T]);
+/// The smallest and the largest with one more key; `SKIP` passes over NaN.
+#[inline(always)]
+fn widen<T: Scan, const SKIP: bool>(least: T::Key, most: T::Key, key: T::Key) -> (T::Key, T::Key) {
+    if SKIP {
+        let nan = (key < T::NUMBERS.0) | (key > T::NUMBERS.1);
+        (least.min(if nan { T::BOUNDS.1 } else { key }), most.max(if nan { T::BOUNDS.0 } else { key }))
+    } else {
+        (least.min(key), most.max(key))
+    }
+}
 
-impl<T: Scan, const ARG: bool> Kernel for Bounds<'_, T, ARG> {
+/// The smallest and the largest key of a block.
+struct Bounds<'a, T, const ARG: bool, const SKIP: bool>(&'a [T]);
+
+impl<T: Scan, const ARG: bool, const SKIP: bool> Kernel for Bounds<'_, T, ARG, SKIP> {
     type Output = (T::Key, T::Key);
 
     #[inline(always)]
@@ -94,21 +115,25 @@ impl<T: Scan, const ARG: bool> Kernel for Bounds<'_, T, ARG> {
         let (mut least, mut most) = (T::BOUNDS.1, T::BOUNDS.0);
         for &value in self.0 {
             let key = if ARG { value.scan_arg() } else { value.scan() };
-            least = least.min(key);
-            most = most.max(key);
+            (least, most) = widen::<T, SKIP>(least, most, key);
         }
         (least, most)
     }
 }
 
+/// The smallest and largest key of a block, NaN passed over if `skip`.
+fn bounds<T: Scan, const ARG: bool>(values: &[T], simd: Simd, skip: bool) -> (T::Key, T::Key) {
+    if skip && T::DTYPE.is_float() { simd.run(Bounds::<T, ARG, true>(values)) } else { simd.run(Bounds::<T, ARG, false>(values)) }
+}
+
 /// The smallest and largest keys of columns.
-struct BoundsOfColumns<'a, T: Scan> {
+struct BoundsOfColumns<'a, T: Scan, const SKIP: bool> {
     rows: &'a [&'a [T]],
     least: &'a mut [T::Key],
     most: &'a mut [T::Key],
 }
 
-impl<T: Scan> Kernel for BoundsOfColumns<'_, T> {
+impl<T: Scan, const SKIP: bool> Kernel for BoundsOfColumns<'_, T, SKIP> {
     type Output = ();
 
     #[inline(always)]
@@ -118,11 +143,103 @@ impl<T: Scan> Kernel for BoundsOfColumns<'_, T> {
         for row in self.rows {
             let row = &row[..width];
             for i in 0..width {
-                let key = row[i].scan();
-                least[i] = least[i].min(key);
-                most[i] = most[i].max(key);
+                (least[i], most[i]) = widen::<T, SKIP>(least[i], most[i], row[i].scan());
             }
         }
+    }
+}
+
+/// `min` and `max` at once.
+pub(super) struct Range {
+    pub(super) simd: Simd,
+    /// Whether NaN is passed over.
+    pub(super) skip: bool,
+}
+
+/// The order keys of the bounds.
+fn keys<T: Scan>(bounds: (T::Key, T::Key)) -> (u64, u64) {
+    (key::<T>(bounds, true), key::<T>(bounds, false))
+}
+
+impl<T: Scan> Fold<T> for Range {
+    type Partial = Option<(u64, u64)>;
+    type Columns = (Vec<T::Key>, Vec<T::Key>);
+
+    fn start(&self, _: Option<&Self::Partial>) -> Self::Partial {
+        None
+    }
+
+    fn row(&self, found: &mut Self::Partial, values: &[T], _: u64) {
+        if !values.is_empty() {
+            *found = range(*found, Some(keys::<T>(bounds::<T, false>(values, self.simd, self.skip))));
+        }
+    }
+
+    fn merge(&self, found: &mut Self::Partial, later: Self::Partial) {
+        *found = range(*found, later);
+    }
+
+    fn start_columns(&self, width: usize) -> Self::Columns {
+        (vec![T::BOUNDS.1; width], vec![T::BOUNDS.0; width])
+    }
+
+    fn rows(&self, (least, most): &mut Self::Columns, rows: &[&[T]], _: u64) {
+        if self.skip && T::DTYPE.is_float() {
+            self.simd.run(BoundsOfColumns::<T, true> { rows, least, most });
+        } else {
+            self.simd.run(BoundsOfColumns::<T, false> { rows, least, most });
+        }
+    }
+
+    fn end_columns(&self, (least, most): Self::Columns) -> Vec<Self::Partial> {
+        least.into_iter().zip(most).map(|bounds| Some(keys::<T>(bounds))).collect()
+    }
+}
+
+/// The key of the largest magnitude between two bounds; that of NaN passed over is worse than any.
+pub(super) fn largest_magnitude<T: Scan>((least, most): (u64, u64), skip: bool) -> u64 {
+    let (least, most) = (T::from_key(least), T::from_key(most));
+    if skip && least.is_nan() { 0 } else { least.magnitude(false).max(most.magnitude(false)) }
+}
+
+/// The smallest magnitude.
+pub(super) struct SmallestMagnitude {
+    /// Whether NaN is passed over.
+    pub(super) skip: bool,
+}
+
+impl<T: Scan> Fold<T> for SmallestMagnitude {
+    type Partial = Option<u64>;
+    type Columns = Vec<Option<u64>>;
+
+    fn start(&self, _: Option<&Option<u64>>) -> Option<u64> {
+        None
+    }
+
+    fn row(&self, best: &mut Option<u64>, values: &[T], _: u64) {
+        for value in values {
+            let key = if self.skip && value.is_nan() { u64::MAX } else { value.magnitude(true) };
+            *best = Some(best.map_or(key, |best| best.min(key)));
+        }
+    }
+
+    fn merge(&self, best: &mut Option<u64>, later: Option<u64>) {
+        *best = match (*best, later) {
+            (Some(x), Some(y)) => Some(x.min(y)),
+            (x, y) => x.or(y),
+        };
+    }
+
+    fn start_columns(&self, width: usize) -> Vec<Option<u64>> {
+        vec![None; width]
+    }
+
+    fn rows(&self, columns: &mut Vec<Option<u64>>, rows: &[&[T]], index: u64) {
+        rows_by_row(self, columns, rows, index);
+    }
+
+    fn end_columns(&self, columns: Vec<Option<u64>>) -> Vec<Option<u64>> {
+        columns
     }
 }
 
@@ -130,6 +247,14 @@ impl<T: Scan> Kernel for BoundsOfColumns<'_, T> {
 pub(super) struct Extreme {
     pub(super) smaller: bool,
     pub(super) simd: Simd,
+    /// Whether NaN is passed over.
+    pub(super) skip: bool,
+}
+
+impl Extreme {
+    fn range(&self) -> Range {
+        Range { simd: self.simd, skip: self.skip }
+    }
 }
 
 impl<T: Scan> Fold<T> for Extreme {
@@ -142,7 +267,7 @@ impl<T: Scan> Fold<T> for Extreme {
 
     fn row(&self, best: &mut Option<u64>, values: &[T], _: u64) {
         if !values.is_empty() {
-            let new = key::<T>(self.simd.run(Bounds::<T, false>(values)), self.smaller);
+            let new = key::<T>(bounds::<T, false>(values, self.simd, self.skip), self.smaller);
             Fold::<T>::merge(self, best, Some(new));
         }
     }
@@ -155,11 +280,11 @@ impl<T: Scan> Fold<T> for Extreme {
     }
 
     fn start_columns(&self, width: usize) -> Self::Columns {
-        (vec![T::BOUNDS.1; width], vec![T::BOUNDS.0; width])
+        Fold::<T>::start_columns(&self.range(), width)
     }
 
-    fn rows(&self, (least, most): &mut Self::Columns, rows: &[&[T]], _: u64) {
-        self.simd.run(BoundsOfColumns { rows, least, most });
+    fn rows(&self, columns: &mut Self::Columns, rows: &[&[T]], index: u64) {
+        self.range().rows(columns, rows, index);
     }
 
     fn end_columns(&self, (least, most): Self::Columns) -> Vec<Option<u64>> {
@@ -174,6 +299,8 @@ const BLOCK: usize = 4096;
 pub(super) struct Arg {
     pub(super) smaller: bool,
     pub(super) simd: Simd,
+    /// Whether NaN is passed over.
+    pub(super) skip: bool,
 }
 
 impl Arg {
@@ -192,6 +319,8 @@ struct ArgOfColumns<'a, T: Scan, const SMALLER: bool> {
     rows: &'a [&'a [T]],
     keys: &'a mut [T::Key],
     found: &'a mut [u32],
+    /// What NaN counts as.
+    nan: T::Key,
 }
 
 impl<T: Scan, const SMALLER: bool> Kernel for ArgOfColumns<'_, T, SMALLER> {
@@ -200,13 +329,13 @@ impl<T: Scan, const SMALLER: bool> Kernel for ArgOfColumns<'_, T, SMALLER> {
     #[inline(always)]
     fn run<const BYTES: usize>(self) {
         let width = self.keys.len();
-        let (keys, found) = (&mut self.keys[..width], &mut self.found[..width]);
+        let (keys, found, as_nan) = (&mut self.keys[..width], &mut self.found[..width], self.nan);
         for (r, row) in self.rows.iter().enumerate() {
             let row = &row[..width];
             for i in 0..width {
                 let key = row[i].scan_arg();
                 let nan = key < T::NUMBERS.0 || key > T::NUMBERS.1;
-                let key = if nan { if SMALLER { T::BOUNDS.0 } else { T::BOUNDS.1 } } else { key };
+                let key = if nan { as_nan } else { key };
                 let better = if SMALLER { key < keys[i] } else { key > keys[i] };
                 keys[i] = if better { key } else { keys[i] };
                 found[i] = if better { r as u32 } else { found[i] };
@@ -235,10 +364,10 @@ impl<T: Scan> Fold<T> for Arg {
         // The block that holds the best so far is searched once, at the end: on a ramp every block is better than the last.
         let mut improved: Option<(&[T], u64)> = None;
         for (block, at) in values.chunks(BLOCK).zip((index..).step_by(BLOCK)) {
-            if best.is_some_and(|(key, _)| key == self.nan() && is_nan_mark::<T>()) {
+            if !self.skip && best.is_some_and(|(key, _)| key == self.nan() && is_nan_mark::<T>()) {
                 break;
             }
-            let new = key::<T>(self.simd.run(Bounds::<T, true>(block)), self.smaller);
+            let new = key::<T>(bounds::<T, true>(block, self.simd, self.skip), self.smaller);
             if best.is_none_or(|(old, _)| self.better(new, old)) {
                 *best = Some((new, at));
                 improved = Some((block, at));
@@ -263,16 +392,16 @@ impl<T: Scan> Fold<T> for Arg {
     fn rows(&self, columns: &mut ArgColumns<T::Key>, rows: &[&[T]], index: u64) {
         // The first row is beaten only by better ones.
         let Some((first, rest)) = rows.split_first() else { return };
-        let nan = if self.smaller { T::BOUNDS.0 } else { T::BOUNDS.1 };
+        let nan = if self.smaller != self.skip { T::BOUNDS.0 } else { T::BOUNDS.1 };
         for (key, x) in columns.keys.iter_mut().zip(*first) {
             *key = if x.is_nan() { nan } else { x.scan_arg() };
         }
         columns.found.fill(u32::MAX);
         let (keys, found) = (&mut columns.keys[..], &mut columns.found[..]);
         if self.smaller {
-            self.simd.run(ArgOfColumns::<T, true> { rows: rest, keys, found });
+            self.simd.run(ArgOfColumns::<T, true> { rows: rest, keys, found, nan });
         } else {
-            self.simd.run(ArgOfColumns::<T, false> { rows: rest, keys, found });
+            self.simd.run(ArgOfColumns::<T, false> { rows: rest, keys, found, nan });
         }
         for ((best, &native), &row) in columns.best.iter_mut().zip(&columns.keys).zip(&columns.found) {
             let new = (key::<T>((native, native), self.smaller), index + u64::from(row.wrapping_add(1)));

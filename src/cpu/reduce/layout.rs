@@ -104,6 +104,35 @@ impl<'a, T: Real> Layout<'a, T> {
         Ok(Self { source, kept: join(&kept), reduced: join(&reduced) })
     }
 
+    /// The layout of a second input, of the same shape, with the axes in the plan's order: position `i` among the kept is
+    /// result `i`, and reduced positions are in C order.
+    pub(super) fn ordered(plan: &ReducePlan, input: &View<'a>) -> Result<Self> {
+        let plan = ReducePlan { dtype: T::DTYPE, ..plan.clone() };
+        let mut layout = Self::new(&plan, input, false)?;
+        let axes = |which: &[usize]| -> Vec<Axis> {
+            let axes = which.iter().map(|&axis| Axis { len: input.shape()[axis], stride: input.strides()[axis], out: 0 });
+            axes.filter(|axis| axis.len != 1).collect()
+        };
+        (layout.kept, layout.reduced) = (join(&axes(&plan.kept)), join(&axes(&plan.reduced)));
+        Ok(layout)
+    }
+
+    /// Copies the elements of one kept position and a range of the reduced ones, in order, or finds them where they lie.
+    pub(super) fn fetch<'b>(&self, kept: usize, range: Range<usize>, buffer: &'b mut Vec<T>) -> &'b [T]
+    where
+        'a: 'b,
+    {
+        along(&self.source, place(&self.kept, kept).0, &self.reduced, range, buffer)
+    }
+
+    /// Copies the elements of one reduced position and a range of the kept ones, in order, or finds them where they lie.
+    pub(super) fn fetch_across<'b>(&self, reduced: usize, range: Range<usize>, buffer: &'b mut Vec<T>) -> &'b [T]
+    where
+        'a: 'b,
+    {
+        along(&self.source, place(&self.reduced, reduced).0, &self.kept, range, buffer)
+    }
+
     /// Where the result of a kept position goes.
     pub(super) fn output(&self, kept: usize) -> usize {
         place(&self.kept, kept).1
@@ -189,6 +218,33 @@ impl<'a, T: Real> Layout<'a, T> {
         }
         Ok(())
     }
+}
+
+/// The elements in `range` along `axes`, copied unless they are one run.
+fn along<'a: 'b, 'b, T: Real>(
+    source: &Source<'a, T>,
+    start: isize,
+    axes: &[Axis],
+    range: Range<usize>,
+    buffer: &'b mut Vec<T>,
+) -> &'b [T] {
+    let stride = axes.last().map_or(0, |axis| axis.stride);
+    let n = range.len();
+    let single = axes.last().is_none_or(|axis| range.start % axis.len + n <= axis.len);
+    let mut place = None;
+    if stride == 1 && single {
+        runs(axes, range, &mut |_, offset, _| place = Some(start + offset));
+        return place.map_or(&[], |at| source.slice(at, n));
+    }
+    if buffer.len() < n {
+        buffer.resize(n, T::ZERO);
+    }
+    let mut filled = 0;
+    runs(axes, range, &mut |_, offset, len| {
+        source.gather(start + offset, stride, &mut buffer[filled..filled + len]);
+        filled += len;
+    });
+    &buffer[..n]
 }
 
 /// Joins neighbouring axes that one stride can walk.

@@ -1,21 +1,27 @@
 //! Reduction on the CPU.
 //!
-//! `layout` puts the axes into the order in which memory is best read, `drive` cuts the work into tasks, and the folds
-//! (`sum`, `product`, `extreme`) say what becomes of a row of elements and of columns of them. Results do not depend on the
-//! number of threads or the SIMD level: partials are exact, or grouped by index alone.
+//! `layout` puts the axes into the order in which memory is best read, `drive` cuts the work into tasks (`pair` for two inputs),
+//! and the folds (`sum`, `product`, `extreme`, `moments`) say what becomes of a row of elements and of columns of them;
+//! `selected` makes folds of some of the elements. Results do not depend on the number of threads or the SIMD level: partials
+//! are exact, or grouped by index alone.
 
 mod drive;
 mod extreme;
 mod layout;
+mod moments;
+mod pair;
 mod product;
+mod selected;
 mod sum;
 
 use super::simd::Simd;
 use crate::array::{HostVec, Storage};
 use crate::dtype::private::Host;
 use crate::engine::Target;
+use crate::exact::Moments;
 use crate::exact::fast::{Accumulator, Float};
-use crate::plan::{Partials, ReduceOp, ReducePlan};
+use crate::exact::products::Products;
+use crate::plan::{NormOrder, Partials, ReduceOp, ReducePlan};
 use crate::view::{View, ViewMut};
 use crate::{Control, Dtype, Error, Real, Result};
 use drive::{Sink, drive};
@@ -34,25 +40,44 @@ macro_rules! with_number {
     };
 }
 
+// After the macro, which it uses.
+mod partials;
+
 /// A reduction at work.
 struct Run<'a> {
     plan: &'a ReducePlan,
     input: View<'a>,
+    /// The other operand, or the mask.
+    second: Option<View<'a>>,
     simd: Simd,
     control: &'a Control,
+}
+
+impl<'a> Run<'a> {
+    fn new(plan: &'a ReducePlan, inputs: &[View<'a>], simd: Simd, control: &'a Control) -> Result<Self> {
+        if inputs.len() != plan.inputs() {
+            return Err(Error::invalid("inputs of a reduction", inputs.len(), plan.inputs().to_string()));
+        }
+        Ok(Self { plan, input: inputs[0].clone(), second: inputs.get(1).cloned(), simd, control })
+    }
 }
 
 /// Runs `plan` to its final values on the current thread pool.
 pub(super) fn run(
     plan: &ReducePlan,
-    input: View<'_>,
+    inputs: &[View<'_>],
     target: Target<'_>,
     simd: Simd,
     control: &Control,
 ) -> Result<Option<Storage>> {
-    let run = Run { plan, input, simd, control };
+    let run = Run::new(plan, inputs, simd, control)?;
     super::deliver(plan.out_dtype, &plan.shape, target, |mut out| {
         out.expect(plan.out_dtype, &plan.shape)?;
+        if !plan.is_plain() {
+            let values = plan.finish(&run.partials()?)?;
+            out.copy_from_bytes(values.view(&plan.shape).as_bytes().unwrap_or(&[]));
+            return Ok(());
+        }
         if out.is_contiguous() {
             return run.values(out);
         }
@@ -64,39 +89,25 @@ pub(super) fn run(
 }
 
 /// Runs `plan` to mergeable partials on the current thread pool.
-pub(super) fn partials(plan: &ReducePlan, input: View<'_>, simd: Simd, control: &Control) -> Result<Partials> {
-    let run = Run { plan, input, simd, control };
-    let mut partials = plan.empty_partials();
-    let (dtype, smaller) = (plan.dtype, run.smaller());
-    match &mut partials {
-        Partials::Float(out) => {
-            with_number!(dtype, float F => run.float_sum::<F, _>(|sum| Ok(sum.to_sum()), out), integer I => run.unexpected::<I>())?
-        }
-        Partials::Integer(out) => {
-            with_number!(dtype, float F => run.unexpected::<F>(), integer I => run.integer_sum::<I, _>(Ok, out))?
-        }
-        Partials::IntegerProduct(out) => {
-            with_number!(dtype, float F => run.unexpected::<F>(), integer I => run.fold::<I, _, _>(&product::Integers, Ok, out))?
-        }
-        Partials::FloatProduct(out) => with_number!(
-            dtype,
-            float F => run.fold::<F, _, _>(&product::Floats, |lanes| Ok(lanes.product()), out),
-            integer I => run.unexpected::<I>()
-        )?,
-        Partials::Extreme(out) => {
-            crate::dtype::with_dtype!(dtype, T => run.fold::<T, _, _>(&extreme::Extreme { smaller, simd }, Ok, out))?
-        }
-        Partials::Arg(out) => {
-            crate::dtype::with_dtype!(dtype, T => run.fold::<T, _, _>(&extreme::Arg { smaller, simd }, Ok, out))?
-        }
-        Partials::Count(out) => crate::dtype::with_dtype!(dtype, T => run.fold::<T, _, _>(&sum::Count(simd), Ok, out))?,
-    }
-    Ok(partials)
+pub(super) fn partials(plan: &ReducePlan, inputs: &[View<'_>], simd: Simd, control: &Control) -> Result<Partials> {
+    Run::new(plan, inputs, simd, control)?.partials()
 }
 
 impl Run<'_> {
     fn smaller(&self) -> bool {
-        matches!(self.plan.op, ReduceOp::Min | ReduceOp::ArgMin)
+        self.plan.op.is_smaller()
+    }
+
+    fn extreme(&self) -> extreme::Extreme {
+        extreme::Extreme { smaller: self.smaller(), simd: self.simd, skip: self.plan.skip_nan }
+    }
+
+    fn arg(&self) -> extreme::Arg {
+        extreme::Arg { smaller: self.smaller(), simd: self.simd, skip: self.plan.skip_nan }
+    }
+
+    fn range(&self) -> extreme::Range {
+        extreme::Range { simd: self.simd, skip: self.plan.skip_nan }
     }
 
     fn fold<T: Real, F: drive::Fold<T>, O: Send>(
@@ -109,6 +120,23 @@ impl Run<'_> {
         let sink = Sink::new(out);
         drive(fold, self.plan, &self.input, self.control, &|place, partial| {
             // SAFETY: `out` is borrowed throughout, and `drive` emits each place once.
+            unsafe { sink.write(place, finish(partial)?) };
+            Ok(())
+        })
+    }
+
+    /// The same of two inputs.
+    fn fold_pairs<T: Real, U: Real, F: pair::FoldPairs<T, U>, O: Send>(
+        &self,
+        fold: &F,
+        finish: impl Fn(F::Partial) -> Result<O> + Sync,
+        out: &mut [O],
+    ) -> Result<()> {
+        assert_eq!(out.len(), self.plan.out_len());
+        let Some(second) = &self.second else { return self.unexpected::<U>() };
+        let sink = Sink::new(out);
+        pair::drive_pairs(fold, self.plan, (&self.input, second), self.control, &|place, partial| {
+            // SAFETY: `out` is borrowed throughout, and `drive_pairs` emits each place once.
             unsafe { sink.write(place, finish(partial)?) };
             Ok(())
         })
@@ -134,9 +162,9 @@ impl Run<'_> {
         out.as_slice::<O>().ok_or_else(|| Error::Dtype { what: "output".into(), got: dtype, expected: O::DTYPE.to_string() })
     }
 
-    /// Computes the final values into contiguous memory.
+    /// Computes the final values of a plain plan into contiguous memory.
     fn values(&self, mut out: ViewMut<'_>) -> Result<()> {
-        let (op, dtype, simd, smaller) = (self.plan.op, self.plan.dtype, self.simd, self.smaller());
+        let (op, dtype, simd) = (self.plan.op, self.plan.dtype, self.simd);
         let out = &mut out;
         match op {
             ReduceOp::Sum | ReduceOp::Mean => {
@@ -169,11 +197,11 @@ impl Run<'_> {
             ),
             ReduceOp::Min | ReduceOp::Max => crate::dtype::with_dtype!(dtype, T => {
                 let finish = |key: Option<u64>| Ok(key.map_or(T::ZERO, <T as crate::plan::Ordered>::from_key));
-                self.fold::<T, _, T>(&extreme::Extreme { smaller, simd }, finish, self.slice(out)?)
+                self.fold::<T, _, T>(&self.extreme(), finish, self.slice(out)?)
             }),
             ReduceOp::ArgMin | ReduceOp::ArgMax => crate::dtype::with_dtype!(dtype, T => {
                 let finish = |found: Option<(u64, u64)>| Ok(found.map_or(0, |(_, index)| index));
-                self.fold::<T, _, u64>(&extreme::Arg { smaller, simd }, finish, self.slice(out)?)
+                self.fold::<T, _, u64>(&self.arg(), finish, self.slice(out)?)
             }),
             ReduceOp::Any | ReduceOp::All => {
                 let wanted = if op == ReduceOp::All { self.plan.reduce_len() as u64 } else { 1 };
@@ -183,6 +211,55 @@ impl Run<'_> {
             ReduceOp::CountNonzero => {
                 crate::dtype::with_dtype!(dtype, T => self.fold::<T, _, u64>(&sum::Count(simd), Ok, self.slice(out)?))
             }
+            // Many results, each read from some hundred bytes: not kept.
+            ReduceOp::Var | ReduceOp::Std | ReduceOp::Dot | ReduceOp::Norm(NormOrder::Two)
+                if self.plan.out_dtype == Dtype::F32 =>
+            {
+                self.products::<f32>(self.slice(out)?)
+            }
+            ReduceOp::Var | ReduceOp::Std | ReduceOp::Dot | ReduceOp::Norm(NormOrder::Two)
+                if self.plan.out_dtype == Dtype::F64 =>
+            {
+                self.products::<f64>(self.slice(out)?)
+            }
+            ReduceOp::Ptp | ReduceOp::Norm(_) | ReduceOp::Var | ReduceOp::Std | ReduceOp::Dot => {
+                let values = self.plan.finish(&self.partials()?)?;
+                out.copy_from_bytes(values.view(&self.plan.shape).as_bytes().unwrap_or(&[]));
+                Ok(())
+            }
+        }
+    }
+
+    /// Results that are read from sums of products.
+    fn products<O: Float>(&self, out: &mut [O]) -> Result<()> {
+        let (plan, simd, count) = (self.plan, self.simd, self.plan.reduce_len() as u64);
+        let of = |moments: &Moments| Ok(O::of(plan.deviation(moments)));
+        let dot = |sum: Products| Ok(O::of(plan.product(&sum.to_dot())));
+        match plan.op {
+            ReduceOp::Dot => with_number!(
+                plan.dtype,
+                float F => self.fold_pairs::<F, F, _, O>(&moments::FloatDot(simd), dot, out),
+                integer I => self.unexpected::<I>()
+            ),
+            ReduceOp::Norm(_) => with_number!(
+                plan.dtype,
+                float F => self.fold::<F, _, O>(&moments::SquareSum(simd), dot, out),
+                integer I => {
+                    let finish = |sum: moments::Integers| Ok(O::of(plan.product(&sum.to_dot())));
+                    self.fold::<I, _, O>(&moments::IntegerSquares(simd), finish, out)
+                }
+            ),
+            _ => with_number!(
+                plan.dtype,
+                float F => {
+                    let finish = |sums| of(&moments::float_moments(&sums, count));
+                    self.fold::<F, _, O>(&moments::FloatMoments(simd), finish, out)
+                },
+                integer I => {
+                    let finish = |sums| of(&moments::integer_moments(&sums, count));
+                    self.fold::<I, _, O>(&moments::IntegerMoments(simd), finish, out)
+                }
+            ),
         }
     }
 

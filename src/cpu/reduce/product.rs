@@ -1,6 +1,7 @@
 //! Products of integers and of floats.
 
 use super::drive::{Fold, rows_by_row};
+use super::selected::Neutral;
 use super::sum::Integer;
 use crate::exact::fast::Float;
 use crate::plan::{FloatProduct, IntegerProduct};
@@ -99,5 +100,11 @@ impl<T: Float> Fold<T> for Floats {
 
     fn end_columns(&self, columns: Vec<Lanes>) -> Vec<Lanes> {
         columns
+    }
+}
+
+impl<T: Float> Neutral<T> for Floats {
+    fn neutral(&self) -> T {
+        T::of(1.0)
     }
 }

@@ -1,6 +1,7 @@
 //! Exact sums of floats and of integers.
 
 use super::drive::{Fold, rows_by_row};
+use super::selected::Neutral;
 use crate::Real;
 use crate::cpu::simd::{Kernel, Simd};
 use crate::exact::fast::{Accumulator, Float, constant, exponent, exponents, step};
@@ -392,5 +393,84 @@ impl<T: Real> Fold<T> for Count {
 
     fn end_columns(&self, counts: Vec<u64>) -> Vec<u64> {
         counts
+    }
+}
+
+/// Plain sums in binary64: one lane of a vector after the other, then the segments.
+pub(super) struct FastSum(pub(super) Simd);
+
+struct Plain<'a, T>(&'a [T]);
+
+impl<T: Float> Kernel for Plain<'_, T> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn run<const BYTES: usize>(self) -> f64 {
+        let mut lanes = [-0.0; 64];
+        let (blocks, rest) = self.0.as_chunks::<64>();
+        for block in blocks {
+            for i in 0..64 {
+                lanes[i] += block[i].widen();
+            }
+        }
+        rest.iter().zip(&mut lanes).for_each(|(x, lane)| *lane += x.widen());
+        let mut width = 32;
+        while width > 0 {
+            for i in 0..width {
+                lanes[i] += lanes[i + width];
+            }
+            width /= 2;
+        }
+        lanes[0]
+    }
+}
+
+impl<T: Float> Fold<T> for FastSum {
+    type Partial = f64;
+    type Columns = Vec<f64>;
+    const EXACT: bool = false;
+
+    fn start(&self, _: Option<&f64>) -> f64 {
+        -0.0
+    }
+
+    fn row(&self, sum: &mut f64, values: &[T], _: u64) {
+        *sum += self.0.run(Plain(values));
+    }
+
+    fn merge(&self, sum: &mut f64, later: f64) {
+        *sum += later;
+    }
+
+    fn start_columns(&self, width: usize) -> Vec<f64> {
+        vec![-0.0; width]
+    }
+
+    fn rows(&self, columns: &mut Vec<f64>, rows: &[&[T]], _: u64) {
+        for row in rows {
+            columns.iter_mut().zip(*row).for_each(|(sum, x)| *sum += x.widen());
+        }
+    }
+
+    fn end_columns(&self, columns: Vec<f64>) -> Vec<f64> {
+        columns
+    }
+}
+
+impl<T: Float> Neutral<T> for FastSum {
+    fn neutral(&self) -> T {
+        T::of(-0.0)
+    }
+}
+
+impl<T: Float> Neutral<T> for FloatSum {
+    fn neutral(&self) -> T {
+        T::of(-0.0)
+    }
+}
+
+impl<T: Float> Neutral<T> for Count {
+    fn neutral(&self) -> T {
+        T::ZERO
     }
 }

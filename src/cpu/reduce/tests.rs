@@ -2,7 +2,7 @@ use ndarray::{ArrayD, ArrayViewD, Axis, IxDyn, Slice};
 
 use super::*;
 use crate::exact::tests::bits;
-use crate::plan::{Ordered, Reduce};
+use crate::plan::{NormOrder, Ordered, Reduce};
 use crate::{ExactSum, Storage};
 
 /// What the oracle needs of an element.
@@ -151,10 +151,102 @@ fn oracle<T: Sample>(op: ReduceOp, values: &[T]) -> Option<u64> {
             }
             Some(best as u64)
         }
+        ReduceOp::Var | ReduceOp::Std | ReduceOp::Norm(NormOrder::Two | NormOrder::One) => Some(exact_oracle(op, values)),
+        ReduceOp::Norm(NormOrder::Zero) => {
+            let count = values.iter().filter(|&&x| x != T::ZERO).count();
+            Some(if T::DTYPE == Dtype::F32 { u64::from((count as f32).to_bits()) } else { (count as f64).to_bits() })
+        }
+        ReduceOp::Norm(order) => {
+            let magnitudes = values.iter().map(|x| if float { x.float().abs() } else { x.integer().unsigned_abs() as f64 });
+            let nan = values.iter().any(|x| Ordered::is_nan(*x));
+            let best =
+                if order == NormOrder::Max { magnitudes.fold(0.0, f64::max) } else { magnitudes.fold(f64::INFINITY, f64::min) };
+            let best = if nan { f64::NAN } else { best };
+            Some(if T::DTYPE == Dtype::F32 { u64::from((best as f32).to_bits()) } else { best.to_bits() })
+        }
+        ReduceOp::Dot => None,
+        ReduceOp::Ptp if float => {
+            let nan = values.iter().any(|x| Ordered::is_nan(*x));
+            let most = values.iter().map(|x| x.float()).fold(f64::NEG_INFINITY, f64::max);
+            let least = values.iter().map(|x| x.float()).fold(f64::INFINITY, f64::min);
+            let nan = nan || (most - least).is_nan();
+            Some(match (T::DTYPE, nan) {
+                (Dtype::F32, true) => u64::from(f32::NAN.to_bits()),
+                (Dtype::F32, _) => u64::from((most as f32 - least as f32).to_bits()),
+                (_, true) => f64::NAN.to_bits(),
+                _ => (most - least).to_bits(),
+            })
+        }
+        ReduceOp::Ptp => {
+            let numbers = || values.iter().map(|x| x.integer());
+            fit(numbers().max().unwrap() - numbers().min().unwrap())
+        }
         ReduceOp::CountNonzero => Some(values.iter().filter(|&&x| x != T::ZERO).count() as u64),
         ReduceOp::Any => Some(u64::from(values.iter().any(|&x| x != T::ZERO))),
         ReduceOp::All => Some(u64::from(values.iter().all(|&x| x != T::ZERO))),
     }
+}
+
+/// Variances, deviations and norms in rational arithmetic; roots by their definition.
+fn exact_oracle<T: Sample>(op: ReduceOp, values: &[T]) -> u64 {
+    use num_bigint::BigInt;
+    use num_rational::BigRational;
+    use num_traits::Zero;
+    let encode = |x: f64| if T::DTYPE == Dtype::F32 { u64::from((x as f32).to_bits()) } else { x.to_bits() };
+    let (nan, inf) = (encode(f64::NAN), encode(f64::INFINITY));
+    let float = |x: &T| if T::DTYPE.is_float() { x.float() } else { 0.0 };
+    if values.iter().any(|x| float(x).is_nan()) {
+        return nan;
+    }
+    let norm = matches!(op, ReduceOp::Norm(_));
+    if values.iter().any(|x| float(x).is_infinite()) {
+        return if norm { inf } else { nan };
+    }
+    // In units of 2^-1074 (of integers: 1), squares in units of their square: fractions would be reduced all the time.
+    let scale = if T::DTYPE.is_float() { 1074u32 } else { 0 };
+    let exact = |x: &T| {
+        if !T::DTYPE.is_float() {
+            return BigInt::from(x.integer());
+        }
+        let bits = x.float().to_bits();
+        let (field, fraction) = ((bits >> 52) & 0x7ff, bits & ((1 << 52) - 1));
+        let magnitude = BigInt::from(if field == 0 { fraction } else { fraction | 1 << 52 }) << (field.max(1) - 1);
+        if x.float() < 0.0 { -magnitude } else { magnitude }
+    };
+    let unit = |power: u32| BigInt::from(1) << (power * scale);
+    let n = BigInt::from(values.len());
+    let mut sum = BigInt::ZERO;
+    let mut squares = BigInt::ZERO;
+    let mut magnitudes = BigInt::ZERO;
+    for x in values.iter().map(exact) {
+        squares += &x * &x;
+        magnitudes += if x < BigInt::ZERO { -x.clone() } else { x.clone() };
+        sum += x;
+    }
+    let value = match op {
+        ReduceOp::Norm(NormOrder::One) => BigRational::new(magnitudes, unit(1)),
+        ReduceOp::Norm(_) => BigRational::new(squares, unit(2)),
+        _ if values.is_empty() => return nan,
+        _ => BigRational::new(&n * squares - &sum * &sum, &n * &n * unit(2)),
+    };
+    let root = matches!(op, ReduceOp::Std | ReduceOp::Norm(NormOrder::Two));
+    let nearest = |x: &BigRational| match T::DTYPE {
+        Dtype::F32 => f64::from(crate::exact::tests::nearest32(x)),
+        _ => crate::exact::tests::nearest64(x),
+    };
+    if !root {
+        return encode(nearest(&value));
+    }
+    if value.is_zero() {
+        return encode(0.0);
+    }
+    // 200 bits of the root, and one more that says whether there is a rest.
+    let shift = 2 * (1200 + 200i64);
+    let scaled = (value * BigRational::from_integer(BigInt::from(1) << shift)).floor().to_integer();
+    let root: BigInt = scaled.sqrt();
+    let rest = &root * &root != scaled;
+    let root = BigRational::new(root * 2 + i32::from(rest), BigInt::from(1) << (shift / 2 + 1));
+    encode(nearest(&root))
 }
 
 /// Results as the oracle encodes them.
@@ -176,7 +268,7 @@ fn encode(vec: &HostVec) -> Vec<u64> {
 }
 
 fn values(plan: &ReducePlan, input: &View<'_>, simd: Simd) -> Result<HostVec> {
-    match run(plan, input.clone(), Target::Device(None), simd, &Control::new())? {
+    match run(plan, &[input.clone()], Target::Device(None), simd, &Control::new())? {
         Some(Storage::Host(vec)) => Ok((*vec).clone()),
         other => panic!("{other:?}"),
     }
@@ -192,15 +284,18 @@ fn check<T: Sample>(view: &ArrayViewD<'_, T>, axes: &[isize]) {
     let n: usize = reduced.iter().map(|&a| view.len_of(Axis(a))).product();
     let count: usize = kept.iter().map(|&a| view.len_of(Axis(a))).product();
     let input = View::from_ndarray(view.view());
-    for op in ReduceOp::ALL {
-        if n == 0 && !op.has_identity() {
+    // Rational arithmetic takes its time: for the larger arrays, some of the views and axes must do.
+    let exact = all.len() < 3000 || (view.strides().last() != Some(&1) && axes.len() != 1);
+    let slow = |op| matches!(op, ReduceOp::Var | ReduceOp::Std | ReduceOp::Norm(NormOrder::One | NormOrder::Two));
+    for op in ReduceOp::ALL.into_iter().filter(|&op| exact || !slow(op)) {
+        if (n == 0 && !op.has_identity()) || (op == ReduceOp::Ptp && T::DTYPE == Dtype::Bool) {
             continue;
         }
         let plan = ReducePlan::new(&Reduce::of(op).axes(axes), T::DTYPE, view.shape()).unwrap();
         for simd in Simd::available() {
             let label = format!("{op} {} {:?} {:?} over {axes:?} {simd:?}", T::DTYPE, view.shape(), view.strides());
             let got = values(&plan, &input, simd);
-            let partials = partials(&plan, input.clone(), simd, &Control::new()).unwrap();
+            let partials = partials(&plan, &[input.clone()], simd, &Control::new()).unwrap();
             let by_partials = plan.finish(&partials);
             if op == ReduceOp::Product && T::DTYPE.is_float() {
                 let (got, by_partials) = (got.unwrap(), by_partials.unwrap());
@@ -314,7 +409,7 @@ fn bits_do_not_depend_on_threads_levels_or_layout() {
         let b = array::<T>(&[3, 140_000], 0, 12);
         let columns = b.view().permuted_axes(IxDyn(&[1, 0])).as_standard_layout().into_owned();
         for op in ReduceOp::ALL {
-            let plan = ReducePlan::new(&Reduce::of(op), T::DTYPE, a.shape()).unwrap();
+            let Ok(plan) = ReducePlan::new(&Reduce::of(op), T::DTYPE, a.shape()) else { continue };
             let rows = ReducePlan::new(&Reduce::of(op).axes(&[1]), T::DTYPE, b.shape()).unwrap();
             let down = ReducePlan::new(&Reduce::of(op).axes(&[0]), T::DTYPE, columns.shape()).unwrap();
             let (mut first, mut first_rows) = (None, None);
@@ -342,13 +437,13 @@ fn parts_merge_to_the_whole() {
         let a = array::<T>(&[40, 50, 3], 1, 5);
         let view = View::from_ndarray(a.view());
         for op in ReduceOp::ALL {
-            let plan = ReducePlan::new(&Reduce::of(op).axes(&[1, 2]), T::DTYPE, a.shape()).unwrap();
+            let Ok(plan) = ReducePlan::new(&Reduce::of(op).axes(&[1, 2]), T::DTYPE, a.shape()) else { continue };
             let simd = Simd::current();
-            let whole = partials(&plan, view.clone(), simd, &Control::new()).unwrap();
+            let whole = partials(&plan, &[view.clone()], simd, &Control::new()).unwrap();
             let mut merged = plan.empty_partials();
             for range in [0..17, 17..17, 17..50] {
                 let part = plan.narrow(1, range.clone());
-                let piece = partials(&part, view.clone().narrow(1, range.clone()), simd, &Control::new()).unwrap();
+                let piece = partials(&part, &[view.clone().narrow(1, range.clone())], simd, &Control::new()).unwrap();
                 merged.merge(&piece, op, plan.index_offset(range.start)).unwrap();
             }
             if !(op == ReduceOp::Product && T::DTYPE.is_float()) {
@@ -368,23 +463,25 @@ fn results_go_where_they_are_wanted() {
     let mut out = ndarray::Array1::<i64>::zeros(8);
     let window = out.slice_mut(ndarray::s![..;-2]);
     let target = Target::Host(ViewMut::from_ndarray(window));
-    assert!(run(&plan, view.clone(), target, Simd::current(), &Control::new()).unwrap().is_none());
+    assert!(run(&plan, &[view.clone()], target, Simd::current(), &Control::new()).unwrap().is_none());
     assert_eq!(out.slice(ndarray::s![..;-2]).to_vec(), expected);
 
     let reuse = std::sync::Arc::new(HostVec::I64(vec![7; 4]));
     let HostVec::I64(vec) = &*reuse else { unreachable!() };
     let address = vec.as_ptr();
     let target = Target::Device(Some(Storage::Host(reuse)));
-    let Some(Storage::Host(vec)) = run(&plan, view.clone(), target, Simd::current(), &Control::new()).unwrap() else { panic!() };
+    let Some(Storage::Host(vec)) = run(&plan, &[view.clone()], target, Simd::current(), &Control::new()).unwrap() else {
+        panic!()
+    };
     let HostVec::I64(vec) = &*vec else { panic!() };
     assert_eq!((vec, vec.as_ptr()), (&expected, address));
 
     let mut wrong = [0i64; 3];
     let target = Target::Host(ViewMut::from_slice(&mut wrong));
-    let error = run(&plan, view.clone(), target, Simd::current(), &Control::new()).unwrap_err();
+    let error = run(&plan, &[view.clone()], target, Simd::current(), &Control::new()).unwrap_err();
     assert_eq!(error.to_string(), "output shape: got [3], expected [4]");
     let control = Control::new();
     control.cancel();
-    let error = run(&plan, view, Target::Device(None), Simd::current(), &control).unwrap_err();
+    let error = run(&plan, &[view], Target::Device(None), Simd::current(), &control).unwrap_err();
     assert!(matches!(error, Error::Cancelled { .. }));
 }

@@ -1,8 +1,9 @@
 //! The states of the shaders as the partials of the plan.
 
 use super::source::{DIGIT_BITS, Variant};
+use crate::exact::ExactDot;
 use crate::plan::{FloatProduct, IntegerProduct, Partials};
-use crate::{Dtype, ExactSum, ReduceOp};
+use crate::{Dtype, ExactSum};
 
 /// The states of `n` results in one slot: word `w` of result `i` is `words[w * n + i]`.
 pub(super) struct States<'a> {
@@ -31,6 +32,10 @@ impl States<'_> {
             Partials::Extreme(out) => results.for_each(|i| out[first + i] = Some(self.key(i))),
             Partials::Arg(out) => results.for_each(|i| out[first + i] = Some((self.key(i), !self.pair(i, 2)))),
             Partials::Count(out) => results.for_each(|i| out[first + i] = self.pair(i, 0)),
+            Partials::Dot(out) => results.for_each(|i| out[first + i] = self.dot(i)),
+            Partials::Range(_) | Partials::Moments(_) | Partials::Fast(_) | Partials::Counted(..) => {
+                debug_assert!(false, "made from the partials of other operations");
+            }
         }
     }
 
@@ -40,10 +45,13 @@ impl States<'_> {
 
     /// The order key of the plan from that of the shader, in which the larger wins and narrow types have 32 bits.
     fn key(&self, i: usize) -> u64 {
-        let smaller = matches!(self.variant.op, ReduceOp::Min | ReduceOp::ArgMin);
+        let smaller = self.variant.op.is_smaller();
         let stored = self.pair(i, 0);
         if self.variant.dtype.size() == 8 {
             return if smaller { !stored } else { stored };
+        }
+        if self.variant.skip && stored == 0 {
+            return if smaller { u64::MAX } else { 0 };
         }
         let stored = stored as u32;
         let key = if smaller { !stored } else { stored };
@@ -55,7 +63,9 @@ impl States<'_> {
                     u64::MAX
                 }
             }
-            dtype if dtype.is_signed_integer() => (i64::from((key ^ (1 << 31)) as i32) as u64) ^ (1 << 63),
+            dtype if dtype.is_signed_integer() && !self.variant.is_magnitude() => {
+                (i64::from((key ^ (1 << 31)) as i32) as u64) ^ (1 << 63)
+            }
             _ => u64::from(key),
         }
     }
@@ -67,7 +77,9 @@ impl States<'_> {
             0 => i128::try_from(magnitude).ok(),
             _ => 0i128.checked_sub_unsigned(magnitude),
         });
-        IntegerProduct { nonzero, zero: flags & 4 != 0 }
+        let low = (self.wide(i) as u64).wrapping_add(1);
+        let negative = flags & 1 != 0;
+        IntegerProduct { nonzero, low: if negative { low.wrapping_neg() } else { low }, negative, zero: flags & 4 != 0 }
     }
 
     fn float_product(&self, i: usize) -> FloatProduct {
@@ -99,25 +111,52 @@ impl States<'_> {
             }
         }
         if flags & 7 == 0 {
-            // Digits of 23 bits, all but the last in 0..2^23, become words.
-            let (mut limbs, mut carry, mut bits) = (Vec::with_capacity(70), 0i128, 0);
-            for d in 0..digits {
-                let digit = self.word(i, d) as i32;
-                carry += i128::from(digit) << bits;
-                bits += DIGIT_BITS;
-                if bits >= 32 && d + 1 < digits {
-                    limbs.push(carry as u32);
-                    carry >>= 32;
-                    bits -= 32;
-                }
-            }
-            for _ in 0..3 {
-                limbs.push(carry as u32);
-                carry >>= 32;
-            }
-            let exponent = if self.variant.dtype == Dtype::F32 { -149 } else { -1074 };
-            sum.add_limbs(&limbs, exponent);
+            sum.add_limbs(&self.limbs(i), self.variant.least());
         }
         sum
+    }
+
+    /// Digits of 23 bits, all but the last in 0..2^23, as words.
+    fn limbs(&self, i: usize) -> Vec<u32> {
+        let digits = self.variant.digits() as usize;
+        let (mut limbs, mut carry, mut bits) = (Vec::with_capacity(digits), 0i128, 0);
+        for d in 0..digits {
+            let digit = self.word(i, d) as i32;
+            carry += i128::from(digit) << bits;
+            bits += DIGIT_BITS;
+            if bits >= 32 && d + 1 < digits {
+                limbs.push(carry as u32);
+                carry >>= 32;
+                bits -= 32;
+            }
+        }
+        for _ in 0..3 {
+            limbs.push(carry as u32);
+            carry >>= 32;
+        }
+        limbs
+    }
+
+    fn dot(&self, i: usize) -> ExactDot {
+        let mut dot = ExactDot::new();
+        if !self.variant.is_float_sum() {
+            // 192 bits: the low 128 without a sign.
+            dot.add_scaled(i128::from(self.pair(i, 0)), 0);
+            dot.add_scaled(i128::from(self.pair(i, 2)), 64);
+            dot.add_scaled(i128::from(self.pair(i, 4) as i64), 128);
+            return dot;
+        }
+        let flags = self.word(i, self.variant.digits() as usize);
+        if flags & 7 != 0 {
+            let infinities = (flags & 3) as u8 | if flags & 4 != 0 { 3 } else { 0 };
+            dot.add_special(infinities);
+            return dot;
+        }
+        let limbs = self.limbs(i);
+        for (place, &limb) in limbs.iter().enumerate() {
+            let value = if place + 1 == limbs.len() { i128::from(limb as i32) } else { i128::from(limb) };
+            dot.add_scaled(value, self.variant.least() + 32 * place as i32);
+        }
+        dot
     }
 }

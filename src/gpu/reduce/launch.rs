@@ -14,7 +14,7 @@ use crate::gpu::memory::Block;
 use crate::gpu::pipeline::{Pipeline, Shader, Slot};
 use crate::plan::ReducePlan;
 use crate::view::View;
-use crate::{Control, ReduceOp, Result};
+use crate::{Control, Dtype, ReduceOp, Result};
 
 /// Sizes chosen for a device.
 #[derive(Debug, Clone)]
@@ -64,10 +64,23 @@ pub(super) struct Runner<'a> {
 }
 
 impl<'a> Runner<'a> {
+    /// A reduction to the plan's own results or partials.
     pub(super) fn new(context: &'a Arc<Context>, plan: &'a ReducePlan, control: &'a Control) -> Result<Self> {
-        let mut variant =
-            Variant { op: plan.op, dtype: plan.dtype, workgroup: 1, batched: !context.caps.software, int64: context.caps.int64 };
-        let most = match (context.caps.software, variant.is_float_sum() && plan.dtype.size() == 8) {
+        Self::of(context, plan, plan.dtype, false, control)
+    }
+
+    /// A reduction of what `plan` finds as elements of `dtype` (of operands of products, side by side), or the count of those
+    /// that are no NaN.
+    pub(super) fn of(
+        context: &'a Arc<Context>,
+        plan: &'a ReducePlan,
+        dtype: Dtype,
+        valid: bool,
+        control: &'a Control,
+    ) -> Result<Self> {
+        let (batched, int64) = (!context.caps.software, context.caps.int64);
+        let mut variant = Variant { op: plan.op, dtype, workgroup: 1, batched, int64, skip: plan.skip_nan, valid };
+        let most = match (context.caps.software, variant.is_float_sum() && dtype.size() == 8) {
             (true, _) | (_, true) => 64,
             (false, false) => 256,
         };

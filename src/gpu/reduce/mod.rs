@@ -8,6 +8,7 @@ mod decode;
 mod geometry;
 mod launch;
 mod params;
+mod passes;
 mod pieces;
 mod source;
 #[cfg(test)]
@@ -37,7 +38,7 @@ pub(super) fn variants() -> Vec<shaders::Variant> {
 pub(super) fn run(
     context: &Arc<Context>,
     plan: &ReducePlan,
-    input: &Input<'_>,
+    inputs: &[Input<'_>],
     target: Target<'_>,
     control: &Control,
 ) -> Result<Option<Storage>> {
@@ -46,12 +47,18 @@ pub(super) fn run(
         Target::Host(out) => (None, Some(out)),
         Target::Device(old) => (old, None),
     };
-    let buffer = match plan.work() {
-        0 => {
-            let vec = plan.finish(&plan.empty_partials())?;
+    let buffer = match inputs {
+        _ if plan.work() == 0 || !is_direct(plan) => {
+            let vec = plan.finish(&passes::partials(context, plan, inputs, control)?)?;
+            if let Some(mut out) = host {
+                out.expect(plan.out_dtype, &plan.shape)?;
+                out.copy_from_bytes(vec.view(&plan.shape).as_bytes().unwrap_or(&[]));
+                return Ok(None);
+            }
             context.upload_view(&vec.view(&plan.shape), control)?
         }
-        _ => finished(context, plan, input, GpuBuffer::reuse(old, context), control)?,
+        [] => return passes::partials(context, plan, inputs, control).map(|_| None),
+        [input, ..] => finished(context, plan, input, GpuBuffer::reuse(old, context), control)?,
     };
     match host {
         Some(out) => buffer.download(out).map(|()| None),
@@ -60,25 +67,14 @@ pub(super) fn run(
 }
 
 /// Runs a plan to partials.
-pub(super) fn partials(context: &Arc<Context>, plan: &ReducePlan, input: &Input<'_>, control: &Control) -> Result<Partials> {
+pub(super) fn partials(context: &Arc<Context>, plan: &ReducePlan, inputs: &[Input<'_>], control: &Control) -> Result<Partials> {
     control.check()?;
-    let mut partials = plan.empty_partials();
-    if plan.work() == 0 {
-        return Ok(partials);
-    }
-    let mut scratch = None;
-    let source = Source::of(input, context, &mut scratch)?;
-    let mut runner = Runner::new(context, plan, control)?;
-    let out_len = plan.out_len() as u64;
-    for tile in tiles(0..out_len, runner.tile()) {
-        let state = runner.reduce(&source, tile.clone())?;
-        let n = (tile.end - tile.start) as usize;
-        let bytes = context.read_small(&state, n as u64 * runner.slot_bytes())?;
-        let words: Vec<u32> =
-            bytes.chunks_exact(4).map(|word| u32::from_le_bytes([word[0], word[1], word[2], word[3]])).collect();
-        States { variant: runner.variant(), words: &words, n }.decode(&mut partials, tile.start as usize);
-    }
-    Ok(partials)
+    passes::partials(context, plan, inputs, control)
+}
+
+/// Whether there are shaders for all of it, the results included.
+fn is_direct(plan: &ReducePlan) -> bool {
+    plan.is_plain() && source::OPS[..10].contains(&plan.op)
 }
 
 /// The results in device memory.

@@ -2,6 +2,7 @@
 
 use super::params::Params;
 use crate::gpu::shaders;
+use crate::plan::NormOrder;
 use crate::{Dtype, ReduceOp};
 
 /// The three passes over elements, and the two over states.
@@ -45,6 +46,10 @@ pub(super) struct Variant {
     pub(super) batched: bool,
     /// Whether the device has 64-bit integers.
     pub(super) int64: bool,
+    /// Whether NaN is passed over.
+    pub(super) skip: bool,
+    /// Whether what is no NaN is counted, instead of what is not zero.
+    pub(super) valid: bool,
 }
 
 /// Bits of a digit of an exact float sum.
@@ -62,23 +67,46 @@ macro_rules! part {
 impl Variant {
     /// Whether the state is a fixed-point number in workgroup memory.
     pub(super) fn is_float_sum(&self) -> bool {
-        self.dtype.is_float() && matches!(self.op, ReduceOp::Sum | ReduceOp::Mean)
+        self.dtype.is_float() && (self.is_sum() || self.is_product_sum())
     }
 
-    /// Digits of an exact float sum: the type's range and 64 bits for the number of terms.
+    fn is_sum(&self) -> bool {
+        matches!(self.op, ReduceOp::Sum | ReduceOp::Mean | ReduceOp::Norm(NormOrder::One))
+    }
+
+    /// Whether products or squares are summed.
+    pub(super) fn is_product_sum(&self) -> bool {
+        matches!(self.op, ReduceOp::Dot | ReduceOp::Norm(NormOrder::Two))
+    }
+
+    /// Whether magnitudes are reduced.
+    pub(super) fn is_magnitude(&self) -> bool {
+        matches!(self.op, ReduceOp::Norm(NormOrder::One | NormOrder::Max | NormOrder::Min))
+    }
+
+    /// Digits of an exact float sum: the range of the type or of its products, and 64 bits for the number of terms.
     pub(super) fn digits(&self) -> u32 {
-        match (self.is_float_sum(), self.dtype) {
-            (true, Dtype::F32) => 15,
-            (true, _) => 94,
+        match (self.is_float_sum(), self.is_product_sum(), self.dtype) {
+            (true, false, Dtype::F32) => 15,
+            (true, false, _) => 94,
+            (true, true, Dtype::F32) => 28,
+            (true, true, _) => 187,
             _ => 6,
         }
+    }
+
+    /// The exponent of the lowest bit of an exact float sum.
+    pub(super) fn least(&self) -> i32 {
+        let least = if self.dtype == Dtype::F32 { -149 } else { -1074 };
+        if self.is_product_sum() { 2 * least } else { least }
     }
 
     /// Words of one state.
     pub(super) fn words(&self) -> u32 {
         match self.op {
-            ReduceOp::Sum | ReduceOp::Mean if self.is_float_sum() => self.digits() + 1,
-            ReduceOp::Sum | ReduceOp::Mean | ReduceOp::ArgMin | ReduceOp::ArgMax => 4,
+            _ if self.is_float_sum() => self.digits() + 1,
+            _ if self.is_product_sum() => 6,
+            ReduceOp::Sum | ReduceOp::Mean | ReduceOp::Norm(NormOrder::One) | ReduceOp::ArgMin | ReduceOp::ArgMax => 4,
             ReduceOp::Product => 5,
             _ => 2,
         }
@@ -89,14 +117,15 @@ impl Variant {
         match stage {
             Stage::Finish => 0,
             _ if self.is_float_sum() => self.workgroup * self.digits() * 4 + 16,
-            // A state of five words is padded to eight.
+            // A state of five or six words is padded to eight.
             _ => self.workgroup * self.words().next_power_of_two() * 4,
         }
     }
 
     /// A name for caches: everything the text depends on.
     pub(super) fn key(&self) -> String {
-        format!("{} {} {} {} {}", self.op, self.dtype, self.workgroup, self.batched, self.int64)
+        let Self { op, dtype, workgroup, batched, int64, skip, valid } = self;
+        format!("{op} {dtype} {workgroup} {batched} {int64} {skip} {valid}")
     }
 
     fn constants(&self, stage: Stage) -> String {
@@ -110,12 +139,16 @@ impl Variant {
         format!(
             "const WG: u32 = {workgroup}u;\nconst RUN: u32 = {RUN}u;\nconst DIGITS: u32 = {digits}u;\nconst SIGNED: bool = {signed};\n\
              const FLOAT: bool = {float};\nconst WIDE: bool = {wide};\nconst SMALLER: bool = {smaller};\nconst ARG: bool = {arg};\n\
-             const MEAN: bool = {mean};\nconst COUNT: u32 = {count}u;\nconst OUT_SIZE: u32 = {out}u;\nconst TOGETHER: bool = {together};\n",
+             const MEAN: bool = {mean};\nconst COUNT: u32 = {count}u;\nconst OUT_SIZE: u32 = {out}u;\nconst TOGETHER: bool = {together};\n\
+             const SKIP: bool = {skip};\nconst ABS: bool = {abs};\nconst VALID: bool = {valid};\n",
+            skip = self.skip,
+            abs = self.is_magnitude(),
+            valid = self.valid,
             digits = self.digits(),
             float = dtype.is_float(),
             wide = dtype.size() == 8,
-            smaller = matches!(op, ReduceOp::Min | ReduceOp::ArgMin),
-            arg = matches!(op, ReduceOp::ArgMin | ReduceOp::ArgMax),
+            smaller = op.is_smaller(),
+            arg = op.is_arg(),
             mean = op == ReduceOp::Mean,
             out = op.out_dtype(dtype).size(),
             together = stage == Stage::Together,
@@ -123,31 +156,47 @@ impl Variant {
     }
 
     fn load(&self) -> &'static str {
-        match self.dtype.size() {
+        // Operands of products lie side by side; narrow integers take a word there.
+        let size = self.dtype.size();
+        match if self.op == ReduceOp::Dot { 2 * size.max(4) } else { size } {
             1 => part!("load8"),
             2 => part!("load16"),
             4 => part!("load32"),
-            _ => part!("load64"),
+            8 => part!("load64"),
+            _ => part!("load128"),
         }
     }
 
     /// The accumulator: what all stages but the last need.
     fn accumulator(&self) -> Vec<&'static str> {
+        let wide = self.dtype.size() == 8;
+        let factors = match (self.op, wide) {
+            (ReduceOp::Dot, true) => part!("pair64"),
+            (ReduceOp::Dot, false) => part!("pair32"),
+            _ => part!("square"),
+        };
+        if self.is_float_sum() {
+            return match (self.is_product_sum(), wide) {
+                (false, false) => vec![part!("digits"), part!("push_f32")],
+                (false, true) => vec![part!("digits"), part!("push_f64")],
+                (true, false) => vec![shaders::mul_wide(self.int64), part!("digits"), part!("product_f32"), factors],
+                (true, true) => vec![shaders::mul_wide(self.int64), part!("digits"), part!("product_f64"), factors],
+            };
+        }
+        if self.is_product_sum() {
+            return vec![shaders::mul_wide(self.int64), part!("dot_int"), factors, part!("registers_shared")];
+        }
         let (state, push): (&[&str], &str) = match self.op {
-            ReduceOp::Sum | ReduceOp::Mean if self.is_float_sum() => {
-                let push = if self.dtype == Dtype::F32 { part!("push_f32") } else { part!("push_f64") };
-                return vec![part!("digits"), push];
-            }
-            ReduceOp::Sum | ReduceOp::Mean => (&[part!("sum_int")], part!("sum_int_push")),
+            ReduceOp::Sum | ReduceOp::Mean | ReduceOp::Norm(NormOrder::One) => (&[part!("sum_int")], part!("sum_int_push")),
             ReduceOp::Product if self.dtype.is_float() => {
                 (&[shaders::mul_wide(self.int64), part!("product_float")], part!("product_float_push"))
             }
             ReduceOp::Product => (&[shaders::mul_wide(self.int64), part!("product_int")], part!("product_int_push")),
-            ReduceOp::Min | ReduceOp::Max => (&[part!("key"), part!("extreme")], part!("extreme_push")),
+            ReduceOp::Min | ReduceOp::Max | ReduceOp::Norm(_) => (&[part!("key"), part!("extreme")], part!("extreme_push")),
             ReduceOp::ArgMin | ReduceOp::ArgMax => (&[part!("key"), part!("arg")], part!("arg_push")),
-            ReduceOp::Any | ReduceOp::All | ReduceOp::CountNonzero => (&[part!("count")], part!("count_push")),
+            _ => (&[part!("count")], part!("count_push")),
         };
-        [state, &[push, part!("registers")]].concat()
+        [state, &[push, part!("registers"), part!("registers_shared")]].concat()
     }
 
     fn finish(&self) -> Vec<&'static str> {
@@ -159,7 +208,7 @@ impl Variant {
             ReduceOp::Product => vec![part!("finish_product_int")],
             ReduceOp::Min | ReduceOp::Max => vec![part!("finish_extreme")],
             ReduceOp::ArgMin | ReduceOp::ArgMax => vec![part!("finish_arg")],
-            ReduceOp::Any | ReduceOp::All | ReduceOp::CountNonzero => vec![part!("finish_count")],
+            _ => vec![part!("finish_count")],
         }
     }
 
@@ -185,14 +234,36 @@ impl Variant {
     }
 }
 
+/// The operations with shaders; others are made from theirs. The first ten have results on the device.
+pub(super) const OPS: [ReduceOp; 15] = [
+    ReduceOp::Sum,
+    ReduceOp::Product,
+    ReduceOp::Min,
+    ReduceOp::Max,
+    ReduceOp::Mean,
+    ReduceOp::ArgMin,
+    ReduceOp::ArgMax,
+    ReduceOp::Any,
+    ReduceOp::All,
+    ReduceOp::CountNonzero,
+    ReduceOp::Norm(NormOrder::One),
+    ReduceOp::Norm(NormOrder::Two),
+    ReduceOp::Norm(NormOrder::Max),
+    ReduceOp::Norm(NormOrder::Min),
+    ReduceOp::Dot,
+];
+
 /// Every variant, with the workgroup sizes of a portable device.
 pub(super) fn all() -> Vec<shaders::Variant> {
     let mut list = Vec::new();
-    for op in ReduceOp::ALL {
+    for (i, op) in OPS.into_iter().enumerate() {
         for dtype in Dtype::ALL {
-            let workgroup = if dtype == Dtype::F64 { 32 } else { 256 };
-            for variant in [false, true].map(|rich| Variant { op, dtype, workgroup, batched: rich, int64: rich }) {
-                list.extend(Stage::ALL.map(|stage| shaders::Variant {
+            let workgroup = if dtype == Dtype::F64 { 16 } else { 256 };
+            for rich in [false, true] {
+                let (skip, valid) = (rich && dtype.is_float(), rich && op == ReduceOp::CountNonzero);
+                let variant = Variant { op, dtype, workgroup, batched: rich, int64: rich, skip, valid };
+                let stages = Stage::ALL.into_iter().filter(|&stage| i < 10 || stage != Stage::Finish);
+                list.extend(stages.map(|stage| shaders::Variant {
                     label: stage.label(),
                     source: variant.source(stage),
                     layouts: vec![Params::layout()],

@@ -87,6 +87,7 @@ fn naive<T: Sample>(plan: &ReducePlan, view: ArrayViewD<'_, T>) -> Partials {
                 out[i] = Some(out[i].map_or(new, |old| first_extreme(old, new, smaller)));
             }
             Partials::Count(out) => out[i] += u64::from(x.nonzero()),
+            _ => unreachable!(),
         }
         seen[i] += 1;
     }
@@ -135,7 +136,7 @@ fn download(storage: Option<Storage>, plan: &ReducePlan) -> HostVec {
 
 /// Partials and final values, of host and resident input, against the loops.
 fn check<T: Sample>(engine: &GpuEngine, op: ReduceOp, axes: Option<&[isize]>, array: &ArrayViewD<'_, T>, resident: bool) {
-    let how = Reduce { op, axes: axes.map(<[isize]>::to_vec), keepdims: false };
+    let how = Reduce { axes: axes.map(<[isize]>::to_vec), ..Reduce::of(op) };
     let Ok(plan) = ReducePlan::new(&how, T::DTYPE, array.shape()) else {
         assert!(!op.has_identity() && array.is_empty());
         return;
@@ -144,10 +145,10 @@ fn check<T: Sample>(engine: &GpuEngine, op: ReduceOp, axes: Option<&[isize]>, ar
     let what = || format!("{} {op} {} {:?} over {axes:?}, resident {resident}", engine.info().id, T::DTYPE, array.shape());
     let view = View::from_ndarray(array.view());
     let buffer = resident.then(|| upload(engine, &view));
-    let input = match &buffer {
+    let input = [match &buffer {
         Some(buffer) => Input::Gpu { buffer, dtype: T::DTYPE, shape: array.shape() },
         None => Input::Host(view),
-    };
+    }];
     let control = Control::new();
     let got = engine.reduce_partials(&plan, &input, &control).unwrap();
     assert!(same(&got, &expected, plan.reduce_len()), "{}: got {got:?}, expected {expected:?}", what());
@@ -191,7 +192,7 @@ const AXES: [&[isize]; 8] = [&[], &[0], &[1], &[2], &[0, 1], &[0, 2], &[1, 2], &
 fn every_reduction_of_every_dtype_over_every_axis_set() {
     let shapes: [&[usize]; 3] = [&[3, 7, 5], &[2, 1, 16_411], &[257, 3, 2]];
     for engine in engines() {
-        for op in ReduceOp::ALL {
+        for op in super::source::OPS.into_iter().take(10) {
             for dtype in Dtype::ALL {
                 with_dtype!(dtype, T => for (i, shape) in shapes.iter().enumerate() {
                     let array = random::<T>(shape, 7 * i as u64);
@@ -225,7 +226,7 @@ fn awkward_lengths() {
 #[test]
 fn empty_arrays() {
     for engine in engines() {
-        for op in ReduceOp::ALL {
+        for op in super::source::OPS.into_iter().take(10) {
             for shape in [[0, 3], [3, 0]] {
                 for axes in [&[0isize][..], &[1], &[0, 1], &[]] {
                     check(&engine, op, Some(axes), &ArrayD::<f32>::zeros(IxDyn(&shape)).view(), true);
@@ -322,7 +323,7 @@ fn floats_of_every_kind() {
             let wide = ArrayD::from_shape_vec(IxDyn(&[case.len()]), case.clone()).unwrap();
             let narrow = wide.map(|&x| x as f32);
             let ops: &[ReduceOp] =
-                if case.len() < 10 { &ReduceOp::ALL } else { &[ReduceOp::Sum, ReduceOp::Mean, ReduceOp::Product] };
+                if case.len() < 10 { &super::source::OPS[..10] } else { &[ReduceOp::Sum, ReduceOp::Mean, ReduceOp::Product] };
             for &op in ops {
                 check(&engine, op, None, &wide.view(), false);
                 check(&engine, op, None, &narrow.view(), false);
@@ -365,7 +366,7 @@ fn sums_and_means_are_the_nearest_to_the_exact_ones() {
             let mean = &sum / BigRational::from_integer(BigInt::from(len));
             for (op, wanted) in [(ReduceOp::Sum, &sum), (ReduceOp::Mean, &mean)] {
                 let plan = ReducePlan::new(&Reduce::of(op), Dtype::F64, &[len]).unwrap();
-                let input = Input::Host(View::from_slice(&values));
+                let input = [Input::Host(View::from_slice(&values))];
                 let got = download(engine.reduce(&plan, &input, Target::Device(None), &Control::new()).unwrap(), &plan);
                 assert_eq!(got, HostVec::F64(vec![nearest(wanted)]), "{op} of {len}");
             }
@@ -374,7 +375,7 @@ fn sums_and_means_are_the_nearest_to_the_exact_ones() {
         let plan = ReducePlan::new(&Reduce::of(ReduceOp::Mean), Dtype::I64, &[values.len()]).unwrap();
         let sum: BigInt = values.iter().copied().map(BigInt::from).sum();
         let wanted = nearest(&BigRational::new(sum, BigInt::from(values.len())));
-        let input = Input::Host(View::from_slice(&values));
+        let input = [Input::Host(View::from_slice(&values))];
         let got = download(engine.reduce(&plan, &input, Target::Device(None), &Control::new()).unwrap(), &plan);
         assert_eq!(got, HostVec::F64(vec![wanted]));
     }
@@ -407,7 +408,7 @@ fn integers_that_do_not_fit_are_errors() {
         }
         let plan = ReducePlan::new(&Reduce::of(ReduceOp::Sum), Dtype::I64, &[2]).unwrap();
         let values = [i64::MAX, 1];
-        let error = engine.reduce(&plan, &Input::Host(View::from_slice(&values)), Target::Device(None), &Control::new());
+        let error = engine.reduce(&plan, &[Input::Host(View::from_slice(&values))], Target::Device(None), &Control::new());
         assert_eq!(error.unwrap_err(), Error::Overflow { op: "sum", out_dtype: Dtype::I64 });
     }
 }
@@ -426,14 +427,14 @@ fn large_inputs_move_once_and_only_results_return() {
         let mut out = [0f32];
         let target = Target::Host(crate::view::ViewMut::from_slice(&mut out));
         let plan0 = ReducePlan { shape: vec![1], ..plan.clone() };
-        assert!(engine.reduce(&plan0, &Input::Host(View::from_slice(&values)), target, &Control::new()).unwrap().is_none());
+        assert!(engine.reduce(&plan0, &[Input::Host(View::from_slice(&values))], target, &Control::new()).unwrap().is_none());
         let after = engine.counters();
         assert_eq!(out[0].to_bits(), sum.to_f32().to_bits());
         assert_eq!(after.uploaded - before.uploaded, 4 * len as u64);
         assert_eq!(after.downloaded - before.downloaded, 4);
         assert!(after.dispatches > before.dispatches);
         let buffer = upload(&engine, &View::from_slice(&values));
-        let input = Input::Gpu { buffer: &buffer, dtype: Dtype::F32, shape: &[len] };
+        let input = [Input::Gpu { buffer: &buffer, dtype: Dtype::F32, shape: &[len] }];
         let before = engine.counters();
         let got = engine.reduce_partials(&plan, &input, &Control::new()).unwrap();
         assert_eq!(got, Partials::Float(vec![sum.clone()]));
@@ -460,14 +461,14 @@ fn arrays_beyond_a_binding() {
         let buffer = upload(&engine, &View::from_slice(&values));
         assert!(buffer.segments().len() > 1);
         let run = |op, axes: Option<&[isize]>, resident: bool| {
-            let how = Reduce { op, axes: axes.map(<[isize]>::to_vec), keepdims: false };
+            let how = Reduce { axes: axes.map(<[isize]>::to_vec), ..Reduce::of(op) };
             let plan = ReducePlan::new(&how, Dtype::U8, &[rows, 1001]).unwrap();
             let shaped = ArrayViewD::from_shape(IxDyn(&[rows, 1001]), &values).unwrap();
             let input = match resident {
                 true => Input::Gpu { buffer: &buffer, dtype: Dtype::U8, shape: &[rows, 1001] },
                 false => Input::Host(View::from_ndarray(shaped)),
             };
-            download(engine.reduce(&plan, &input, Target::Device(None), &Control::new()).unwrap(), &plan)
+            download(engine.reduce(&plan, &[input], Target::Device(None), &Control::new()).unwrap(), &plan)
         };
         let total = (values.len() + 199 + 6) as u64;
         assert_eq!(run(ReduceOp::Sum, None, true), HostVec::U64(vec![total]));
@@ -491,7 +492,7 @@ fn cancelled_work_stops() {
         control.cancel();
         let plan = ReducePlan::new(&Reduce::of(ReduceOp::Sum), Dtype::U8, &[10]).unwrap();
         let values = [1u8; 10];
-        let got = engine.reduce(&plan, &Input::Host(View::from_slice(&values)), Target::Device(None), &control);
+        let got = engine.reduce(&plan, &[Input::Host(View::from_slice(&values))], Target::Device(None), &control);
         assert!(matches!(got, Err(Error::Cancelled { .. })), "{got:?}");
     }
 }

@@ -1,0 +1,315 @@
+//! Exact sums of products on SIMD lanes: each product as one or two binary64 numbers, which go the way of all sums.
+//!
+//! The product of two binary32 numbers is a binary64 number. That of two binary64 numbers is `p + e` with `p` the rounded
+//! product and `e` the rest, which a fused multiply-add gives exactly (Dekker's splitting where there is none), unless it
+//! would fall below 2^-1074 or `p` overflow. Factors of such products are scaled by powers of two and summed apart.
+
+use super::fast::{Accumulator, Float};
+use super::{ExactDot, special};
+use crate::cpu::simd::{Kernel, Simd};
+
+/// Elements whose products are formed at a time: they stay in the first-level cache.
+pub(crate) const BLOCK: usize = 2048;
+
+/// Products from this magnitude on have their last bit at 2^-1074 or above.
+const LEAST: f64 = f64::from_bits((1023 - 968) << 52);
+/// Numbers and products up to this magnitude can be split.
+const MOST: f64 = f64::MAX / 4.0;
+/// What factors of products that are too small or too large are scaled by.
+const SCALE: i32 = 600;
+
+/// An exact sum of products in the making.
+#[derive(Debug, Clone)]
+pub(crate) struct Products {
+    /// The rounded products.
+    upper: Accumulator,
+    /// What they lack.
+    lower: Accumulator,
+    /// What is out of range.
+    rest: Option<Box<Rest>>,
+}
+
+/// Products by the scale that they were formed at, upper and lower parts.
+#[derive(Debug, Clone)]
+struct Rest {
+    /// Times 2^1200.
+    small: [Accumulator; 2],
+    /// Times 2^-1200.
+    large: [Accumulator; 2],
+    /// The infinities seen.
+    special: u8,
+}
+
+impl Products {
+    pub(crate) fn new() -> Self {
+        Self { upper: Accumulator::new(), lower: Accumulator::new(), rest: None }
+    }
+
+    /// The sum of nothing, with what was learnt about the factors so far.
+    pub(crate) fn next(&self) -> Self {
+        Self { upper: self.upper.next(), lower: self.lower.next(), rest: None }
+    }
+
+    /// Adds the products of pairs; the slices must be of one length.
+    pub(crate) fn extend<T: Float>(&mut self, a: &[T], b: &[T], simd: Simd) {
+        let (mut upper, mut lower) = ([0.0; BLOCK], [0.0; BLOCK]);
+        for (a, b) in a.chunks(BLOCK).zip(b.chunks(BLOCK)) {
+            let n = a.len().min(b.len());
+            let (upper, lower) = (&mut upper[..n], &mut lower[..n]);
+            if T::NARROW {
+                simd.run(Narrow { a, b, upper });
+                self.upper.extend_open(upper, simd);
+            } else if simd.run(Wide { a, b, upper, lower }) {
+                self.upper.extend_open(upper, simd);
+                self.lower.extend_open(lower, simd);
+            } else {
+                self.extend_mixed(a, b, simd);
+            }
+        }
+        self.upper.close();
+        self.lower.close();
+    }
+
+    /// Adds products of which some are out of range or not finite.
+    fn extend_mixed<T: Float>(&mut self, a: &[T], b: &[T], simd: Simd) {
+        let mut sorted = Sorted::default();
+        simd.run(Sort { a, b, sorted: &mut sorted });
+        let add = |sums: [&mut Accumulator; 2], pairs: &[Vec<f64>; 2]| {
+            for (sum, values) in sums.into_iter().zip(pairs) {
+                sum.extend(values, simd);
+            }
+        };
+        add([&mut self.upper, &mut self.lower], &sorted.plain);
+        if sorted.special != 0 || !sorted.small[0].is_empty() || !sorted.large[0].is_empty() {
+            let rest = self.rest.get_or_insert_with(|| {
+                let new = || [Accumulator::new(), Accumulator::new()];
+                Box::new(Rest { small: new(), large: new(), special: 0 })
+            });
+            add(rest.small.each_mut(), &sorted.small);
+            add(rest.large.each_mut(), &sorted.large);
+            rest.special |= sorted.special;
+        }
+    }
+
+    /// Adds another sum.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.upper.merge(&other.upper);
+        self.lower.merge(&other.lower);
+        if let Some(theirs) = &other.rest {
+            match &mut self.rest {
+                None => self.rest = Some(theirs.clone()),
+                Some(ours) => {
+                    for (ours, theirs) in ours.small.iter_mut().zip(&theirs.small) {
+                        ours.merge(theirs);
+                    }
+                    for (ours, theirs) in ours.large.iter_mut().zip(&theirs.large) {
+                        ours.merge(theirs);
+                    }
+                    ours.special |= theirs.special;
+                }
+            }
+        }
+    }
+
+    /// Adds sums of upper and lower parts.
+    pub(crate) fn merge_parts(&mut self, upper: &Accumulator, lower: &Accumulator) {
+        self.upper.merge(upper);
+        self.lower.merge(lower);
+    }
+
+    /// Adds the sum to a mergeable value.
+    pub(crate) fn add_to(&self, dot: &mut ExactDot) {
+        self.upper.add_to(dot, 0);
+        self.lower.add_to(dot, 0);
+        if let Some(rest) = &self.rest {
+            rest.small.iter().for_each(|sum| sum.add_to(dot, -2 * SCALE));
+            rest.large.iter().for_each(|sum| sum.add_to(dot, 2 * SCALE));
+            if rest.special != 0 {
+                dot.add_special(rest.special);
+            }
+        }
+    }
+
+    /// The sum as a mergeable value.
+    pub(crate) fn to_dot(&self) -> ExactDot {
+        let mut dot = ExactDot::new();
+        self.add_to(&mut dot);
+        dot
+    }
+}
+
+/// Products of binary32 numbers.
+struct Narrow<'a, T> {
+    a: &'a [T],
+    b: &'a [T],
+    upper: &'a mut [f64],
+}
+
+impl<T: Float> Kernel for Narrow<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const BYTES: usize>(self) {
+        let n = self.upper.len();
+        let (a, b) = (&self.a[..n], &self.b[..n]);
+        for i in 0..n {
+            self.upper[i] = a[i].widen() * b[i].widen();
+        }
+    }
+}
+
+/// Products of binary64 numbers in two parts. The answer is whether all of them are exact.
+pub(crate) struct Wide<'a, T> {
+    pub(crate) a: &'a [T],
+    pub(crate) b: &'a [T],
+    pub(crate) upper: &'a mut [f64],
+    pub(crate) lower: &'a mut [f64],
+}
+
+impl<T: Float> Kernel for Wide<'_, T> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn run<const BYTES: usize>(self) -> bool {
+        let n = self.upper.len();
+        let (a, b, lower) = (&self.a[..n], &self.b[..n], &mut self.lower[..n]);
+        let mut wrong = 0u64;
+        for i in 0..n {
+            let (a, b) = (a[i].widen(), b[i].widen());
+            let p = a * b;
+            self.upper[i] = p;
+            lower[i] = rest::<BYTES>(a, b, p);
+            let magnitude = p.abs();
+            let plain = (magnitude >= LEAST && magnitude <= MOST) | (p == 0.0 && ((a == 0.0) | (b == 0.0)));
+            let plain = plain & ((a.abs() <= MOST) & (b.abs() <= MOST));
+            wrong |= u64::from(!plain);
+        }
+        wrong == 0
+    }
+}
+
+/// `a · b − p`, exactly, if `p` is the rounded product and neither is out of range.
+#[inline(always)]
+fn rest<const BYTES: usize>(a: f64, b: f64, p: f64) -> f64 {
+    // Without vectors of AVX2 there is no fused multiply-add on x86-64, and the function that stands in for it is slow.
+    if BYTES > 16 || !cfg!(target_arch = "x86_64") {
+        return a.mul_add(b, -p);
+    }
+    // Upper parts of 26 bits, rounded to nearest so that the lower ones have no more.
+    let upper = |x: f64| f64::from_bits((x.to_bits() + (1 << 26)) & !((1 << 27) - 1));
+    let (ah, bh) = (upper(a), upper(b));
+    let (al, bl) = (a - ah, b - bh);
+    ((ah * bh - p) + ah * bl + al * bh) + al * bl
+}
+
+/// Products by what keeps them in range: upper and lower parts.
+#[derive(Default)]
+struct Sorted {
+    plain: [Vec<f64>; 2],
+    small: [Vec<f64>; 2],
+    large: [Vec<f64>; 2],
+    special: u8,
+}
+
+struct Sort<'a, T> {
+    a: &'a [T],
+    b: &'a [T],
+    sorted: &'a mut Sorted,
+}
+
+impl<T: Float> Kernel for Sort<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const BYTES: usize>(self) {
+        let power = |e: i32| f64::from_bits(((1023 + e) as u64) << 52);
+        for (a, b) in self.a.iter().zip(self.b) {
+            let (a, b) = (a.widen(), b.widen());
+            if !a.is_finite() || !b.is_finite() {
+                self.sorted.special |= special(a * b);
+                continue;
+            }
+            if a == 0.0 || b == 0.0 {
+                continue;
+            }
+            let magnitude = (a * b).abs();
+            let (place, up, down) = if magnitude < LEAST {
+                (&mut self.sorted.small, power(SCALE), power(SCALE))
+            } else if magnitude > MOST {
+                (&mut self.sorted.large, power(-SCALE), power(-SCALE))
+            } else if a.abs() > MOST {
+                (&mut self.sorted.plain, power(-SCALE), power(SCALE))
+            } else if b.abs() > MOST {
+                (&mut self.sorted.plain, power(SCALE), power(-SCALE))
+            } else {
+                (&mut self.sorted.plain, 1.0, 1.0)
+            };
+            let (a, b) = (a * up, b * down);
+            place[0].push(a * b);
+            place[1].push(rest::<BYTES>(a, b, a * b));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::bits;
+    use super::*;
+
+    /// Against one product at a time.
+    fn check(a: &[f64], b: &[f64]) {
+        let mut expected = ExactDot::new();
+        a.iter().zip(b).for_each(|(&a, &b)| expected.push(a, b));
+        for simd in Simd::available() {
+            let mut products = Products::new();
+            products.extend(a, b, simd);
+            assert_eq!(products.to_dot(), expected, "{simd:?} {a:?} {b:?}");
+            let half = a.len() / 2;
+            let (mut left, mut right) = (Products::new(), Products::new());
+            left.extend(&a[half..], &b[half..], simd);
+            right.extend(&a[..half], &b[..half], simd);
+            left.merge(&right);
+            assert_eq!(left.to_dot(), expected, "{simd:?} merged");
+            let (a, b): (Vec<f32>, Vec<f32>) = a.iter().zip(b).map(|(&a, &b)| (a as f32, b as f32)).unzip();
+            let mut expected = ExactDot::new();
+            a.iter().zip(&b).for_each(|(&a, &b)| expected.push(a.into(), b.into()));
+            let mut products = Products::new();
+            products.extend(&a, &b, simd);
+            assert_eq!(products.to_dot(), expected, "{simd:?} binary32");
+        }
+    }
+
+    #[test]
+    fn products_are_exact_over_the_whole_range() {
+        let mut state = 3;
+        for round in 0..60 {
+            let mut number = || {
+                let b = bits(&mut state);
+                match round % 6 {
+                    0 => f64::from_bits(b & !(1 << 62)),
+                    1 => f64::from_bits(b & 0x800f_ffff_ffff_ffff | ((b >> 53) % 40 + 1003) << 52),
+                    2 => f64::from_bits(b & 0x800f_ffff_ffff_ffff),
+                    3 => f64::from_bits((b & 0x800f_ffff_ffff_ffff) | ((b >> 53) % 30 + 2017) << 52),
+                    4 => f64::from_bits((b & 0x800f_ffff_ffff_ffff) | ((b >> 53) % 2047) << 52),
+                    _ => [0.0, -0.0, 1.0, f64::MAX, f64::MIN, 5e-324, -2.2250738585072014e-308, 1.5][b as usize % 8],
+                }
+            };
+            let n = [0, 1, 7, 16, 100, 2047, 2048, 2049, 6000][round % 9];
+            let a: Vec<f64> = (0..n).map(|_| number()).collect();
+            let b: Vec<f64> = (0..n).map(|_| number()).collect();
+            check(&a, &b);
+            check(&a, &a);
+        }
+    }
+
+    #[test]
+    fn what_is_not_finite_decides() {
+        let (inf, nan) = (f64::INFINITY, f64::NAN);
+        let fill = vec![1e200; 40];
+        for (a, b) in [(inf, 2.0), (inf, -2.0), (inf, 0.0), (nan, 1.0), (inf, inf), (-inf, inf)] {
+            let put = |x| [&fill[..], &[x], &fill[..]].concat();
+            check(&put(a), &put(b));
+        }
+        check(&[inf, 1.0, inf], &[1.0, 1.0, -1.0]);
+    }
+}
