@@ -99,7 +99,36 @@ impl Backend {
 
     /// The same device with `control` for progress and cancellation.
     pub fn with_control(&self, control: &Control) -> Self {
-        Self { engine: self.engine.clone(), control: control.clone() }
+        let control = self.memory_limit().map_or_else(|| control.clone(), |bytes| control.limited(bytes));
+        Self { engine: self.engine.clone(), control }
+    }
+
+    /// The same device, of whose memory each convolution and filter takes at most so many bytes.
+    ///
+    /// A GPU computes what does not fit piece by piece and streams it: while one piece is computed the next is brought over and
+    /// the one before taken back. Operands, scratch, staging and the result count, arrays that lie on the device already do
+    /// not; some hundred kilobytes for parameters come on top. A result that would take more than half of the limit stays in
+    /// host memory. Results do not depend on the limit, floats of algorithms other than direct only within their bound. On the
+    /// CPU it limits what the fast algorithms keep beside operands and results. Several devices have the limit each. With
+    /// several limits the least one counts. Reductions and Monte Carlo need little memory and take no notice.
+    ///
+    /// An operation fails with [`Error::Invalid`] if the limit is too little for a single output.
+    ///
+    /// ```
+    /// # fn main() -> unisono::Result<()> {
+    /// use unisono::{Backend, Convolve};
+    /// let backend = Backend::auto().with_memory_limit(256 << 20);
+    /// assert_eq!(backend.convolve(&[1, 2, 3], &[1, 1], &Convolve::d1())?.into_vec()?, [1, 3, 5, 3]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn with_memory_limit(&self, bytes: u64) -> Self {
+        Self { engine: self.engine.clone(), control: self.control.limited(bytes) }
+    }
+
+    /// The limit of [`with_memory_limit`](Self::with_memory_limit), if there is one.
+    pub fn memory_limit(&self) -> Option<u64> {
+        self.control.memory_limit()
     }
 
     /// The line for progress and cancellation.

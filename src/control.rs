@@ -35,6 +35,8 @@ struct State {
     quiet: bool,
     /// Whether announcements are passed over: somebody else made them.
     announced: bool,
+    /// Bytes that the work may hold on each device, if it is told so here.
+    memory: Option<u64>,
 }
 
 impl Control {
@@ -86,6 +88,17 @@ impl Control {
         Self(Arc::new(State { parent: Some(self.clone()), ..State::default() }))
     }
 
+    /// A line for work that may hold at most so many bytes on each device; otherwise as [`child`](Self::child).
+    pub(crate) fn limited(&self, bytes: u64) -> Self {
+        Self(Arc::new(State { parent: Some(self.clone()), memory: Some(bytes), ..State::default() }))
+    }
+
+    /// Bytes that the work may hold on each device: the least that is said along the line.
+    pub(crate) fn memory_limit(&self) -> Option<u64> {
+        let above = self.0.parent.as_ref().and_then(Self::memory_limit);
+        [self.0.memory, above].into_iter().flatten().min()
+    }
+
     /// A line for work that is reported otherwise: it stops with this one, and keeps its progress to itself.
     pub(crate) fn quiet(&self) -> Self {
         Self(Arc::new(State { parent: Some(self.clone()), quiet: true, ..State::default() }))
@@ -125,5 +138,10 @@ mod tests {
         assert_eq!((parent.progress().done, quiet.progress().done), (7, 5));
         parent.cancel();
         assert!(second.is_cancelled() && quiet.is_cancelled());
+        let limited = parent.limited(100).child();
+        assert_eq!(
+            [&parent, &limited, &limited.limited(300), &limited.limited(30)].map(Control::memory_limit),
+            [None, Some(100), Some(100), Some(30)]
+        );
     }
 }

@@ -94,6 +94,8 @@ pub struct Counters {
     pub uploaded: u64,
     /// Bytes moved from the device.
     pub downloaded: u64,
+    /// Most bytes of buffers that were held at once: arrays, scratch, staging, and what is kept for reuse (GPU).
+    pub peak: u64,
 }
 
 /// An operand as an engine gets it.

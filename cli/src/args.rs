@@ -98,6 +98,9 @@ pub struct ConvolveArgs {
     /// Spread the kernel's elements N pixels apart: N or N,N
     #[arg(long, value_name = "N,N", value_delimiter = ',', default_value = "1")]
     pub dilation: Vec<usize>,
+    /// Memory that a device may take for one image: 512MiB, 2GB … What does not fit is streamed piece by piece
+    #[arg(long, value_name = "SIZE", value_parser = crate::size::bytes)]
+    pub memory: Option<u64>,
     /// Say on standard error where and how each image is convolved, and why
     #[arg(long)]
     pub explain: bool,

@@ -16,6 +16,7 @@ mod pipeline;
 mod progress;
 mod reduce;
 mod sink;
+mod size;
 
 use std::process::ExitCode;
 

@@ -252,3 +252,16 @@ fn products_give_the_same_picture_in_passes() {
         }
     }
 }
+
+#[test]
+fn little_memory_gives_the_same_picture() {
+    let folder = tempdir().unwrap();
+    let input = folder.path().join("in.png");
+    RgbImage::from_fn(170, 130, |x, y| Rgb([x * y, x + y, 3 * x].map(|v| v as u8))).save(&input).unwrap();
+    let [whole, pieces] = ["whole.png", "pieces.png"].map(|name| folder.path().join(name));
+    convolve(&input, &whole, &["-k", "gaussian:2"]);
+    convolve(&input, &pieces, &["-k", "gaussian:2", "--memory", "256KiB"]);
+    assert_eq!(fs::read(&whole).unwrap(), fs::read(&pieces).unwrap());
+    let message = error(2, &["convolve", arg(&input), "-o", arg(&pieces), "-k", "gaussian:2", "--memory", "much"]);
+    assert!(message.contains("expected a size"), "{message}");
+}

@@ -30,8 +30,18 @@ fn text(device: &Bound<'_, PyAny>) -> PyResult<String> {
     )
 }
 
-/// The backend that `device` names, opened at its first use in this process.
+/// The backend that `device` names, with the memory limit that it has.
 pub(crate) fn backend(device: &Bound<'_, PyAny>) -> PyResult<Backend> {
+    let backend = opened(device)?;
+    let limit = match device.getattr_opt(intern!(device.py(), "memory_limit"))? {
+        Some(limit) if !limit.is_none() => limit.extract::<u64>().ok(),
+        _ => None,
+    };
+    Ok(limit.map_or_else(|| backend.clone(), |bytes| backend.with_memory_limit(bytes)))
+}
+
+/// The backend that `device` names, opened at its first use in this process.
+fn opened(device: &Bound<'_, PyAny>) -> PyResult<Backend> {
     let (py, text) = (device.py(), text(device)?);
     let auto = text.trim().eq_ignore_ascii_case("auto");
     let name = match std::env::var("UNISONO_DEVICE") {
@@ -70,6 +80,7 @@ pub(crate) fn counters<'py>(py: Python<'py>, device: &Bound<'py, PyAny>) -> PyRe
     dict.set_item("dispatches", counters.dispatches)?;
     dict.set_item("uploaded", counters.uploaded)?;
     dict.set_item("downloaded", counters.downloaded)?;
+    dict.set_item("peak", counters.peak)?;
     Ok(dict)
 }
 

@@ -109,3 +109,21 @@ def test_pi_by_its_definition():
         x, y = signed(word & 0xFFFF), signed(word >> 16)
         hits += x * (x + 1) + y * (y + 1) < 2**30
     assert unisono.pi(samples, seed, "cpu", start).hits == hits
+
+
+def test_a_memory_limit_changes_no_result(device, rng):
+    whole = unisono.Backend(device)
+    limited = unisono.Backend(device, memory_limit=200_000)
+    assert limited != whole and pickle.loads(pickle.dumps(limited)) == limited
+    assert unisono.Backend(limited).memory_limit == 200_000 and "memory_limit=200000" in repr(limited)
+    images, kernels = rng.integers(-99, 99, (2, 150, 160)), rng.integers(-99, 99, (3, 5, 4))
+    want = whole.convolve(images, kernels, boundary="mirror")
+    np.testing.assert_array_equal(limited.convolve(images, kernels, boundary="mirror"), want)
+    np.testing.assert_array_equal(unisono.convolve(images, kernels, boundary="mirror", device=limited), want)
+    image = rng.uniform(-1, 1, (300, 301)).astype(np.float32)
+    np.testing.assert_array_equal(limited.gaussian_filter(image, 2.0), whole.gaussian_filter(image, 2.0))
+    if device.startswith("gpu"):
+        with pytest.raises(ValueError, match="memory limit: got 1000 bytes, expected at least"):
+            unisono.Backend(device, 1000).convolve(images, kernels)
+    with pytest.raises(ValueError, match="memory_limit"):
+        unisono.Backend(device, 0)

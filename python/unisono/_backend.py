@@ -1,5 +1,6 @@
 """Devices: listing them, and the handle that remembers one."""
 
+import operator
 from dataclasses import dataclass
 
 from . import _filters, _functions, _reductions, _unisono
@@ -57,6 +58,8 @@ class Counters:
     """Bytes moved to the device."""
     downloaded: int
     """Bytes moved from the device."""
+    peak: int
+    """Most bytes of buffers held at once: arrays, scratch, staging, and what is kept for reuse (GPU)."""
 
 
 def _device(fields):
@@ -88,11 +91,15 @@ class Backend:
     ----------
     device : str
         As ``device`` everywhere.
+    memory_limit : int, optional
+        Bytes that a convolution or filter may take on each device. A GPU computes what does not fit piece by piece and streams
+        it; results do not depend on it, but for floats within their bound. A limit too small for a single output makes the
+        operation raise `ValueError`, which names one that would do.
 
     Raises
     ------
     ValueError
-        There is no such device, or it cannot be opened; the message says why.
+        There is no such device, or it cannot be opened; the message says why. Or the limit is not positive.
 
     Examples
     --------
@@ -103,25 +110,33 @@ class Backend:
     np.int64(6)
     """
 
-    __slots__ = ("device",)
+    __slots__ = ("device", "memory_limit")
 
-    def __init__(self, device="auto"):
+    def __init__(self, device="auto", memory_limit=None):
+        if memory_limit is None:
+            memory_limit = getattr(device, "memory_limit", None)
+        elif not 0 < operator.index(memory_limit) < 2**64:
+            raise ValueError(f"memory_limit: got {memory_limit}, expected a positive number of bytes")
+        else:
+            memory_limit = operator.index(memory_limit)
         object.__setattr__(self, "device", _unisono.open(device))
+        object.__setattr__(self, "memory_limit", memory_limit)
 
     def __setattr__(self, name, value):
         raise AttributeError(f"Backend is immutable: {name} cannot be set")
 
     def __repr__(self):
-        return f"unisono.Backend({self.device!r})"
+        limit = "" if self.memory_limit is None else f", memory_limit={self.memory_limit}"
+        return f"unisono.Backend({self.device!r}{limit})"
 
     def __eq__(self, other):
-        return isinstance(other, Backend) and self.device == other.device
+        return isinstance(other, Backend) and (self.device, self.memory_limit) == (other.device, other.memory_limit)
 
     def __hash__(self):
-        return hash((Backend, self.device))
+        return hash((Backend, self.device, self.memory_limit))
 
     def __reduce__(self):
-        return Backend, (self.device,)
+        return Backend, (self.device, self.memory_limit)
 
     @property
     def info(self):

@@ -103,6 +103,7 @@ impl Engine for CpuEngine {
             dispatches: 0,
             uploaded: self.copied.load(Ordering::Relaxed),
             downloaded: 0,
+            peak: 0,
         }
     }
 

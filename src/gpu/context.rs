@@ -28,6 +28,7 @@ pub(crate) struct Context {
     pub(super) budget: Arc<Budget>,
     pub(super) pipelines: Pipelines,
     pub(super) rates: Rates,
+    ceilings: Ceilings,
     turns: Turns,
     pub(super) tally: Arc<Tally>,
     lost: Arc<Lost>,
@@ -117,6 +118,8 @@ pub(crate) struct Tally {
     pub(super) dispatches: AtomicU64,
     pub(super) uploaded: AtomicU64,
     pub(super) downloaded: AtomicU64,
+    held: AtomicU64,
+    peak: AtomicU64,
 }
 
 impl Tally {
@@ -128,6 +131,48 @@ impl Tally {
             dispatches: get(&self.dispatches),
             uploaded: get(&self.uploaded),
             downloaded: get(&self.downloaded),
+            peak: get(&self.peak),
+        }
+    }
+
+    /// Counts so many bytes as held.
+    pub(super) fn hold(&self, bytes: u64) {
+        let held = self.held.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        self.peak.fetch_max(held, Ordering::Relaxed);
+    }
+
+    pub(super) fn release(&self, bytes: u64) {
+        self.held.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    /// The most bytes held from now on.
+    #[cfg(test)]
+    pub(super) fn forget_peak(&self) {
+        self.peak.store(self.held(), Ordering::Relaxed);
+    }
+
+    /// Bytes held now.
+    pub(super) fn held(&self) -> u64 {
+        self.held.load(Ordering::Relaxed)
+    }
+}
+
+/// What the work in progress may hold: the limits of all of it. The least one counts.
+#[derive(Debug, Default)]
+pub(super) struct Ceilings(Mutex<Vec<u64>>);
+
+/// A limit in force until it is dropped.
+#[derive(Debug)]
+pub(super) struct Ceiling<'a> {
+    context: &'a Context,
+    bytes: u64,
+}
+
+impl Drop for Ceiling<'_> {
+    fn drop(&mut self) {
+        let mut all = lock(&self.context.ceilings.0);
+        if let Some(at) = all.iter().position(|&bytes| bytes == self.bytes) {
+            all.swap_remove(at);
         }
     }
 }
@@ -219,12 +264,25 @@ impl Context {
             budget: adapter.budget.clone(),
             pipelines: Pipelines::default(),
             rates: Rates::default(),
+            ceilings: Ceilings::default(),
             turns: Turns::default(),
             tally,
             lost,
             process: std::process::id(),
             id,
         }))
+    }
+
+    /// Puts a limit on the bytes held: until it is dropped, unused buffers go before new ones are made, and staging buffers
+    /// are small.
+    pub(super) fn limited(&self, bytes: u64) -> Ceiling<'_> {
+        lock(&self.ceilings.0).push(bytes);
+        Ceiling { context: self, bytes }
+    }
+
+    /// The least limit in force.
+    pub(super) fn ceiling(&self) -> Option<u64> {
+        lock(&self.ceilings.0).iter().min().copied()
     }
 
     /// Runs wgpu calls: a validation error, lack of memory, a panic or the loss of the device becomes an [`Error`].

@@ -5,7 +5,8 @@ use std::mem::ManuallyDrop;
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
-use super::context::{Context, lock};
+use super::adapters::Budget;
+use super::context::{Context, Tally, lock};
 use super::transfer::Staging;
 use crate::array::Storage;
 use crate::view::ViewMut;
@@ -20,14 +21,31 @@ pub(crate) struct Block(Arc<Owned>);
 
 struct Owned {
     buffer: ManuallyDrop<wgpu::Buffer>,
-    bytes: u64,
+    held: ManuallyDrop<Held>,
     context: ManuallyDrop<Arc<Context>>,
+}
+
+/// Bytes of a device's memory, counted as long as it lives.
+#[derive(Debug)]
+pub(super) struct Held {
+    bytes: u64,
+    budget: Option<Arc<Budget>>,
+    tally: Arc<Tally>,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.tally.release(self.bytes);
+        if let Some(budget) = &self.budget {
+            budget.give(self.bytes);
+        }
+    }
 }
 
 impl Block {
     /// Bytes usable.
     pub(crate) fn size(&self) -> u64 {
-        self.0.bytes
+        self.0.held.bytes
     }
 
     pub(super) fn buffer(&self) -> &wgpu::Buffer {
@@ -47,16 +65,18 @@ impl Drop for Owned {
             // A forked child: the parent's driver and locks are in an unknown state here, so nothing is touched.
             return;
         }
-        // SAFETY: both fields are taken once, here, and not used after.
-        let (buffer, context) = unsafe { (ManuallyDrop::take(&mut self.buffer), ManuallyDrop::take(&mut self.context)) };
-        context.recycle(buffer, self.bytes);
+        // SAFETY: the fields are taken once, here, and not used after.
+        let (buffer, held) = unsafe { (ManuallyDrop::take(&mut self.buffer), ManuallyDrop::take(&mut self.held)) };
+        // SAFETY: as above.
+        let context = unsafe { ManuallyDrop::take(&mut self.context) };
+        context.recycle(buffer, held);
     }
 }
 
 /// Buffers that nobody uses now.
 #[derive(Debug, Default)]
 pub(super) struct Pool {
-    blocks: Mutex<Vec<(u64, wgpu::Buffer)>>,
+    blocks: Mutex<Vec<(Held, wgpu::Buffer)>>,
     uniforms: Mutex<Vec<wgpu::Buffer>>,
     pub(super) up: Mutex<Vec<Staging>>,
     pub(super) down: Mutex<Vec<Staging>>,
@@ -93,20 +113,22 @@ impl Context {
         let class = size_class(bytes).min(self.max_block());
         let kept = {
             let mut blocks = lock(&self.pool.blocks);
-            blocks.iter().rposition(|&(size, _)| size == class).map(|at| blocks.remove(at).1)
+            blocks.iter().rposition(|(held, _)| held.bytes == class).map(|at| blocks.remove(at))
         };
-        let buffer = match kept {
-            Some(buffer) => {
+        let (held, buffer) = match kept {
+            Some(kept) => {
                 self.check_alive()?;
-                buffer
+                kept
             }
             None => self.allocate(class)?,
         };
-        Ok(Block(Arc::new(Owned { buffer: ManuallyDrop::new(buffer), bytes: class, context: ManuallyDrop::new(self.clone()) })))
+        let (buffer, held) = (ManuallyDrop::new(buffer), ManuallyDrop::new(held));
+        Ok(Block(Arc::new(Owned { buffer, held, context: ManuallyDrop::new(self.clone()) })))
     }
 
     /// A new buffer; before it fails, everything unused is given back.
-    fn allocate(&self, bytes: u64) -> Result<wgpu::Buffer> {
+    fn allocate(&self, bytes: u64) -> Result<(Held, wgpu::Buffer)> {
+        self.make_room(bytes);
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
         match self.try_allocate(bytes, usage) {
             Err(Error::OutOfMemory { .. }) => {
@@ -117,45 +139,67 @@ impl Context {
         }
     }
 
-    fn try_allocate(&self, bytes: u64, usage: wgpu::BufferUsages) -> Result<wgpu::Buffer> {
+    fn try_allocate(&self, bytes: u64, usage: wgpu::BufferUsages) -> Result<(Held, wgpu::Buffer)> {
         if !self.budget.take(bytes) {
             return Err(self.out_of_memory(bytes));
         }
+        self.tally.hold(bytes);
+        let held = Held { bytes, budget: Some(self.budget.clone()), tally: self.tally.clone() };
         let descriptor = wgpu::BufferDescriptor { label: None, size: bytes, usage, mapped_at_creation: false };
-        let made = self.guarded_bytes("allocating memory", bytes, |device, _| device.create_buffer(&descriptor));
-        made.inspect_err(|_| self.budget.give(bytes))
+        Ok((held, self.guarded_bytes("allocating memory", bytes, |device, _| device.create_buffer(&descriptor))?))
     }
 
-    /// Frees every unused buffer, once the work that used it is done.
-    fn trim(&self) {
-        let blocks = std::mem::take(&mut *lock(&self.pool.blocks));
-        lock(&self.pool.up).clear();
-        lock(&self.pool.down).clear();
-        for (bytes, buffer) in blocks {
-            drop(buffer);
-            self.budget.give(bytes);
+    /// Counts so many bytes as held.
+    pub(super) fn hold(&self, bytes: u64) -> Held {
+        self.tally.hold(bytes);
+        Held { bytes, budget: None, tally: self.tally.clone() }
+    }
+
+    /// Frees unused buffers, the oldest first, while a new one would exceed the limit in force.
+    pub(super) fn make_room(&self, bytes: u64) {
+        let Some(ceiling) = self.ceiling() else { return };
+        let over = || self.tally.held() + bytes > ceiling;
+        if !over() {
+            return;
+        }
+        let staging = self.staging_size();
+        for kept in [&self.pool.up, &self.pool.down] {
+            lock(kept).retain(|kept| kept.size() == staging);
+        }
+        while over() && !lock(&self.pool.blocks).is_empty() {
+            let oldest = lock(&self.pool.blocks).drain(..1).next();
+            drop(oldest);
         }
         // Memory is given back in a poll only.
         let _ = self.wait_until("freeing memory", None, || true);
     }
 
+    /// Frees every unused buffer, once the work that used it is done.
+    pub(super) fn trim(&self) {
+        let blocks = std::mem::take(&mut *lock(&self.pool.blocks));
+        lock(&self.pool.up).clear();
+        lock(&self.pool.down).clear();
+        drop(blocks);
+        // Memory is given back in a poll only.
+        let _ = self.wait_until("freeing memory", None, || true);
+    }
+
     /// Keeps a buffer for the next block of its size; frees the oldest ones beyond what the pool may keep.
-    fn recycle(&self, buffer: wgpu::Buffer, bytes: u64) {
+    fn recycle(&self, buffer: wgpu::Buffer, held: Held) {
         let most = if self.is_lost() { 0 } else { self.tuning.pool };
         let surplus: Vec<_> = {
             let mut blocks = lock(&self.pool.blocks);
-            blocks.push((bytes, buffer));
-            let mut kept: u64 = blocks.iter().map(|&(bytes, _)| bytes).sum();
-            let surplus = blocks.iter().take_while(|&&(bytes, _)| {
+            blocks.push((held, buffer));
+            let mut kept: u64 = blocks.iter().map(|(held, _)| held.bytes).sum();
+            let surplus = blocks.iter().take_while(|(held, _)| {
                 let over = kept > most;
-                kept -= if over { bytes } else { 0 };
+                kept -= if over { held.bytes } else { 0 };
                 over
             });
             let surplus = surplus.count();
             blocks.drain(..surplus).collect()
         };
         if !surplus.is_empty() {
-            self.budget.give(surplus.iter().map(|&(bytes, _)| bytes).sum());
             drop(surplus);
             // Memory is given back in a poll only.
             let _ = self.poll(wgpu::PollType::Poll);
@@ -204,13 +248,6 @@ impl Context {
             encoder.copy_buffer_to_buffer(from.buffer(), range.start, to.buffer(), offset, range.end - range.start);
             self.submit_to(queue, Some(encoder.finish()));
         })
-    }
-}
-
-impl Drop for Context {
-    fn drop(&mut self) {
-        let kept: u64 = lock(&self.pool.blocks).drain(..).map(|(bytes, _)| bytes).sum();
-        self.budget.give(kept);
     }
 }
 
@@ -306,6 +343,18 @@ impl GpuBuffer {
             }
             _ => vec![],
         }
+    }
+
+    /// Bytes `range` of the array where they are, if one segment holds them.
+    pub(crate) fn locate(&self, range: &Range<u64>) -> Option<Gathered> {
+        let mut starts = 0;
+        for Segment { block, bytes } in self.segments() {
+            if range.start >= starts && range.end <= starts + bytes && range.start < range.end {
+                return Some(Gathered { block: block.clone(), offset: range.start - starts });
+            }
+            starts += bytes;
+        }
+        None
     }
 
     /// Bytes `range` of the array in one block: where they are, if one segment holds them at an offset that a binding may

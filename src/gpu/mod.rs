@@ -12,6 +12,7 @@ mod reduce;
 mod selftest;
 mod separable;
 mod shaders;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod transfer;

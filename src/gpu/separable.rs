@@ -9,6 +9,7 @@
 
 #[cfg(test)]
 mod tests;
+mod tile;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -22,11 +23,13 @@ use super::dispatch::{Bind, Dispatch, fold};
 use super::memory::{Block, Gathered, GpuBuffer};
 use super::pipeline::{Pipeline, Shader, Slot};
 use super::shaders::{Variant, join, layout};
+use super::stream::{Stream, in_memory};
 use crate::array::{HostVec, Storage};
 use crate::engine::{Input, Target};
-use crate::plan::{Boundary, Combine, Overflow, Pass, SeparablePart, SeparablePlan};
-use crate::view::ViewMut;
+use crate::plan::{Boundary, Combine, Half, Overflow, Pass, SeparablePlan};
+use crate::view::View;
 use crate::{Control, Dtype, Error, Result};
+use tile::Tiled;
 
 const PASS: &str = include_str!("../../shaders/separable.wgsl");
 const COMBINE: &str = include_str!("../../shaders/separable_combine.wgsl");
@@ -34,6 +37,10 @@ const BOUNDARY: &str = include_str!("../../shaders/parts/boundary.wgsl");
 const WORDS: &str = include_str!("../../shaders/parts/convolve_words.wgsl");
 const ANY: &str = include_str!("../../shaders/parts/separable_any.wgsl");
 
+/// Bytes of a block of a part that comes back to the host.
+const PIECE: u64 = 64 << 20;
+/// Bytes of flags and the like, and what small buffers are rounded up by.
+const SUNDRIES: u64 = 8 << 10;
 /// Multiply-adds of a plan up to which it takes the shader that serves every dtype and direction.
 const SMALL: u64 = 4 << 20;
 
@@ -94,7 +101,10 @@ pub(super) fn run(
     target: Target<'_>,
     control: &Control,
 ) -> Result<Option<Storage>> {
-    run_limited(context, plan, input, target, control, Bounds { block: u64::MAX, small: plan.work() <= SMALL })
+    in_memory(context, control.memory_limit(), control, target, |target, memory| {
+        let bounds = Bounds { block: u64::MAX, small: plan.work() <= SMALL, memory };
+        run_limited(context, plan, input, target, control, bounds)
+    })
 }
 
 /// Where a plan is cut, and whether the whole is small.
@@ -103,6 +113,8 @@ struct Bounds {
     /// Bytes of a block at most.
     block: u64,
     small: bool,
+    /// Bytes on the device at most.
+    memory: Option<u64>,
 }
 
 /// Runs a plan within bounds.
@@ -129,11 +141,11 @@ fn run_limited(
             feature: "64-bit floats".into(),
         });
     }
-    let most = bounds.block.min(context.max_block());
-    if largest(plan, double) > most.min(MOST_ELEMENTS * if double { 8 } else { 4 })
-        && let Some(parts) = plan.split(&[1.0, 1.0])
-    {
-        return in_parts(context, plan, parts, input, target, control, bounds);
+    let _ceiling = bounds.memory.map(|bytes| context.limited(bytes));
+    let resident = matches!(input, Input::Gpu { buffer, .. } if buffer.belongs_to(context));
+    let room = Room::new(context, double, matches!(target, Target::Host(_)) && !resident, bounds);
+    if !room.holds(plan, 1) {
+        return in_parts(context, plan, &room, input, target, control, bounds);
     }
     let elements = (plan.input.iter().product::<usize>() * plan.in_dtype.size()) as u64;
     let source = match input {
@@ -175,44 +187,189 @@ pub(super) fn sums(
     Work { context, plan, control, double: plan.out_dtype == Dtype::F64, small: plan.work() <= SMALL }.compute(source, result)
 }
 
-/// Bytes of the largest block that a plan needs.
-fn largest(plan: &SeparablePlan, double: bool) -> u64 {
-    let mut largest = plan.input.iter().product::<usize>() as u64 * plan.in_dtype.size() as u64;
-    let mut shape = plan.input.clone();
-    for pass in &plan.terms[0] {
-        shape[pass.axis] = pass.output;
-        largest = largest.max(shape.iter().product::<usize>() as u64 * if double { 8 } else { 4 });
-    }
-    largest.max(plan.outputs() as u64 * plan.out_dtype.size() as u64)
+/// What fits the device at a time.
+#[derive(Debug, Clone, Copy)]
+struct Room {
+    double: bool,
+    /// Bytes of a block, and of everything.
+    block: u64,
+    all: u64,
+    limit: Option<u64>,
 }
 
-/// Runs the parts of a plan one after the other, through the host.
+impl Room {
+    fn new(context: &Context, double: bool, through: bool, bounds: Bounds) -> Self {
+        let most = bounds.block.min(context.max_block()).min(MOST_ELEMENTS * if double { 8 } else { 4 });
+        // Buffers are rounded up by an eighth at most; weights and the like are small.
+        let left = |limit: u64| limit.saturating_sub(context.staging_bytes(limit) + SUNDRIES) / 9 * 8;
+        // What comes from the host and goes back to it may as well do so piece by piece, all at work at a time.
+        let block = if through { most.min(PIECE) } else { most };
+        Self { double, block, all: bounds.memory.map_or(u64::MAX, left), limit: bounds.memory }
+    }
+
+    /// Whether a plan fits, with inputs and results of so many parts.
+    fn holds(&self, plan: &SeparablePlan, places: u64) -> bool {
+        let size = if self.double { 8 } else { 4 };
+        let input = plan.input.iter().product::<usize>() as u64 * plan.in_dtype.size() as u64;
+        let output = plan.outputs() as u64 * plan.out_dtype.size() as u64;
+        let mut sums = plan.outputs() as u64 * size;
+        let mut largest = input.max(output).max(sums);
+        let mut between = 0;
+        for term in &plan.terms {
+            let mut shape = plan.input.clone();
+            for pass in term {
+                shape[pass.axis] = pass.output;
+                between = between.max(shape.iter().product::<usize>() as u64 * size);
+            }
+        }
+        largest = largest.max(between);
+        // A pass reads one block of sums and writes another; a term and the total have theirs.
+        sums *= if plan.terms.len() > 1 || plan.combine != Combine::Sum { 2 } else { 1 };
+        let weights = plan.terms.iter().flatten().map(|pass| pass.weights.len() as u64 * size + 512).max().unwrap_or(0);
+        let all = places * (input + output) + 2 * between + sums + weights;
+        largest <= self.block && all <= self.all
+    }
+
+    /// A plan in parts that fit, in order.
+    fn cut(&self, context: &Context, plan: &SeparablePlan, places: u64, at: Leaf, leaves: &mut Vec<Leaf>) -> Result<()> {
+        if self.holds(&at.plan, places) {
+            leaves.push(at);
+            return Ok(());
+        }
+        let Some(halves) = at.plan.halves() else {
+            let limit = self.limit.unwrap_or(self.block);
+            let what = if self.limit.is_some() { "memory limit" } else { "size of a filter" };
+            let mut enough = limit.max(SUNDRIES);
+            let fits = |limit: u64| {
+                let left = limit.saturating_sub(context.staging_bytes(limit) + SUNDRIES) / 9 * 8;
+                Self { all: left, block: u64::MAX, ..*self }.holds(&at.plan, 1)
+            };
+            while !fits(enough) && enough < u64::MAX / 2 {
+                enough += enough / 16;
+            }
+            let expected =
+                format!("at least {enough} bytes for the least piece of a filter of {:?} on {}", plan.shape, context.id);
+            return Err(Error::invalid(what, format!("{limit} bytes"), expected));
+        };
+        for Half { plan: part, axis, input, output } in halves {
+            let mut leaf = Leaf { plan: part, ..at.clone() };
+            leaf.input[axis] = input.into_iter().map(|i| at.input[axis][i]).collect();
+            let start = leaf.output[axis].start;
+            leaf.output[axis] = start + output.start..start + output.end;
+            self.cut(context, plan, places, leaf, leaves)?;
+        }
+        Ok(())
+    }
+}
+
+/// A part of a plan, and along each axis what it reads of the whole and what it makes.
+#[derive(Debug, Clone)]
+struct Leaf {
+    plan: SeparablePlan,
+    input: Vec<Vec<usize>>,
+    output: Vec<Range<usize>>,
+}
+
+impl Leaf {
+    /// Brings what it reads of the whole to a block.
+    fn upload(&self, context: &Context, view: &View<'_>, block: &Block, control: &Control) -> Result<()> {
+        let runs: Vec<Vec<(usize, Range<usize>)>> = self.input.iter().map(|list| runs(list)).collect();
+        if runs.iter().all(|runs| runs.len() == 1) {
+            let part = (0..runs.len()).fold(view.clone(), |view, axis| view.narrow(axis, runs[axis][0].1.clone()));
+            return context.upload_array(&part, block, control);
+        }
+        let shape = &self.plan.input;
+        let mut packed = HostVec::zeros(self.plan.in_dtype, shape.iter().product())?;
+        for index in 0..runs.iter().map(Vec::len).product() {
+            let (mut rest, mut from, mut to) = (index, view.clone(), packed.view_mut(shape));
+            for (axis, runs) in runs.iter().enumerate() {
+                let (at, run) = &runs[rest % runs.len()];
+                rest /= runs.len();
+                from = from.narrow(axis, run.clone());
+                to = to.narrow(axis, *at..at + run.len());
+            }
+            let mut bytes = vec![0; from.len() * from.dtype().size()];
+            from.copy_to_bytes(&mut bytes);
+            to.copy_from_bytes(&bytes);
+        }
+        context.upload_array(&packed.view(shape), block, control)
+    }
+}
+
+/// A list of indices as runs of ascending ones, each with its place in the list.
+fn runs(list: &[usize]) -> Vec<(usize, Range<usize>)> {
+    let mut runs: Vec<(usize, Range<usize>)> = vec![];
+    for (at, &index) in list.iter().enumerate() {
+        match runs.last_mut() {
+            Some((_, run)) if run.end == index => run.end += 1,
+            _ => runs.push((at, index..index + 1)),
+        }
+    }
+    runs
+}
+
+/// Runs the parts of a plan one after the other, from the host and back to it: while one is computed, the next is brought
+/// over and the one before goes back.
 fn in_parts(
     context: &Arc<Context>,
     plan: &SeparablePlan,
-    parts: Vec<Option<SeparablePart>>,
+    room: &Room,
     input: &Input<'_>,
     target: Target<'_>,
     control: &Control,
     bounds: Bounds,
 ) -> Result<Option<Storage>> {
+    let output = plan.shape.iter().map(|&n| 0..n).collect();
+    let root = Leaf { plan: plan.clone(), input: plan.input.iter().map(|&n| (0..n).collect()).collect(), output };
+    let (mut leaves, mut places) = (vec![], 2);
+    if room.cut(context, plan, places, root.clone(), &mut leaves).is_err() {
+        (leaves, places) = (vec![], 1);
+        room.cut(context, plan, places, root, &mut leaves)?;
+    }
     let mut scratch = None;
     let view = input.host(&mut scratch)?;
-    let run = |mut out: ViewMut<'_>| -> Result<()> {
-        for SeparablePart { plan, axis, input, output } in parts.into_iter().flatten() {
-            let view = Input::Host(view.clone().narrow(axis, input));
-            run_limited(context, &plan, &view, Target::Host(out.reborrow().narrow(axis, output)), control, bounds)?;
-        }
-        Ok(())
+    let mut kept = None;
+    let mut out = match target {
+        Target::Host(out) => out,
+        Target::Device(_) => kept.insert(HostVec::zeros(plan.out_dtype, plan.outputs())?).view_mut(&plan.shape),
     };
-    match target {
-        Target::Host(out) => run(out).map(|()| None),
-        Target::Device(_) => {
-            let mut vec = HostVec::zeros(plan.out_dtype, plan.outputs())?;
-            run(vec.view_mut(&plan.shape))?;
-            Ok(Some(Storage::Gpu(context.upload_view(&vec.view(&plan.shape), control)?)))
-        }
+    let bytes = |shape: &[usize], dtype: Dtype| (shape.iter().product::<usize>() * dtype.size()) as u64;
+    let most = |of: &dyn Fn(&SeparablePlan) -> u64| leaves.iter().map(|leaf| of(&leaf.plan)).max().unwrap_or(0);
+    let blocks = |bytes: u64| (0..places).map(|_| context.block(bytes.next_multiple_of(4))).collect::<Result<Vec<Block>>>();
+    let stream = Stream {
+        context,
+        chunks: leaves.len(),
+        input_of: &|index| index,
+        inputs: blocks(most(&|plan| bytes(&plan.input, plan.in_dtype)))?,
+        outputs: blocks(most(&|plan| bytes(&plan.shape, plan.out_dtype)))?,
+    };
+    // The parts repeat work at their seams: progress is that of the whole.
+    let quiet = control.quiet();
+    let (mut made, mut reported) = (0, 0);
+    stream.run(
+        &mut |index, block| leaves[index].upload(context, &view, block, control),
+        &mut |index, block, result| {
+            let part = &leaves[index].plan;
+            let work = Work { context, plan: part, control: &quiet, double: room.double, small: bounds.small };
+            work.compute(Gathered { block: block.clone(), offset: 0 }, result)?;
+            made += part.outputs() as u128;
+            let done = (u128::from(plan.work()) * made / plan.outputs() as u128) as u64;
+            control.advance(done - reported);
+            reported = done;
+            Ok(())
+        },
+        &mut |index, result| {
+            let Leaf { plan: part, output, .. } = &leaves[index];
+            let place = (0..output.len()).fold(out.reborrow(), |out, axis| out.narrow(axis, output[axis].clone()));
+            let bytes = bytes(&part.shape, part.out_dtype);
+            GpuBuffer::new(context.clone(), vec![(result.clone(), bytes)]).download(place)
+        },
+    )?;
+    let Some(vec) = kept else { return Ok(None) };
+    if room.limit.is_some_and(|limit| bytes(&plan.shape, plan.out_dtype) > limit / 2) {
+        return Ok(Some(Storage::Host(Arc::new(vec))));
     }
+    Ok(Some(Storage::Gpu(context.upload_view(&vec.view(&plan.shape), control)?)))
 }
 
 /// The text of the shader of a pass over elements of this dtype; `down`: in that direction, or in any over any dtype (then
@@ -241,6 +398,30 @@ fn combine_source(double: bool) -> String {
     join(&[if double { "alias T = f64;" } else { "alias T = f32;" }, COMBINE])
 }
 
+/// One dispatch or more of a term: from an array of a shape to so many sums.
+struct Step<'p> {
+    kind: Kind<'p>,
+    before: Vec<usize>,
+    outputs: usize,
+}
+
+enum Kind<'p> {
+    /// A pass without tiles.
+    Plain(&'p Pass),
+    Tiles(Tiled),
+}
+
+/// The boundary's number in the shaders.
+fn number(boundary: Boundary) -> u32 {
+    match boundary {
+        Boundary::Constant(_) | Boundary::ConstantComplex(..) => 0,
+        Boundary::Reflect => 1,
+        Boundary::Nearest => 2,
+        Boundary::Mirror => 3,
+        Boundary::Wrap => 4,
+    }
+}
+
 /// A plan on its way through the device.
 struct Work<'a> {
     context: &'a Arc<Context>,
@@ -265,32 +446,61 @@ impl Work<'_> {
         let plan = self.plan;
         let outputs = plan.outputs();
         let direct = plan.out_dtype == if self.double { Dtype::F64 } else { Dtype::F32 };
+        let alone = plan.terms.len() == 1 && plan.combine == Combine::Sum;
+        if alone && !direct && !self.double {
+            let steps = self.steps(&plan.terms[0]);
+            if let Some(Step { kind: Kind::Tiles(last), .. }) = steps.last()
+                && last.packs(plan.out_dtype)
+            {
+                return self.term(&steps, source, result, Some(plan.out_dtype));
+            }
+        }
         let sums = if direct { result.clone() } else { self.sums(outputs)? };
-        if plan.terms.len() == 1 && plan.combine == Combine::Sum {
-            self.term(&plan.terms[0], source, &sums)?;
+        if alone {
+            self.term(&self.steps(&plan.terms[0]), source, &sums, None)?;
         } else {
             let term = self.sums(outputs)?;
             for (index, passes) in plan.terms.iter().enumerate() {
-                self.term(passes, source.clone(), &term)?;
+                self.term(&self.steps(passes), source.clone(), &term, None)?;
                 self.combine(&term, &sums, index)?;
             }
         }
         if direct { Ok(()) } else { self.finish(&sums, result) }
     }
 
-    /// The passes of a term, the last one into `result`.
-    fn term(&self, passes: &[Pass], source: Gathered, result: &Block) -> Result<()> {
+    /// How the passes of a term are made.
+    fn steps<'p>(&self, passes: &'p [Pass]) -> Vec<Step<'p>> {
         let mut shape = self.plan.input.clone();
+        let needed: Vec<&Pass> = passes.iter().filter(|pass| !pass.is_identity(self.plan.input[pass.axis])).collect();
+        let mut rest = if needed.is_empty() { vec![&passes[0]] } else { needed };
+        let mut steps = vec![];
+        while let Some(&pass) = rest.first() {
+            let tiled = match self.small {
+                true => None,
+                false => Tiled::new(self.context, &shape, &rest, self.double, self.plan.commutes()),
+            };
+            let (kind, count) = tiled.map_or((Kind::Plain(pass), 1), |(tiled, count)| (Kind::Tiles(tiled), count));
+            let before = shape.clone();
+            for pass in rest.drain(..count) {
+                shape[pass.axis] = pass.output;
+            }
+            steps.push(Step { kind, before, outputs: shape.iter().product() });
+        }
+        steps
+    }
+
+    /// The steps of a term, the last one into `result`, rounded to a dtype if there is one.
+    fn term(&self, steps: &[Step<'_>], source: Gathered, result: &Block, packed: Option<Dtype>) -> Result<()> {
         let sums_dtype = if self.double { Dtype::F64 } else { Dtype::F32 };
         let (mut from, mut dtype) = (source, self.plan.in_dtype);
-        let needed: Vec<&Pass> = passes.iter().filter(|pass| !pass.is_identity(self.plan.input[pass.axis])).collect();
-        let passes = if needed.is_empty() { vec![&passes[0]] } else { needed };
-        for (index, pass) in passes.iter().enumerate() {
-            let mut after = shape.clone();
-            after[pass.axis] = pass.output;
-            let to = if index + 1 == passes.len() { result.clone() } else { self.sums(after.iter().product())? };
-            self.pass(pass, &shape, &from, dtype, &to)?;
-            (from, dtype, shape) = (Gathered { block: to, offset: 0 }, sums_dtype, after);
+        for (index, step) in steps.iter().enumerate() {
+            let last = index + 1 == steps.len();
+            let to = if last { result.clone() } else { self.sums(step.outputs)? };
+            match &step.kind {
+                Kind::Plain(pass) => self.pass(pass, &step.before, &from, dtype, &to)?,
+                Kind::Tiles(tiled) => self.tiles(tiled, &from, dtype, &to, packed.filter(|_| last))?,
+            }
+            (from, dtype) = (Gathered { block: to, offset: 0 }, sums_dtype);
         }
         Ok(())
     }
@@ -316,8 +526,13 @@ impl Work<'_> {
         let mut values = pass.weights.clone();
         values.resize(values.len().next_multiple_of(4), 0.0);
         values.extend([pass.boundary.fill(), 0.0, 0.0, 0.0]);
+        self.upload_weights(&values)
+    }
+
+    /// Numbers in the type of the sums, on the device.
+    fn upload_weights(&self, values: &[f64]) -> Result<Block> {
         let bytes: Vec<u8> = match self.double {
-            true => bytemuck::cast_slice(&values).to_vec(),
+            true => bytemuck::cast_slice(values).to_vec(),
             false => bytemuck::cast_slice(&values.iter().map(|&w| w as f32).collect::<Vec<_>>()).to_vec(),
         };
         let block = self.context.block(bytes.len() as u64)?;
@@ -351,13 +566,7 @@ impl Work<'_> {
             outer: outer as u32,
             first: ((from.offset - offset) / dtype.size() as u64) as u32,
             start,
-            boundary: match pass.boundary {
-                Boundary::Constant(_) | Boundary::ConstantComplex(..) => 0,
-                Boundary::Reflect => 1,
-                Boundary::Nearest => 2,
-                Boundary::Mirror => 3,
-                Boundary::Wrap => 4,
-            },
+            boundary: number(pass.boundary),
             fill_at: taps.div_ceil(4) as u32,
             blocks: blocks as u32,
             dtype: dtype as u32,
@@ -450,7 +659,7 @@ impl Work<'_> {
 
 /// Every shader of separable filters.
 pub(super) fn variants() -> Vec<Variant> {
-    let mut variants = vec![];
+    let mut variants = tile::variants();
     for double in [false, true] {
         for image in Dtype::ALL {
             let possible = double || !matches!(image, Dtype::F64 | Dtype::U32 | Dtype::I32 | Dtype::U64 | Dtype::I64);

@@ -2,11 +2,11 @@
 
 use std::collections::VecDeque;
 use std::ops::Range;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex};
 
 use super::context::{Context, lock};
-use super::memory::{Block, GpuBuffer};
+use super::memory::{Block, GpuBuffer, Held};
 use crate::view::View;
 use crate::{Control, Result};
 
@@ -21,12 +21,21 @@ pub(super) struct Staging {
     state: Arc<AtomicU8>,
     /// The submission that has to be done before the mapping.
     after: Option<wgpu::SubmissionIndex>,
+    _held: Held,
 }
 
 /// Bytes that are worth a thread more.
 const PER_THREAD: u64 = 32 << 20;
+/// Under a limit a staging buffer is this part of it: both rings together take an eighth. Never less than a page.
+const STAGING_PART: u64 = 32;
+const LEAST_STAGING: u64 = 4 << 10;
+const LIMITED_RING: usize = 2;
 
 impl Staging {
+    pub(super) fn size(&self) -> u64 {
+        self.buffer.size()
+    }
+
     /// Starts to map the first `bytes`, once the work submitted before is done.
     fn map(&mut self, mode: wgpu::MapMode, bytes: u64, after: wgpu::SubmissionIndex) {
         self.after = Some(after);
@@ -39,28 +48,50 @@ impl Staging {
 }
 
 impl Context {
+    /// Bytes of a staging buffer under a limit.
+    fn staging_under(&self, limit: u64) -> u64 {
+        self.tuning.staging.min(1 << (limit / STAGING_PART).max(LEAST_STAGING).ilog2())
+    }
+
+    /// Bytes of a staging buffer now.
+    pub(super) fn staging_size(&self) -> u64 {
+        self.staging_under(self.ceiling().unwrap_or(u64::MAX))
+    }
+
+    /// Staging buffers of one transfer now.
+    fn ring(&self) -> usize {
+        if self.ceiling().is_some() { self.tuning.ring.min(LIMITED_RING) } else { self.tuning.ring }
+    }
+
+    /// Bytes that an upload beside a download holds in staging buffers under a limit.
+    pub(super) fn staging_bytes(&self, limit: u64) -> u64 {
+        2 * LIMITED_RING as u64 * self.staging_under(limit)
+    }
+
     /// A staging buffer for uploads: mapped, or about to be.
     fn upload_staging(&self) -> Result<Staging> {
-        if let Some(staging) = lock(&self.pool.up).pop() {
-            return Ok(staging);
-        }
-        let size = self.tuning.staging;
-        let usage = wgpu::BufferUsages::MAP_WRITE | wgpu::BufferUsages::COPY_SRC;
-        let descriptor = wgpu::BufferDescriptor { label: None, size, usage, mapped_at_creation: true };
-        let buffer = self.guarded_bytes("allocating memory", size, |device, _| device.create_buffer(&descriptor))?;
-        Ok(Staging { buffer, state: Arc::new(AtomicU8::new(MAPPED)), after: None })
+        self.staging(&self.pool.up, wgpu::BufferUsages::MAP_WRITE | wgpu::BufferUsages::COPY_SRC, true)
     }
 
     /// A staging buffer for downloads, not mapped.
     fn download_staging(&self) -> Result<Staging> {
-        if let Some(staging) = lock(&self.pool.down).pop() {
-            return Ok(staging);
+        self.staging(&self.pool.down, wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST, false)
+    }
+
+    fn staging(&self, kept: &Mutex<Vec<Staging>>, usage: wgpu::BufferUsages, mapped: bool) -> Result<Staging> {
+        let size = self.staging_size();
+        {
+            let mut kept = lock(kept);
+            if let Some(at) = kept.iter().rposition(|staging| staging.size() == size) {
+                return Ok(kept.remove(at));
+            }
         }
-        let size = self.tuning.staging;
-        let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
-        let descriptor = wgpu::BufferDescriptor { label: None, size, usage, mapped_at_creation: false };
+        self.make_room(size);
+        let descriptor = wgpu::BufferDescriptor { label: None, size, usage, mapped_at_creation: mapped };
+        let held = self.hold(size);
         let buffer = self.guarded_bytes("allocating memory", size, |device, _| device.create_buffer(&descriptor))?;
-        Ok(Staging { buffer, state: Arc::new(AtomicU8::new(PENDING)), after: None })
+        let state = Arc::new(AtomicU8::new(if mapped { MAPPED } else { PENDING }));
+        Ok(Staging { buffer, state, after: None, _held: held })
     }
 
     fn wait_mapped(&self, stage: &str, staging: &Staging) -> Result<()> {
@@ -115,7 +146,7 @@ impl Context {
         let mut at = range.start;
         while at < range.end {
             control.check()?;
-            let mut staging = match ring.len() < self.tuning.ring {
+            let mut staging = match ring.len() < self.ring() {
                 true => self.upload_staging()?,
                 false => match ring.pop_front() {
                     Some(staging) => staging,
@@ -123,7 +154,7 @@ impl Context {
                 },
             };
             self.wait_mapped(STAGE, &staging)?;
-            let end = range.end.min(at + self.tuning.staging);
+            let end = range.end.min(at + staging.size());
             let words = (end - at).next_multiple_of(4);
             let view = self.guarded(STAGE, |_, _| staging.buffer.get_mapped_range_mut(0..words))?;
             let mut view = view.map_err(|error| self.failure_or_loss(STAGE, error.to_string()))?;
@@ -141,7 +172,8 @@ impl Context {
                 let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: None });
                 encoder.copy_buffer_to_buffer(&staging.buffer, 0, to.buffer(), at, words);
                 let index = self.submit_to(queue, Some(encoder.finish()));
-                staging.map(wgpu::MapMode::Write, self.tuning.staging, index);
+                let size = staging.size();
+                staging.map(wgpu::MapMode::Write, size, index);
             })?;
             ring.push_back(staging);
             at = end;
@@ -196,7 +228,8 @@ impl Context {
 
     /// `0..bytes` in nearly equal parts, one per thread, at multiples of a staging buffer.
     fn cut(&self, bytes: u64) -> Vec<Range<u64>> {
-        let threads = (bytes / PER_THREAD).clamp(1, self.tuning.threads.max(1) as u64);
+        let most = if self.ceiling().is_some() { 1 } else { self.tuning.threads.max(1) as u64 };
+        let threads = (bytes / PER_THREAD).clamp(1, most);
         let step = bytes.div_ceil(threads).next_multiple_of(self.tuning.staging);
         (0..threads).map(|i| (i * step).min(bytes)..((i + 1) * step).min(bytes)).filter(|range| !range.is_empty()).collect()
     }
@@ -223,6 +256,14 @@ impl Context {
         Ok(GpuBuffer::new(self.clone(), segments))
     }
 
+    /// Brings the elements of `view` to the start of a block.
+    pub(super) fn upload_array(&self, view: &View<'_>, to: &Block, control: &Control) -> Result<()> {
+        let (size, view) = (view.dtype().size() as u64, view.collapsed());
+        self.upload_large(to, view.len() as u64 * size, control, &|range, out| {
+            copy_elements(&view, range.start / size..range.end / size, out);
+        })
+    }
+
     /// Reads bytes of a block. `sink` gets the pieces in ascending order, each with its range; the next one is on its way
     /// meanwhile.
     pub(crate) fn read(
@@ -239,10 +280,10 @@ impl Context {
         let mut flight: VecDeque<(Staging, Range<u64>)> = VecDeque::new();
         let mut next = range.start - range.start % 4;
         while next < range.end || !flight.is_empty() {
-            if next < range.end && flight.len() < self.tuning.ring {
+            if next < range.end && flight.len() < self.ring() {
                 control.check()?;
                 let mut staging = self.download_staging()?;
-                let piece = next..range.end.next_multiple_of(4).min(next + self.tuning.staging);
+                let piece = next..range.end.next_multiple_of(4).min(next + staging.size());
                 self.guarded(STAGE, |device, queue| {
                     let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: None });
                     encoder.copy_buffer_to_buffer(from.buffer(), piece.start, &staging.buffer, 0, piece.end - piece.start);

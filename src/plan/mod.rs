@@ -14,6 +14,8 @@ pub use reduce::{
     Exponent, FloatProduct, IntegerProduct, NormOrder, Partials, Reduce, ReduceOp, ReducePlan, Reduction, Scalar, SumMode, op,
 };
 pub(crate) use reduce::{Ordered, first_extreme, range};
+#[cfg(feature = "gpu")]
+pub(crate) use separable::Half;
 pub use separable::{Combine, Factor, Pass, Separable, SeparablePart, SeparablePlan};
 
 use std::ops::Range;

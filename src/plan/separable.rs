@@ -68,6 +68,16 @@ pub struct SeparablePart {
     pub output: Range<usize>,
 }
 
+/// A piece of a plan that reads these elements along an axis, in this order.
+#[cfg(feature = "gpu")]
+#[derive(Debug, Clone)]
+pub(crate) struct Half {
+    pub plan: SeparablePlan,
+    pub axis: usize,
+    pub input: Vec<usize>,
+    pub output: Range<usize>,
+}
+
 impl SeparablePlan {
     /// Checks `how` against an array of this dtype and shape.
     ///
@@ -207,14 +217,13 @@ impl SeparablePlan {
         self.terms.iter().map(of).max().unwrap_or(0) + self.terms.len() - 1
     }
 
-    /// A range of the elements along `axis`, filtered by the first passes, that reads as the whole does: what is needed, or
-    /// else all.
+    /// A range of the elements along `axis`, filtered by one pass of each term, that reads as the whole does: what is needed,
+    /// or else all.
     fn read(&self, axis: usize) -> Range<usize> {
         let n = self.input[axis];
         let whole = 0..n;
         let reads = || {
-            self.terms.iter().flat_map(move |term| {
-                let pass = &term[0];
+            self.passes().filter(move |pass| pass.axis == axis).flat_map(|pass| {
                 let end = pass.start + (pass.output + pass.weights.len()) as isize - 1;
                 (pass.start..end).map(move |i| (i, pass.boundary))
             })
@@ -243,30 +252,67 @@ impl SeparablePlan {
     /// is no axis to cut along.
     pub fn split(&self, weights: &[f64]) -> Option<Vec<Option<SeparablePart>>> {
         let axis = self.cut_axis(weights.len())?;
-        let part = |output: Range<usize>| {
-            if output.is_empty() {
-                return None;
-            }
-            let mut plan = self.clone();
-            plan.shape[axis] = output.len();
-            let input = if self.terms[0][0].axis == axis {
-                for term in &mut plan.terms {
-                    term[0].start += output.start as isize;
-                    term[0].output = output.len();
-                }
-                let read = plan.read(axis);
-                for term in &mut plan.terms {
-                    term[0].start -= read.start as isize;
-                }
-                plan.input[axis] = read.len();
-                read
-            } else {
-                plan.input[axis] = output.len();
-                output.clone()
-            };
-            Some(SeparablePart { plan, axis, input, output })
+        Some(super::cut(&(0..self.shape[axis]), weights).into_iter().map(|output| self.along(axis, output)).collect())
+    }
+
+    /// Two nearly equal halves, along the axis that repeats the least work; `None` if there is nothing to cut.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn halves(&self) -> Option<[Half; 2]> {
+        let passes = |axis: usize| self.terms[0].iter().filter(move |pass| pass.axis == axis);
+        let weights =
+            |axis: usize| self.passes().filter(|pass| pass.axis == axis).map(|pass| pass.weights.len()).max().unwrap_or(1);
+        let axis = (0..self.shape.len())
+            .filter(|&axis| self.shape[axis] > 1 && passes(axis).count() <= 1)
+            .max_by_key(|&axis| (self.shape[axis] / weights(axis), std::cmp::Reverse(axis)))?;
+        let middle = self.shape[axis] / 2;
+        Some([self.half(axis, 0..middle)?, self.half(axis, middle..self.shape[axis])?])
+    }
+
+    /// As [`along`](Self::along), but an edge whose sources lie apart (at both ends of what wraps) gets them side by side.
+    #[cfg(feature = "gpu")]
+    fn half(&self, axis: usize, output: Range<usize>) -> Option<Half> {
+        let SeparablePart { mut plan, input, output, .. } = self.along(axis, output)?;
+        let reads = |pass: &Pass| {
+            let first = pass.start + input.start as isize;
+            first..first + (pass.output + pass.weights.len()) as isize - 1
         };
-        Some(super::cut(&(0..self.shape[axis]), weights).into_iter().map(part).collect())
+        let ranges: Vec<_> = plan.passes().filter(|pass| pass.axis == axis).map(|pass| (reads(pass), pass.boundary)).collect();
+        let (low, high) =
+            ranges.iter().fold((isize::MAX, isize::MIN), |(low, high), (range, _)| (low.min(range.start), high.max(range.end)));
+        let one = ranges.windows(2).all(|pair| pair[0].1 == pair[1].1);
+        if one && low < high && ((high - low) as usize) < input.len() {
+            let boundary = ranges[0].1;
+            let list: Option<Vec<usize>> = (low..high).map(|i| boundary.source(i, self.input[axis])).collect();
+            if let Some(list) = list {
+                for pass in plan.terms.iter_mut().flatten().filter(|pass| pass.axis == axis) {
+                    pass.start += input.start as isize - low;
+                }
+                plan.input[axis] = list.len();
+                return Some(Half { plan, axis, input: list, output });
+            }
+        }
+        Some(Half { plan, axis, input: input.collect(), output })
+    }
+
+    /// The part that makes a range of the outputs along an axis that each term filters once at most.
+    fn along(&self, axis: usize, output: Range<usize>) -> Option<SeparablePart> {
+        if output.is_empty() {
+            return None;
+        }
+        let mut plan = self.clone();
+        plan.shape[axis] = output.len();
+        let mut filtered = false;
+        for pass in plan.terms.iter_mut().flatten().filter(|pass| pass.axis == axis) {
+            filtered = true;
+            pass.start += output.start as isize;
+            pass.output = output.len();
+        }
+        let input = if filtered { plan.read(axis) } else { output.clone() };
+        for pass in plan.terms.iter_mut().flatten().filter(|pass| pass.axis == axis) {
+            pass.start -= input.start as isize;
+        }
+        plan.input[axis] = input.len();
+        Some(SeparablePart { plan, axis, input, output })
     }
 }
 

@@ -41,6 +41,7 @@ fn counters<'a>(engines: impl IntoIterator<Item = &'a Arc<dyn Engine>>) -> Count
         dispatches: a.dispatches + b.dispatches,
         uploaded: a.uploaded + b.uploaded,
         downloaded: a.downloaded + b.downloaded,
+        peak: a.peak + b.peak,
     })
 }
 

@@ -10,6 +10,7 @@ mod dtypes;
 mod errors;
 mod exact_convolve;
 mod jobs;
+mod memory;
 mod moments;
 mod oracle;
 mod output;

@@ -55,6 +55,7 @@ pub fn run(args: &ConvolveArgs) -> Result<Outcome> {
     let jobs = jobs(args)?;
     let control = Control::new();
     let backend = crate::open(&args.common.device)?.with_control(&control);
+    let backend = args.memory.map_or_else(|| backend.clone(), |bytes| backend.with_memory_limit(bytes));
     interrupt::cancels(&control)?;
     let device = backend.info().id;
     let how = Convolve::d2().mode(args.mode).boundary(boundary).algorithm(args.algorithm).accuracy(args.accuracy);

@@ -74,10 +74,18 @@ pub(super) fn run(
 ) -> Result<Option<Storage>> {
     expect("image", &image, plan.image_dtype, plan.image_shape())?;
     expect("kernel", &kernel, plan.kernel_dtype, plan.kernel_shape())?;
+    let at_once = control.memory_limit().map_or(usize::MAX, |limit| kernels_within(plan, limit));
     match target {
-        Target::Host(out) => {
+        Target::Host(mut out) => {
             out.expect(plan.out_dtype, &plan.shape)?;
-            compute(plan, &image, &kernel, layout::whole(plan, out), simd, control)?;
+            for kernels in plan.kernels.clone().step_by(at_once) {
+                let part = plan.part(
+                    plan.images.clone(),
+                    kernels..plan.kernels.end.min(kernels.saturating_add(at_once)),
+                    plan.rows.clone(),
+                );
+                compute(&part, &image, &kernel, layout::whole(&part, out.reborrow()), simd, control)?;
+            }
             Ok(None)
         }
         Target::Device(storage) => {
@@ -87,10 +95,26 @@ pub(super) fn run(
                 _ => Arc::new(HostVec::zeros(dtype, len)?),
             };
             // The only owner: a copy is never made here.
-            compute(plan, &image, &kernel, layout::packed(plan, Arc::make_mut(&mut vec)), simd, control)?;
+            let out = Arc::make_mut(&mut vec);
+            if at_once < plan.kernels.len() && plan.outputs() == plan.shape.iter().product() {
+                run(plan, image, kernel, Target::Host(out.view_mut(&plan.shape)), simd, control)?;
+            } else {
+                compute(plan, &image, &kernel, layout::packed(plan, out), simd, control)?;
+            }
             Ok(Some(Storage::Host(vec)))
         }
     }
+}
+
+/// Kernels whose weights or transforms take at most so many bytes, one at least.
+fn kernels_within(plan: &ConvolvePlan, limit: u64) -> usize {
+    let taps = plan.sum_channels() * plan.kernel.iter().product::<usize>();
+    // Sums of 16 bytes at most; fast FIR has five times as many weights.
+    let mut elements = 5 * taps;
+    if plan.is_plain() && matches!(plan.algorithm, Algorithm::Auto | Algorithm::Fft) {
+        elements = elements.max(plan.kernel[0] * Tiles::choose(plan, size_of::<f64>()).len());
+    }
+    (limit / (16 * elements as u64)).clamp(1, usize::MAX as u64) as usize
 }
 
 fn expect(what: &str, view: &View<'_>, dtype: crate::Dtype, shape: Vec<usize>) -> Result<()> {

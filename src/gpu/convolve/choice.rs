@@ -39,6 +39,12 @@ impl Choice {
         if let Self::Fft { tiles, .. } = self { tiles.step } else { [CELL; 2] }
     }
 
+    /// Bytes of the largest block of its own that the algorithm cannot do without.
+    pub(super) fn least_scratch(&self, sums: Sums) -> u64 {
+        let Self::Fft { tiles, .. } = self else { return 0 };
+        (tiles.len() * tiles.slab_count() * 2 * sums.weight_bytes()) as u64
+    }
+
     /// The magnitude that every input must be below.
     pub(super) fn limit(&self) -> f64 {
         match self {

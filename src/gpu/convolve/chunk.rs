@@ -161,6 +161,11 @@ fn image_volume(plan: &ConvolvePlan, region: &[Range<usize>; 3], whole: bool) ->
     plane * (plan.groups * plan.channels) as u64
 }
 
+/// Elements of one image that one output reads, at most.
+pub(super) fn least_image(plan: &ConvolvePlan) -> u64 {
+    image_volume(plan, &[0..1, 0..1, 0..1], false)
+}
+
 impl Axis {
     /// An upper bound of the length of the axis for `outputs` outputs.
     fn span(plan: &ConvolvePlan, axis: usize, outputs: usize, whole: bool) -> u64 {

@@ -2,11 +2,12 @@
 
 use std::ops::Range;
 
-use super::Work;
-use super::chunk::Chunk;
+use super::chunk::{Axis, Chunk};
+use super::{Images, Work, axes, image_bytes, upload};
 use crate::array::Storage;
 use crate::engine::Target;
-use crate::gpu::memory::{Block, GpuBuffer};
+use crate::gpu::memory::{Block, Gathered, GpuBuffer};
+use crate::gpu::stream::Stream;
 use crate::plan::ConvolvePlan;
 use crate::view::ViewMut;
 use crate::{Dtype, Result};
@@ -31,37 +32,95 @@ impl Work<'_> {
         let mut reused = GpuBuffer::reuse(old, self.context);
         let mut sums: Option<Block> = None;
         let mut segments = vec![];
-        for chunk in chunks {
-            let (sum_bytes, result_bytes) = self.bytes(chunk);
+        let size = self.plan.out_dtype.size() as u64;
+        let mut compute = |work: &mut Self, chunk: &Chunk, (): &mut ()| {
+            let (sum_bytes, result_bytes) = work.bytes(chunk);
             let fitting = reused.iter().position(|block| block.size() >= result_bytes && block.size() <= 2 * result_bytes + 4096);
             let result = match fitting {
                 Some(at) => reused.swap_remove(at),
-                None => self.context.block(result_bytes)?,
+                None => work.context.block(result_bytes)?,
             };
-            let raw = match (self.direct, sums.take()) {
+            let raw = match (work.direct, sums.take()) {
                 (true, _) => result.clone(),
                 (false, Some(block)) if block.size() >= sum_bytes => block,
-                (false, _) => self.context.block(sum_bytes)?,
+                (false, _) => work.context.block(sum_bytes)?,
             };
-            self.compute(chunk, &raw, &result)?;
-            sums = Some(raw).filter(|_| !self.direct);
-            segments.push((result, chunk.outputs() * self.plan.out_dtype.size() as u64));
-        }
+            work.compute(chunk, &raw, &result)?;
+            sums = Some(raw).filter(|_| !work.direct);
+            segments.push((result, chunk.outputs() * size));
+            Ok(())
+        };
+        let places = vec![(); self.places];
+        self.stream(chunks, places, &mut compute, &mut |_, ()| Ok(()))?;
         Ok(Storage::Gpu(GpuBuffer::new(self.context.clone(), segments)))
     }
 
     fn bring(&mut self, chunks: &[Chunk], out: &mut ViewMut<'_>) -> Result<()> {
         let most = |bytes: fn((u64, u64)) -> u64| chunks.iter().map(|chunk| bytes(self.bytes(chunk))).max().unwrap_or(4);
         let (sum_bytes, result_bytes) = (most(|bytes| bytes.0), most(|bytes| bytes.1));
-        let result = self.context.block(result_bytes)?;
-        let raw = if self.direct { result.clone() } else { self.context.block(sum_bytes)? };
+        let (context, plan, control) = (self.context, self.plan, self.control);
+        let raw = if self.direct { None } else { Some(context.block(sum_bytes)?) };
+        let places: Result<Vec<Block>> = (0..self.places.min(chunks.len())).map(|_| context.block(result_bytes)).collect();
+        let mut compute = |work: &mut Self, chunk: &Chunk, result: &mut Block| {
+            let raw = raw.as_ref().unwrap_or(result);
+            work.compute(chunk, raw, result)
+        };
+        self.stream(chunks, places?, &mut compute, &mut |chunk, result| {
+            let mut place = Place::new(plan, chunk, out.reborrow());
+            let bytes = chunk.outputs() * plan.out_dtype.size() as u64;
+            context.read(result, 0..bytes, control, &mut |range, bytes| place.write(range, bytes))
+        })
+    }
+
+    /// Computes chunks while the images of the next are uploaded and the result of the one before is drained.
+    fn stream<B: Send>(
+        &mut self,
+        chunks: &[Chunk],
+        outputs: Vec<B>,
+        compute: &mut dyn FnMut(&mut Self, &Chunk, &mut B) -> Result<()>,
+        drain: &mut (dyn FnMut(&Chunk, &mut B) -> Result<()> + Send),
+    ) -> Result<()> {
+        let (context, plan, control) = (self.context, self.plan, self.control);
+        let image = if let Images::Host(view) = &self.source { Some(view.clone()) } else { None };
+        // What is uploaded, and what of it each chunk reads: chunks of other kernels read the same.
+        let mut loads: Vec<(&Chunk, [Axis; 3])> = vec![];
+        let mut load_of = vec![];
         for chunk in chunks {
-            self.compute(chunk, &raw, &result)?;
-            let mut place = Place::new(self.plan, chunk, out.reborrow());
-            let bytes = chunk.outputs() * self.plan.out_dtype.size() as u64;
-            self.context.read(&result, 0..bytes, self.control, &mut |range, bytes| place.write(range, bytes))?;
+            let axes = axes(plan, chunk, self.whole);
+            if loads.last().is_none_or(|(last, at)| last.images != chunk.images || *at != axes) {
+                loads.push((chunk, axes));
+            }
+            load_of.push(loads.len() - 1);
         }
-        Ok(())
+        let bytes = loads.iter().map(|(chunk, axes)| image_bytes(plan, chunk, axes)).max().unwrap_or(0);
+        let inputs: Result<Vec<Option<Block>>> = (0..self.places.min(chunks.len()))
+            .map(|place| match image {
+                Some(_) if place < loads.len() => context.block(bytes).map(Some),
+                _ => Ok(None),
+            })
+            .collect();
+        let mut inputs = inputs?;
+        if image.is_some() && loads.len() == 1 {
+            // One upload serves all chunks.
+            inputs.truncate(1);
+            inputs.resize(outputs.len().max(1), None);
+        }
+        let stream = Stream { context, chunks: chunks.len(), input_of: &|chunk| load_of[chunk], inputs, outputs };
+        stream.run(
+            &mut |load, place| match (&image, place) {
+                (Some(view), Some(block)) => upload(context, plan, view, (loads[load].0, &loads[load].1), block, control),
+                _ => Ok(()),
+            },
+            &mut |index, place, output| {
+                let (chunk, axes) = &loads[load_of[index]];
+                if let Some(block) = place {
+                    let there = Gathered { block: block.clone(), offset: 0 };
+                    self.images = Some((chunk.images.clone(), axes.clone(), there));
+                }
+                compute(self, &chunks[index], output)
+            },
+            &mut |index, output| drain(&chunks[index], output),
+        )
     }
 }
 

@@ -193,7 +193,7 @@ impl Work<'_> {
 
         // Kernels of a batch, so that their transforms and the sums of a unit fit a block; units of a slice.
         let transform = tiles.len() * 2 * bytes;
-        let most = most_bytes(context.max_block()) as usize;
+        let most = most_bytes(self.scratch.min(context.max_block())) as usize;
         let sum = tiles.step[0] * tx.length * 2 * bytes;
         let batch = (most / (transform * slabs).max(sum)).clamp(1, chunk.kernels.len());
         let slice = (most / (transform * slabs).max(sum * batch)).clamp(1, total);

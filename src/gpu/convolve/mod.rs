@@ -20,6 +20,7 @@ mod mend;
 mod pack;
 mod passes;
 mod reach;
+mod room;
 mod scan;
 pub(super) mod shader;
 #[cfg(test)]
@@ -34,14 +35,16 @@ use super::context::Context;
 use super::dispatch::{Bind, Dispatch, fold};
 use super::memory::{Block, Gathered, GpuBuffer};
 use super::pipeline::{Pipeline, Shader, Slot};
-use crate::array::Storage;
+use super::stream::in_memory;
+use crate::array::{HostVec, Storage};
 use crate::engine::{Input, Target};
-use crate::plan::{ConvolvePlan, Overflow};
+use crate::plan::{Algorithm, ConvolvePlan, Overflow};
 use crate::view::View;
 use crate::{Control, Dtype, Error, Result};
 use choice::Choice;
 use chunk::{Axis, Caps, Chunk, chunks, contiguous};
 use pack::{Boxes, Weights};
+use room::Demand;
 use shader::{FinishParams, Form, Params, Program, Sums};
 
 /// Every shader of a convolution.
@@ -78,7 +81,10 @@ pub(super) fn run(
     target: Target<'_>,
     control: &Control,
 ) -> Result<Option<Storage>> {
-    run_limited(context, plan, image, kernel, target, control, Bounds { block: u64::MAX, small: SMALL })
+    let bounds = Bounds { block: u64::MAX, small: SMALL, memory: control.memory_limit() };
+    in_memory(context, bounds.memory, control, target, |target, memory| {
+        run_limited(context, plan, image, kernel, target, control, Bounds { memory, ..bounds })
+    })
 }
 
 /// Where a plan is cut, and what counts as small.
@@ -88,6 +94,8 @@ struct Bounds {
     block: u64,
     /// Multiply-adds of a small plan at most.
     small: u64,
+    /// Bytes on the device at most.
+    memory: Option<u64>,
 }
 
 /// Runs a plan within bounds.
@@ -101,6 +109,7 @@ fn run_limited(
     bounds: Bounds,
 ) -> Result<Option<Storage>> {
     control.check()?;
+    let _ceiling = bounds.memory.map(|bytes| context.limited(bytes));
     let to_host = matches!(target, Target::Host(_));
     if plan.outputs() == 0 {
         let nothing = || Storage::Gpu(GpuBuffer::new(context.clone(), vec![]));
@@ -126,22 +135,50 @@ fn run_limited(
         (weights, sums, 0, plan.always_fits(reach), reach)
     };
 
-    let (choice, sums) = choice::choose(context, plan, sums, &kernel, &weights, (reach, always_fits))?;
-    let most = bounds.block.min(context.max_block());
-    let (out_parts, image_parts) = (plan.out_dtype.parts() as u64, plan.image_dtype.parts() as u64);
-    let element = (4 * sums.words() * out_parts).max(plan.out_dtype.size() as u64);
-    let caps = Caps {
-        outputs: (if to_host { most.min(PIECE) } else { most } / element).clamp(1, MOST_ELEMENTS / out_parts),
-        image: (most.saturating_sub(64) / plan.image_dtype.size() as u64).clamp(1, MOST_ELEMENTS / image_parts),
-        kernels: (most / 2 / Weights::packed_bytes(plan, sums).max(1)).max(1) as usize,
+    let (mut choice, mut chosen) = choice::choose(context, plan, sums, &kernel, &weights, (reach, always_fits))?;
+    let demand = |choice: &Choice, sums: Sums| Demand {
+        context,
+        plan,
+        sums,
+        direct: sums.is_result(plan.out_dtype.real(), always_fits),
+        bank: !small && sums.is_tiled() && use_bank(plan.kernels.len() * plan.kernel_parts()),
+        to_host,
+        indirect: !matches!(choice, Choice::Direct),
+        most: bounds.block.min(context.max_block()),
     };
+    let room = match bounds.memory {
+        None => demand(&choice, chosen).unlimited(),
+        Some(limit) => {
+            if !to_host && demand(&choice, chosen).is_too_large_to_keep(limit) && plan.outputs() == plan.shape.iter().product() {
+                let mut vec = HostVec::zeros(plan.out_dtype, plan.outputs())?;
+                let target = Target::Host(vec.view_mut(&plan.shape));
+                run_limited(context, plan, image, &Input::Host(kernel), target, control, bounds)?;
+                return Ok(Some(Storage::Host(Arc::new(vec))));
+            }
+            let room = demand(&choice, chosen).within(limit).and_then(|room| match choice.least_scratch(chosen) > room.scratch {
+                true => Err(Error::invalid("memory limit", format!("{limit} bytes"), format!("more for {}", plan.algorithm))),
+                false => Ok(room),
+            });
+            match room {
+                Err(_) if plan.algorithm == Algorithm::Auto && !matches!(choice, Choice::Direct) => {
+                    (choice, chosen) = (Choice::Direct, sums);
+                    demand(&choice, chosen).within(limit)?
+                }
+                room => room?,
+            }
+        }
+    };
+    let (sums, caps, bank) = (chosen, room.caps, demand(&choice, chosen).bank);
     let (source, whole, list) = match source {
         Images::Host(view) => (Images::Host(view), false, chunks(plan, caps, false, !to_host)),
         Images::Device(buffer) => {
-            // Whole images if they fit a block; else boxes of them, if they lie in one piece; else they come to the host.
-            let (wholes, parts) = (chunks(plan, caps, true, !to_host), chunks(plan, caps, false, !to_host));
+            // Whole images if they fit a block or lie in one; else boxes of them, if they lie in one piece; else they come to
+            // the host.
+            let there = buffer.segments().len() == 1;
+            let around = Caps { image: if there { MOST_ELEMENTS / plan.image_dtype.parts() as u64 } else { caps.image }, ..caps };
+            let (wholes, parts) = (chunks(plan, around, true, !to_host), chunks(plan, caps, false, !to_host));
             let image_len = (plan.groups * plan.channels * plan.image.iter().product::<usize>()) as u64;
-            if wholes.iter().all(|chunk| chunk.images.len() as u64 * image_len <= caps.image) {
+            if wholes.iter().all(|chunk| chunk.images.len() as u64 * image_len <= around.image) {
                 (Images::Device(buffer), true, wholes)
             } else if parts.iter().all(|chunk| contiguous(plan, &chunk.images, &axes(plan, chunk, false)).is_some()) {
                 (Images::Device(buffer), false, parts)
@@ -163,7 +200,9 @@ fn run_limited(
         sums,
         exponent,
         choice: Arc::new(choice),
-        bank: !small && sums.is_tiled() && use_bank(plan.kernels.len() * plan.kernel_parts()) && fours(plan, &list),
+        bank: bank && fours(plan, &list),
+        places: room.places,
+        scratch: room.scratch,
         small,
         // Tiles have outputs and taps side by side, words one channel.
         form: match sums.is_tiled() {
@@ -210,6 +249,28 @@ fn axes(plan: &ConvolvePlan, chunk: &Chunk, whole: bool) -> [Axis; 3] {
     [0, 1, 2].map(|axis| Axis::new(plan, axis, &chunk.region[axis], whole))
 }
 
+/// Bytes of the images of a chunk.
+fn image_bytes(plan: &ConvolvePlan, chunk: &Chunk, axes: &[Axis; 3]) -> u64 {
+    let planes = plan.groups * plan.channels;
+    (chunk.images.len() * planes * axes.iter().map(|axis| axis.length).product::<usize>() * plan.image_dtype.size()) as u64
+}
+
+/// Brings the images of a chunk to a block.
+fn upload(
+    context: &Context,
+    plan: &ConvolvePlan,
+    image: &View<'_>,
+    (chunk, axes): (&Chunk, &[Axis; 3]),
+    block: &Block,
+    control: &Control,
+) -> Result<()> {
+    let planes = plan.groups * plan.channels;
+    let lead = plan.image_lead.len() + usize::from(plan.has_channels);
+    let (images, size) = (chunk.images.start * planes..chunk.images.end * planes, plan.image_dtype.size());
+    let boxes = Boxes { image, lead, images, axes, size };
+    context.upload(block, image_bytes(plan, chunk, axes), control, &mut |range, out| boxes.fill(range, out))
+}
+
 /// A plan on its way through the device.
 struct Work<'a> {
     context: &'a Arc<Context>,
@@ -224,6 +285,10 @@ struct Work<'a> {
     exponent: i32,
     choice: Arc<Choice>,
     bank: bool,
+    /// Chunks on their way at a time.
+    places: usize,
+    /// Bytes of each block of an algorithm's own.
+    scratch: u64,
     form: Form,
     /// Whether the shaders serve every dtype.
     small: bool,
@@ -252,16 +317,15 @@ impl Work<'_> {
         let gathered = match &self.source {
             Images::Device(buffer) => {
                 let elements = contiguous(self.plan, &chunk.images, axes).unwrap_or(0..0);
-                buffer.gather((elements.start * size) as u64..(elements.end * size) as u64)?
+                let bytes = (elements.start * size) as u64..(elements.end * size) as u64;
+                match buffer.locate(&bytes) {
+                    Some(there) => there,
+                    None => buffer.gather(bytes)?,
+                }
             }
             Images::Host(image) => {
-                let planes = self.plan.groups * self.plan.channels;
-                let elements = chunk.images.len() * planes * axes.iter().map(|axis| axis.length).product::<usize>();
-                let bytes = (elements * size) as u64;
-                let block = self.context.block(bytes)?;
-                let lead = self.plan.image_lead.len() + usize::from(self.plan.has_channels);
-                let boxes = Boxes { image, lead, images: chunk.images.start * planes..chunk.images.end * planes, axes, size };
-                self.context.upload(&block, bytes, self.control, &mut |range, out| boxes.fill(range, out))?;
+                let block = self.context.block(image_bytes(self.plan, chunk, axes))?;
+                upload(self.context, self.plan, image, (chunk, axes), &block, self.control)?;
                 Gathered { block, offset: 0 }
             }
         };

@@ -4,6 +4,7 @@ mod algorithms;
 mod edges;
 mod exact;
 mod general;
+mod memory;
 
 use std::sync::Arc;
 
@@ -230,7 +231,8 @@ struct Manner {
 }
 
 impl Manner {
-    const PLAIN: Self = Self { resident: false, to_device: false, strided: false, bounds: Bounds { block: u64::MAX, small: 0 } };
+    const PLAIN: Self =
+        Self { resident: false, to_device: false, strided: false, bounds: Bounds { block: u64::MAX, small: 0, memory: None } };
 
     fn random(random: &mut Random) -> Self {
         let small = random.below(2000) as u64 + 600;
@@ -238,7 +240,11 @@ impl Manner {
             resident: random.below(2) == 0,
             to_device: random.below(2) == 0,
             strided: random.below(3) == 0,
-            bounds: Bounds { block: random.pick(&[u64::MAX, u64::MAX, small * 4]), small: random.pick(&[0, u64::MAX]) },
+            bounds: Bounds {
+                block: random.pick(&[u64::MAX, u64::MAX, small * 4]),
+                small: random.pick(&[0, u64::MAX]),
+                memory: None,
+            },
         }
     }
 }
@@ -277,10 +283,15 @@ fn run_part(context: &Arc<Context>, plan: &ConvolvePlan, image: &HostVec, kernel
         let kernel = Input::Host(kernel.view(&kernel_shape));
         let result = if manner.to_device {
             let storage = run_limited(context, plan, &image, &kernel, Target::Device(None), &control, manner.bounds)?.unwrap();
-            let Storage::Gpu(buffer) = storage else { panic!("not on the device") };
-            let mut vec = HostVec::zeros(plan.out_dtype, plan.outputs())?;
-            buffer.download(vec.view_mut(&[plan.outputs()]))?;
-            vec
+            match storage {
+                Storage::Gpu(buffer) => {
+                    let mut vec = HostVec::zeros(plan.out_dtype, plan.outputs())?;
+                    buffer.download(vec.view_mut(&[plan.outputs()]))?;
+                    vec
+                }
+                Storage::Host(vec) if manner.bounds.memory.is_some() => (*vec).clone(),
+                Storage::Host(_) => panic!("not on the device"),
+            }
         } else {
             let mut whole = with_dtype!(plan.out_dtype, O => vec_of((0..plan.shape.iter().product()).map(|_| <O as Cast>::of(1))));
             let target = Target::Host(whole.view_mut(&plan.shape));

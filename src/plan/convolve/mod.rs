@@ -271,6 +271,7 @@ impl ConvolvePlan {
     }
 
     /// [`work`](Self::work) of the whole plan.
+    #[cfg(feature = "gpu")]
     pub(crate) fn whole_work(&self) -> u64 {
         let taps = self.sum_channels() * self.kernel.iter().product::<usize>();
         let numbers = self.shape.iter().product::<usize>() as u64;
