@@ -58,8 +58,8 @@ impl Backend {
     /// The file is replaced in one step, so that a kill at any moment leaves a whole state.
     ///
     /// # Errors
-    /// As [`extend`](Self::extend); [`Error::Invalid`] if the file is of another problem or has samples in common with the
-    /// state; [`Error::Corrupt`] if it is damaged; [`Error::File`] if it cannot be read or written.
+    /// As [`extend`](Self::extend); [`Error::Invalid`] if the file is of another problem, or if neither it nor the state has all
+    /// samples that they have in common and others besides; [`Error::Corrupt`] if it is damaged; [`Error::File`] if it cannot be read or written.
     pub fn extend_saved(
         &self,
         state: &mut MonteCarloState,
@@ -68,7 +68,7 @@ impl Backend {
         interval: Duration,
     ) -> Result<()> {
         if let Some(saved) = MonteCarloState::load_if_there(file)? {
-            state.merge(&saved).map_err(|error| match error {
+            state.join(&saved).map_err(|error| match error {
                 Error::Invalid { what, got, expected } => {
                     Error::Invalid { what: format!("{}: {what}", file.display()), got, expected }
                 }

@@ -51,6 +51,9 @@ fn a_cancelled_run_keeps_its_slices_and_goes_on_from_the_file() {
     backend.extend_saved(&mut resumed, 0..end, &file, Duration::from_secs(60)).unwrap();
     assert_eq!(backend.counters().work - before, 10_007);
     assert_eq!(MonteCarloState::load(&file).unwrap(), resumed);
+    // The same state goes on with the same file.
+    backend.extend_saved(&mut resumed, 0..end, &file, Duration::from_secs(60)).unwrap();
+    assert_eq!(backend.counters().work - before, 10_007);
     assert_eq!((resumed.samples(), resumed.estimate().hits), (end, backend.pi(end, 3).unwrap().hits));
     // Nothing is left beside it, and what does not fit is refused without touching it.
     assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);

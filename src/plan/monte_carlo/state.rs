@@ -106,6 +106,23 @@ impl MonteCarloState {
         Ok(())
     }
 
+    /// Takes another state of the same problem in: the larger one if it has all samples of the smaller, whose hits they are
+    /// then as well, both together if they have none in common.
+    ///
+    /// # Errors
+    /// As [`merge`](Self::merge).
+    pub(crate) fn join(&mut self, other: &Self) -> Result<()> {
+        let covers = |all: &Self, part: &Self| part.ranges.iter().all(|range| all.missing(range.clone()).is_empty());
+        match self.seed == other.seed {
+            true if covers(self, other) => Ok(()),
+            true if covers(other, self) => {
+                self.clone_from(other);
+                Ok(())
+            }
+            _ => self.merge(other),
+        }
+    }
+
     /// Adds the hits among the samples of a range that was [missing](Self::missing).
     pub(crate) fn add(&mut self, range: Range<u64>, hits: u64) -> Result<()> {
         let ranges = if range.is_empty() { vec![] } else { vec![range] };
@@ -218,6 +235,24 @@ mod tests {
             assert!(error.contains(word), "{error}");
             assert_eq!(a, before);
         }
+    }
+
+    #[test]
+    fn a_state_joins_what_it_has_already() {
+        let (small, large) = (state(1, &[(0..10, 4)]), state(1, &[(0..20, 9), (30..40, 5)]));
+        let other = state(1, &[(20..30, 5)]);
+        for (mut a, b, expected) in [
+            (small.clone(), &large, &large),
+            (large.clone(), &small, &large),
+            (large.clone(), &large, &large),
+            (MonteCarloState::pi(1), &small, &small),
+            (large.clone(), &other, &state(1, &[(0..40, 19)])),
+        ] {
+            a.join(b).unwrap();
+            assert_eq!(&a, expected);
+        }
+        assert!(small.clone().join(&state(1, &[(5..15, 5)])).is_err());
+        assert!(small.clone().join(&MonteCarloState::pi(2)).is_err());
     }
 
     #[test]
