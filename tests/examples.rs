@@ -32,6 +32,7 @@ examples! {
     big_sum("--device", "cpu", "--elements", "100003", "--chunk", "1000"): "the same bits";
     monte_carlo_pi("--device", "cpu:1", "--samples", "1000003"): "standard error";
     async_jobs("--device", "cpu", "--jobs", "3", "--samples", "100000"): "it ended after";
+    random_numbers("--device", "cpu:1", "--numbers", "100003"): "the same bits";
     two_devices("--device", "cpu:1+cpu:1", "--frames", "6"): "same bits";
 }
 

@@ -1,6 +1,9 @@
 """States of Monte Carlo runs: resumed, merged, saved, carried between processes."""
 
+import pathlib
 import pickle
+import runpy
+import sys
 
 import pytest
 
@@ -43,3 +46,14 @@ def test_what_does_not_fit(tmp_path):
     with pytest.raises(OSError, match="nowhere"):
         state.save(tmp_path / "nowhere" / "pi.state")
     assert state.samples == 1000 and repr(state) == "<unisono.MonteCarloState seed=1 samples=1000>"
+
+
+def test_the_example_runs(capsys, monkeypatch, tmp_path):
+    example = pathlib.Path(__file__).parents[1] / "examples" / "pi_convergence.py"
+    if not example.exists():
+        pytest.skip("the tests run without the rest of the repository")
+    arguments = ["--device", "cpu", "--standard-error", "1e-3", "--checkpoint", str(tmp_path / "pi.state")]
+    monkeypatch.setattr(sys, "argv", [str(example), *arguments])
+    runpy.run_path(str(example), run_name="__main__")
+    assert "standard error" in capsys.readouterr().out
+    assert unisono.MonteCarloState.load(tmp_path / "pi.state").estimate().standard_error <= 1e-3
