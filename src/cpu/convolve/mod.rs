@@ -51,8 +51,9 @@ use crate::plan::{Accumulator, Algorithm, Boundary, ConvolvePlan, Overflow, low_
 use crate::view::View;
 use crate::{Control, Error, Result};
 
-/// Outputs of more bytes than this are stored past the caches.
-const STREAM_BYTES: usize = 16 << 20;
+/// Outputs of more bytes than this are stored past the caches: with their image they would fill a last level of 16 to 32 MiB,
+/// and a line that is stored the ordinary way is read first.
+const STREAM_BYTES: usize = 8 << 20;
 
 /// Which algorithm a plan would be done with, and the predicted times of all.
 pub(super) fn explain(plan: &ConvolvePlan, simd: Simd, threads: usize) -> String {
