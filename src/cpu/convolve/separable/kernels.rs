@@ -11,8 +11,8 @@ use super::super::number::Number;
 use super::lanes::{Float, Widen};
 use crate::cpu::simd::Simd;
 
-/// Rows of results that a kernel makes together.
-pub(super) const ROWS: usize = 4;
+/// Rows of results that a kernel makes together: the more, the fewer rows are read per row of results.
+pub(super) const ROWS: usize = 8;
 
 /// Weights in the type computed in, and their symmetry.
 #[derive(Debug, Clone)]
@@ -263,14 +263,18 @@ unsafe fn along_long<V: Vector, const R: usize, const L: usize>(a: &Along<'_, V:
                 }
             }};
         }
+        // Vector x takes what lies x · LANES to x · LANES + taps places on: few at first, all of them, few at last.
         let last = (L - 1) * V::LANES;
-        for t in 0..last {
+        for t in 0..last.min(taps) {
             step!(t, x, x * V::LANES <= t);
+        }
+        for t in taps..last {
+            step!(t, x, x * V::LANES <= t && t - x * V::LANES < taps);
         }
         for t in last..taps {
             step!(t, x, true);
         }
-        for t in taps..taps + last {
+        for t in taps.max(last)..taps + last {
             step!(t, x, t - x * V::LANES < taps);
         }
         for r in 0..R {
@@ -287,7 +291,8 @@ unsafe fn along<V: Vector, const R: usize, const X: usize, const L: usize>(a: &A
     let mut i = 0;
     // SAFETY: the blocks lie in 0..n.
     unsafe {
-        if taps >= L * V::LANES {
+        // Fewer weights share too little to make up for the ends.
+        if 2 * taps >= 3 * V::LANES {
             let chunk = L * V::LANES * a.step;
             while a.n - i >= chunk {
                 for phase in 0..a.step {
@@ -320,13 +325,24 @@ pub(super) trait Filtered<C>: Sized {
     fn kernels(simd: Simd) -> &'static Kernels<Self, C>;
 }
 
-/// The kernels of one vector type, compiled for `$features`.
+/// The kernels of one vector type, compiled for `$features`: `$rows` rows down in registers, `$wide` vectors of four rows
+/// along.
 macro_rules! kernels {
-    ($source:ty, $vector:ty, $wide:literal, $long:literal, $elem:ty $(, $features:literal)?) => {{
+    ($source:ty, $vector:ty, $rows:literal, $wide:literal, $long:literal, $elem:ty $(, $features:literal)?) => {{
         $(#[target_feature(enable = $features)])?
-        unsafe fn compiled_down<const R: usize>(d: &Down<'_, $source, $elem>) {
+        unsafe fn compiled_down_one(d: &Down<'_, $source, $elem>) {
             // SAFETY: the caller's promise.
-            unsafe { down::<$source, $vector, R, $wide>(d) }
+            unsafe { down::<$source, $vector, 1, { 2 * $wide }>(d) }
+        }
+        $(#[target_feature(enable = $features)])?
+        unsafe fn compiled_down(d: &Down<'_, $source, $elem>) {
+            for first in (0..ROWS).step_by($rows) {
+                // SAFETY: the caller's promise, for some of the rows.
+                unsafe {
+                    let out = d.out.add(first * d.out_row);
+                    down::<$source, $vector, $rows, 1>(&Down { rows: &d.rows[first..], weights: d.weights, out, ..*d });
+                }
+            }
         }
         $(#[target_feature(enable = $features)])?
         unsafe fn compiled_along_one(a: &Along<'_, $elem>) {
@@ -336,10 +352,15 @@ macro_rules! kernels {
         $(#[target_feature(enable = $features)])?
         unsafe fn compiled_along(a: &Along<'_, $elem>) {
             // SAFETY: the caller's promise.
-            unsafe { along::<$vector, ROWS, $wide, $long>(a) }
+            unsafe {
+                for first in (0..ROWS).step_by(4) {
+                    let (source, out) = (a.source.add(first * a.source_row), a.out.add(first * a.out_row));
+                    along::<$vector, 4, $wide, $long>(&Along { source, out, ..*a });
+                }
+            }
         }
         const TABLE: Kernels<$source, $elem> = Kernels {
-            down: [compiled_down::<1>, compiled_down::<ROWS>],
+            down: [compiled_down_one, compiled_down],
             along: [compiled_along_one, compiled_along],
         };
         &TABLE
@@ -352,12 +373,12 @@ macro_rules! filtered {
             fn kernels(simd: Simd) -> &'static Kernels<Self, $elem> {
                 match simd {
                     #[cfg(target_arch = "x86_64")]
-                    Simd::Avx512 => kernels!($source, $avx512, 2, 4, $elem, "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma"),
+                    Simd::Avx512 => kernels!($source, $avx512, 8, 2, 4, $elem, "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma"),
                     #[cfg(target_arch = "x86_64")]
-                    Simd::Avx2 => kernels!($source, $avx2, 1, 2, $elem, "avx2,fma"),
+                    Simd::Avx2 => kernels!($source, $avx2, 4, 1, 2, $elem, "avx2,fma"),
                     #[cfg(target_arch = "aarch64")]
-                    Simd::Neon => kernels!($source, $portable, 2, 4, $elem),
-                    Simd::Portable => kernels!($source, $portable, 1, 2, $elem),
+                    Simd::Neon => kernels!($source, $portable, 8, 2, 4, $elem),
+                    Simd::Portable => kernels!($source, $portable, 4, 1, 2, $elem),
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! One stage: a pass down an axis and a pass along a later one (or one of the two), fused.
 //!
 //! A tile is a segment of columns of a band of rows. [`ROWS`] rows of results at a time, the pass down reads the source
-//! where it lies (its rows are chosen by the boundary) and leaves its sums in a buffer in the first-level cache; the
+//! where it lies (its rows are chosen by the boundary) and leaves its sums in a buffer in cache; the
 //! buffer's ends are completed by the boundary of the other axis, the pass along makes the results, and they are rounded and
 //! stored once. Nothing else is written.
 
@@ -17,7 +17,8 @@ use crate::{Control, Result};
 
 /// Bytes of source rows that a tile works on: they stay in the second-level cache.
 const SOURCE_BYTES: usize = 384 << 10;
-/// Elements of a segment, if its source allows: the buffers stay in the first-level cache.
+/// Elements of a segment, if its source allows: the buffers stay in the second-level cache too. Shorter ones would fit the
+/// first, and were slower: they read rows of the source in pieces.
 const SEGMENT: usize = 2048;
 /// Nanoseconds below which work is not shared among threads, and those that a task should take.
 const SERIAL_NANOS: f64 = 50e3;
