@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput};
 use ndarray::{ArrayD, IxDyn};
-use unisono::{Algorithm, Backend, Convolve, DeviceClass, Element, Promote};
+use unisono::{Algorithm, Backend, Convolve, DeviceClass, DeviceInfo, Element, Promote};
 
 mod limits;
 
@@ -61,6 +61,7 @@ fn main() {
             bench::<i64>(&mut criterion, &on, "bank 100 x 10x10 i64", &[1000, 1000], &[100, 10, 10]);
             bench::<f64>(&mut criterion, &on, "bank 100 x 10x10 f64", &[1000, 1000], &[100, 10, 10]);
         }
+        bench_bytes(&mut criterion, &backend, [100, 10, 10]);
         let all = &[Algorithm::Auto, Algorithm::Direct, Algorithm::FastFir, Algorithm::Fft][..];
         bench::<f32>(&mut criterion, &on(Algorithm::Separable), "single 31x31 f32", &[2048, 2048], &[31, 31]);
         for (k, algorithms) in [(3, &all[..1]), (5, &all[..1]), (15, all), (31, all), (101, &[Algorithm::Auto, Algorithm::Fft])] {
@@ -69,6 +70,40 @@ fn main() {
             }
         }
     }
+}
+
+/// Bytes by a bank of small signed integers, exactly, into 32 bits: four taps per multiply-add where the CPU has such
+/// dot products, so the ratio to multiply-adds of binary32 may reach four.
+fn bench_bytes(criterion: &mut Criterion, backend: &Backend, shape: [usize; 3]) {
+    let [count, kh, kw] = shape;
+    let (h, w) = (1000, 1000);
+    let name = &format!("bank {count} x {kh}x{kw} u8 by i8 to i32");
+    let image = ArrayD::from_shape_fn(IxDyn(&[h, w]), |at| <i64 as Number>::value(at[0] * w + at[1]) as u8);
+    let kernels =
+        ArrayD::from_shape_fn(IxDyn(&shape), |at| <i64 as Number>::value(at[0] * kh * kw + at[1] * kw + at[2]) as i8 - 50);
+    let info = backend.info();
+    let mut out = ArrayD::<i32>::zeros(IxDyn(&[count, h + kh - 1, w + kw - 1]));
+    let how = Convolve::d2().full();
+    if let Err(error) = backend.convolve_into(&image, &kernels, &how, &mut out) {
+        return eprintln!("{name} on {} is left out: {error}", info.id);
+    }
+    for (place, got) in out.iter().enumerate().step_by(9973) {
+        let [_, oh, ow] = [0, 1, 2].map(|axis| kernels.shape()[axis] + [0, h - 1, w - 1][axis]);
+        let (k, y, x) = (place / (oh * ow), place / ow % oh, place % ow);
+        let term = |(i, j): (usize, usize)| {
+            let inside = (i..h + i).contains(&y) && (j..w + j).contains(&x);
+            if inside { i32::from(image[[y - i, x - j]]) * i32::from(kernels[[k, i, j]]) } else { 0 }
+        };
+        assert_eq!(*got, (0..kh * kw).map(|t| term((t / kw, t % kw))).sum::<i32>(), "{name} at {place}");
+    }
+    let work = (out.len() * kh * kw) as f64;
+    let bytes = (image.len() + 4 * out.len()) as f64;
+    let mut run = || backend.convolve_into(black_box(&image), &kernels, &how, &mut out).expect("a result");
+    let mut group = criterion.benchmark_group("convolve");
+    group.measurement_time(Duration::from_secs(2)).throughput(Throughput::Elements(work as u64));
+    group.bench_function(BenchmarkId::new(name, &info.id), |bencher| bencher.iter(&mut run));
+    group.finish();
+    report(name, &info, (work, bytes), false, &mut run);
 }
 
 /// One convolution on one device with one algorithm.
@@ -114,15 +149,21 @@ fn bench<T: Number>(criterion: &mut Criterion, on: &(Backend, Algorithm), name: 
     group.bench_function(BenchmarkId::new(name, &info.id), |bencher| bencher.iter(&mut run));
     group.finish();
 
+    let bytes = ((image.len() + outputs) * size_of::<T>()) as f64;
+    report(name, &info, (work, bytes), T::DTYPE == unisono::Dtype::F64, &mut run);
+}
+
+/// Prints the best of several runs of so many multiply-adds and bytes, and its ratios to the limits.
+fn report(name: &str, info: &DeviceInfo, (work, bytes): (f64, f64), double: bool, mut run: impl FnMut()) {
     let (mut best, mut peak, mut copy) = (f64::MAX, 0.0f64, 0.0f64);
     for _ in 0..9 {
         best = best.min(seconds(&mut run));
         if info.class == DeviceClass::Cpu {
-            peak = peak.max(limits::multiply_adds(info.threads, T::DTYPE == unisono::Dtype::F64));
+            peak = peak.max(limits::multiply_adds(info.threads, double));
             copy = copy.max(limits::copied(info.threads));
         }
     }
-    let (rate, bytes) = (work / best, ((image.len() + outputs) * size_of::<T>()) as f64 / best);
+    let (rate, bytes) = (work / best, bytes / best);
     println!("rate: {name} on {}: {:.2} ms, {:.1} G multiply-adds/s, {:.1} GB/s", info.id, best * 1e3, rate / 1e9, bytes / 1e9);
     if info.class == DeviceClass::Cpu {
         let (of_peak, of_copy) = (rate / peak, bytes / copy);
