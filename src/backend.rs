@@ -42,6 +42,10 @@ impl FromStr for Backend {
 }
 
 impl Backend {
+    pub(crate) fn engine(&self) -> &dyn Engine {
+        &*self.engine
+    }
+
     pub(crate) fn from_engine(engine: Arc<dyn Engine>) -> Self {
         Self { engine, control: Control::new() }
     }
@@ -822,7 +826,7 @@ fn with_inputs<T>(
 }
 
 /// An engine's result as an array.
-fn wrap(dtype: Dtype, shape: Vec<usize>, storage: Option<Storage>) -> Result<DynArray> {
+pub(crate) fn wrap(dtype: Dtype, shape: Vec<usize>, storage: Option<Storage>) -> Result<DynArray> {
     let storage = match storage {
         Some(storage) => storage,
         None => Storage::Host(Arc::new(HostVec::zeros(dtype, shape.iter().product())?)),
@@ -831,7 +835,7 @@ fn wrap(dtype: Dtype, shape: Vec<usize>, storage: Option<Storage>) -> Result<Dyn
 }
 
 /// Runs into `out`: the caller's memory, or an array whose memory is handed to the engine for reuse.
-fn deliver(
+pub(crate) fn deliver(
     dtype: Dtype,
     shape: &[usize],
     out: Output<'_>,

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::array::{HostVec, Storage};
-use crate::plan::{ConvolvePlan, MonteCarloPlan, Partials, RandomPlan, ReducePlan, SeparablePlan};
+use crate::plan::{ConvolvePlan, GroupPlan, Grouped, MonteCarloPlan, Operation, Partials, RandomPlan, ReducePlan, SeparablePlan};
 use crate::view::{View, ViewMut};
 use crate::{Control, Dtype, Result};
 
@@ -215,6 +215,19 @@ pub trait Engine: sealed::Sealed + Send + Sync + fmt::Debug {
     /// Runs `plan` to mergeable partials, one per result.
     fn reduce_partials(&self, plan: &ReducePlan, inputs: &[Input<'_>], control: &Control) -> Result<Partials>;
 
+    /// Runs an operation on its operands. One target per result, in the order of [`Operation::results`]; returns as
+    /// [`convolve`](Self::convolve) does, for each.
+    fn operate(
+        &self,
+        operation: &Operation,
+        inputs: &[Input<'_>],
+        targets: Vec<Target<'_>>,
+        control: &Control,
+    ) -> Result<Vec<Option<Storage>>>;
+
+    /// Reduces values group by group, as their keys tell, to mergeable results. No values where keys are counted only.
+    fn group(&self, plan: &GroupPlan, keys: &Input<'_>, values: Option<&Input<'_>>, control: &Control) -> Result<Grouped>;
+
     /// Counts the hits among the plan's samples. On cancellation the count so far is lost: run ranges to keep it.
     fn count_hits(&self, plan: &MonteCarloPlan, control: &Control) -> Result<u64>;
 
@@ -261,6 +274,10 @@ pub enum Work<'a> {
     Separable(&'a SeparablePlan, u64),
     /// A reduction of an operand of so many bytes on the host.
     Reduce(&'a ReducePlan, u64),
+    /// An operation on operands of so many bytes on the host.
+    Operate(&'a Operation, u64),
+    /// A reduction by groups of keys and values of so many bytes on the host.
+    Group(&'a GroupPlan, u64),
     /// Hits to count.
     CountHits(&'a MonteCarloPlan),
     /// Random numbers to draw.

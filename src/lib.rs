@@ -30,8 +30,11 @@ pub mod filters;
 mod fork;
 #[cfg(feature = "gpu")]
 mod gpu;
+mod histogram;
 mod job;
+mod labels;
 mod nan;
+mod operations;
 mod philox;
 mod plan;
 pub mod random;
@@ -50,12 +53,15 @@ pub use error::{Error, Result};
 pub use exact::{ExactDot, ExactSum, MinMax, Moments};
 #[cfg(feature = "gpu")]
 pub use gpu::GpuBuffer;
+pub use histogram::{Bins, Histogram};
 pub use job::Job;
 pub use philox::Philox4x32;
 pub use plan::{
-    Accumulator, Accuracy, Algorithm, Boundary, Centre, Combine, Convolve, ConvolvePlan, Direction, Exponent, Factor,
-    FloatProduct, IntegerProduct, Mode, MonteCarloPlan, MonteCarloState, NormOrder, Overflow, Partials, Pass, Pi, Reduce,
-    ReduceOp, ReducePlan, Reduction, Scalar, Separable, SeparablePart, SeparablePlan, SumMode, op,
+    Accumulator, Accuracy, Algorithm, Boundary, Centre, Combine, Convolve, ConvolvePlan, Direction, Exponent, Factor, First,
+    FloatProduct, GroupOp, GroupPlan, Grouped, Groups, IntegerProduct, Lanes, LogSumExp, LogSumExpPlan, Mode, MonteCarloPlan,
+    MonteCarloState, NormOrder, Operation, OperationKind, Overflow, Partials, Pass, Pi, Quantile, QuantileMethod, QuantilePlan,
+    Reduce, ReduceOp, ReducePlan, Reduction, Scalar, Scan, ScanOp, ScanPlan, Separable, SeparablePart, SeparablePlan, SumMode,
+    TopK, TopKPlan, op,
 };
 pub use select::{Device, devices};
 pub use view::{View, ViewMut};

@@ -271,7 +271,6 @@ impl<'a> View<'a> {
     }
 
     /// The same window with `axis` read backwards.
-    #[cfg(any(feature = "gpu", test))]
     pub(crate) fn flipped(mut self, axis: usize) -> Self {
         let n = self.shape()[axis];
         if n > 0 {

@@ -1,11 +1,18 @@
 //! The CPU engine: rayon for the cores, SIMD within each.
 
 mod convolve;
+mod group;
+mod lanes;
+mod log_sum_exp;
 mod monte_carlo;
+mod operate;
+mod quantile;
 mod random;
 mod reduce;
+mod scan;
 pub(crate) mod simd;
 pub(crate) mod tasks;
+mod topk;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,7 +22,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use crate::array::{HostVec, Storage};
 use crate::engine::{Counters, DeviceClass, DeviceInfo, Engine, Input, Target, sealed};
 use crate::fork::PerProcess;
-use crate::plan::{ConvolvePlan, MonteCarloPlan, Partials, RandomPlan, ReducePlan, SeparablePlan};
+use crate::plan::{ConvolvePlan, GroupPlan, Grouped, MonteCarloPlan, Operation, Partials, RandomPlan, ReducePlan, SeparablePlan};
 use crate::view::{View, ViewMut};
 use crate::{Control, Error, Result};
 use simd::Simd;
@@ -144,6 +151,26 @@ impl Engine for CpuEngine {
         self.install(plan.work(), LITTLE_REDUCTION, || reduce::partials(plan, &inputs, Simd::current(), control))
     }
 
+    fn operate(
+        &self,
+        operation: &Operation,
+        inputs: &[Input<'_>],
+        targets: Vec<Target<'_>>,
+        control: &Control,
+    ) -> Result<Vec<Option<Storage>>> {
+        let mut memory = vec![None; inputs.len()];
+        let inputs = inputs.iter().zip(&mut memory).map(|(input, memory)| input.host(memory)).collect::<Result<Vec<_>>>()?;
+        self.install(operation.work(), LITTLE_REDUCTION, || operate::run(operation, inputs, targets, Simd::current(), control))
+    }
+
+    fn group(&self, plan: &GroupPlan, keys: &Input<'_>, values: Option<&Input<'_>>, control: &Control) -> Result<Grouped> {
+        let (mut keys_memory, mut values_memory) = (None, None);
+        let keys = keys.host(&mut keys_memory)?;
+        let values = values.map(|values| values.host(&mut values_memory)).transpose()?;
+        let run = || group::run(plan, &keys, values.as_ref(), Simd::current(), control);
+        self.install(plan.work(), LITTLE_REDUCTION, run)
+    }
+
     fn count_hits(&self, plan: &MonteCarloPlan, control: &Control) -> Result<u64> {
         self.install(plan.len(), LITTLE_MONTE_CARLO, || monte_carlo::count_hits(plan, Simd::current(), control))
     }
@@ -200,6 +227,18 @@ fn deliver(
             let mut vec = host_memory(dtype, shape.iter().product(), reuse)?;
             fill(vec.view_mut(shape))?;
             Ok(Some(Storage::Host(Arc::new(vec))))
+        }
+    }
+}
+
+/// Hands a result in host memory to where it was wanted.
+fn hand_over(result: HostVec, shape: &[usize], target: Target<'_>) -> Result<Option<Storage>> {
+    match target {
+        Target::Device(_) => Ok(Some(Storage::Host(Arc::new(result)))),
+        Target::Host(mut out) => {
+            out.expect(result.dtype(), shape)?;
+            out.copy_from_bytes(result.view(shape).as_bytes().unwrap_or(&[]));
+            Ok(None)
         }
     }
 }

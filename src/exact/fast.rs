@@ -10,6 +10,7 @@
 //! reproducible summation", 2015 (running levels); Neal, 2015 (buckets).
 
 use super::lanes::*;
+use super::prefix::Prefix;
 use super::round::{BINARY32, BINARY64, fixed, quotient};
 use super::{ExactSum, LEAST, NEGATIVE_ZEROS, NOTHING, OTHERS};
 use crate::cpu::simd::{Kernel, Simd};
@@ -432,6 +433,14 @@ impl Accumulator {
     /// The sum as `value · 2^exponent`, if it is that simple (and no zero, which may be signed).
     fn window(&self) -> Option<(i128, i32)> {
         (self.spill.is_none() && self.value != 0).then_some((self.value, self.exponent))
+    }
+
+    /// A running sum that goes on from here.
+    pub(crate) fn prefix(&self) -> Prefix {
+        match self.spill {
+            None => Prefix::new(self.value, self.exponent, self.kind, None),
+            Some(_) => Prefix::new(0, 0, OTHERS, Some(Box::new(self.to_sum()))),
+        }
     }
 
     /// The sum as a mergeable value.

@@ -9,6 +9,7 @@ pub(crate) mod fast;
 pub(crate) mod lanes;
 mod min_max;
 mod moments;
+pub(crate) mod prefix;
 pub(crate) mod products;
 pub(crate) mod round;
 #[cfg(feature = "serde")]

@@ -4,8 +4,10 @@ mod adapters;
 mod context;
 mod convolve;
 mod dispatch;
+mod group;
 mod memory;
 mod monte_carlo;
+mod operate;
 mod pipeline;
 mod random;
 mod reduce;
@@ -24,7 +26,7 @@ use std::sync::{Arc, Mutex};
 use crate::array::Storage;
 use crate::engine::{Counters, DeviceInfo, Engine, Input, Target, sealed};
 use crate::fork::PerProcess;
-use crate::plan::{ConvolvePlan, MonteCarloPlan, Partials, RandomPlan, ReducePlan, SeparablePlan};
+use crate::plan::{ConvolvePlan, GroupPlan, Grouped, MonteCarloPlan, Operation, Partials, RandomPlan, ReducePlan, SeparablePlan};
 use crate::view::View;
 use crate::{Control, Error, Result};
 use context::{Context, Tally, lock};
@@ -151,6 +153,20 @@ impl Engine for GpuEngine {
 
     fn reduce_partials(&self, plan: &ReducePlan, inputs: &[Input<'_>], control: &Control) -> Result<Partials> {
         self.run(plan.work(), |context| reduce::partials(context, plan, inputs, control))
+    }
+
+    fn operate(
+        &self,
+        operation: &Operation,
+        inputs: &[Input<'_>],
+        targets: Vec<Target<'_>>,
+        control: &Control,
+    ) -> Result<Vec<Option<Storage>>> {
+        self.run(operation.work(), |context| operate::run(context, operation, inputs, targets, control))
+    }
+
+    fn group(&self, plan: &GroupPlan, keys: &Input<'_>, values: Option<&Input<'_>>, control: &Control) -> Result<Grouped> {
+        self.run(plan.work(), |context| group::run(context, plan, keys, values, control))
     }
 
     fn count_hits(&self, plan: &MonteCarloPlan, control: &Control) -> Result<u64> {

@@ -1,22 +1,37 @@
 //! What to compute, validated, as plain data. No device, no thread, no I/O: every shape error is born here.
 
 mod convolve;
+mod group;
+mod lanes;
+mod log_sum_exp;
 mod monte_carlo;
+mod operation;
+mod quantile;
 mod random;
 mod reduce;
+mod scan;
 mod separable;
+mod topk;
 
 pub use convolve::{Accumulator, Accuracy, Algorithm, Boundary, Centre, Convolve, ConvolvePlan, Direction, Mode, Overflow};
 pub(crate) use convolve::{Parts, candidates, low_rank};
+pub(crate) use group::Number;
+pub use group::{GroupOp, GroupPlan, Grouped, Groups};
+pub use lanes::Lanes;
+pub use log_sum_exp::{LogSumExp, LogSumExpPlan};
 pub use monte_carlo::{MonteCarloPlan, MonteCarloState, Pi};
+pub use operation::{Operation, OperationKind};
+pub use quantile::{Quantile, QuantileMethod, QuantilePlan};
 pub use random::{Distribution, Draw, Random, RandomPlan};
 pub use reduce::{
     Exponent, FloatProduct, IntegerProduct, NormOrder, Partials, Reduce, ReduceOp, ReducePlan, Reduction, Scalar, SumMode, op,
 };
 pub(crate) use reduce::{Ordered, first_extreme, range};
+pub use scan::{First, Scan, ScanOp, ScanPlan};
 #[cfg(feature = "gpu")]
 pub(crate) use separable::Half;
 pub use separable::{Combine, Factor, Pass, Separable, SeparablePart, SeparablePlan};
+pub use topk::{TopK, TopKPlan};
 
 use std::ops::Range;
 

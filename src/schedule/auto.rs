@@ -8,7 +8,7 @@ use super::cost::{Cost, Load, Rates};
 use super::engine::SplitEngine;
 use crate::array::Storage;
 use crate::engine::{Counters, DeviceInfo, Engine, Input, Target, Work, sealed};
-use crate::plan::{ConvolvePlan, MonteCarloPlan, Partials, RandomPlan, ReducePlan, SeparablePlan};
+use crate::plan::{ConvolvePlan, GroupPlan, Grouped, MonteCarloPlan, Operation, Partials, RandomPlan, ReducePlan, SeparablePlan};
 use crate::view::View;
 use crate::{Control, Error, Result, select};
 
@@ -185,6 +185,27 @@ impl Engine for AutoEngine {
         let all: Vec<&Input<'_>> = inputs.iter().collect();
         let load = Load::reduce(plan, host_bytes(&all), true);
         self.run(&load, &all, |engine| engine.reduce_partials(plan, inputs, control))
+    }
+
+    fn operate(
+        &self,
+        operation: &Operation,
+        inputs: &[Input<'_>],
+        targets: Vec<Target<'_>>,
+        control: &Control,
+    ) -> Result<Vec<Option<Storage>>> {
+        let mut targets: Vec<Attempts<'_>> = targets.into_iter().map(Attempts).collect();
+        let all: Vec<&Input<'_>> = inputs.iter().collect();
+        let load = Load::operate(operation, host_bytes(&all), targets.iter().any(Attempts::to_host));
+        self.run(&load, &all, |engine| {
+            engine.operate(operation, inputs, targets.iter_mut().map(Attempts::next).collect(), control)
+        })
+    }
+
+    fn group(&self, plan: &GroupPlan, keys: &Input<'_>, values: Option<&Input<'_>>, control: &Control) -> Result<Grouped> {
+        let all: Vec<&Input<'_>> = std::iter::once(keys).chain(values).collect();
+        let load = Load::group(plan, host_bytes(&all));
+        self.run(&load, &all, |engine| engine.group(plan, keys, values, control))
     }
 
     fn count_hits(&self, plan: &MonteCarloPlan, control: &Control) -> Result<u64> {

@@ -12,8 +12,8 @@ use crate::array::{DynArray, HostVec, Storage};
 use crate::engine::{Engine, Target};
 use crate::fork::PerProcess;
 use crate::plan::{
-    Accuracy, Boundary, Convolve, ConvolvePlan, Direction, MonteCarloPlan, Random, RandomPlan, Reduce, ReducePlan, Separable,
-    SeparablePlan,
+    Accuracy, Boundary, Convolve, ConvolvePlan, Direction, GroupPlan, Groups, MonteCarloPlan, Random, RandomPlan, Reduce,
+    ReducePlan, Separable, SeparablePlan,
 };
 use crate::{Control, DeviceClass, Dtype, Result};
 
@@ -145,6 +145,43 @@ fn probe(engine: &dyn Engine, kind: Kind) -> Result<Rates> {
                 let array = array.operand();
                 let inputs = vec![array.input(); plan.inputs()];
                 engine.reduce(&plan, &inputs, Target::Device(None), control).map(drop)
+            };
+            Ok(Some((elements as u64, Box::new(run))))
+        }),
+        Kind::Operate(kind, dtype) => fit(|size| {
+            let elements = 1 << (14 + 3 * size);
+            if elements * dtype.size() > MOST_BYTES {
+                return Ok(None);
+            }
+            let operation = kind.sample(dtype, elements)?;
+            let operands = operation.operands().into_iter().map(|(dtype, shape)| {
+                let host = operand(dtype, shape.iter().product(), usize::MAX)?;
+                resident(engine, host, shape)
+            });
+            let operands = operands.collect::<Result<Vec<_>>>()?;
+            let run = move || {
+                let operands: Vec<_> = operands.iter().map(DynArray::operand).collect();
+                let inputs: Vec<_> = operands.iter().map(|operand| operand.input()).collect();
+                let targets = operation.results().iter().map(|_| Target::Device(None)).collect();
+                engine.operate(&operation, &inputs, targets, control).map(drop)
+            };
+            Ok(Some((elements as u64, Box::new(run))))
+        }),
+        Kind::Group(op, values) => fit(|size| {
+            let elements = 1 << (14 + 3 * size);
+            if elements * (4 + values.map_or(0, Dtype::size)) > MOST_BYTES {
+                return Ok(None);
+            }
+            let shape = [elements];
+            let groups = Groups::Consecutive { first: 0, count: 2 };
+            let plan = GroupPlan::new(op, groups, (Dtype::U32, &shape), values.map(|dtype| (dtype, &shape[..])))?;
+            let keys = resident(engine, operand(Dtype::U32, elements, usize::MAX)?, &shape)?;
+            let make = |dtype| operand(dtype, elements, usize::MAX).and_then(|host| resident(engine, host, &shape));
+            let values = values.map(make).transpose()?;
+            let run = move || {
+                let (keys, values) = (keys.operand(), values.as_ref().map(DynArray::operand));
+                let values = values.as_ref().map(|values| values.input());
+                engine.group(&plan, &keys.input(), values.as_ref(), control).map(drop)
             };
             Ok(Some((elements as u64, Box::new(run))))
         }),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::Dtype;
 use crate::engine::Work;
-use crate::plan::{ConvolvePlan, RandomPlan, ReduceOp, ReducePlan, SeparablePlan};
+use crate::plan::{ConvolvePlan, GroupOp, GroupPlan, Operation, OperationKind, RandomPlan, ReduceOp, ReducePlan, SeparablePlan};
 
 /// Work that one device does at one rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -20,6 +20,10 @@ pub(crate) enum Kind {
     Separable(Dtype, Taps),
     /// Elements read by a reduction.
     Reduce(ReduceOp, Dtype),
+    /// Elements read by an operation.
+    Operate(OperationKind, Dtype),
+    /// Elements read by a reduction by groups, of values of this dtype, if any.
+    Group(GroupOp, Option<Dtype>),
     /// Samples drawn.
     CountHits,
     /// Random numbers of this dtype.
@@ -67,6 +71,7 @@ impl Kind {
             Self::Convolve(..) | Self::Separable(..) => 2_000_000,
             Self::ConvolveExactly(..) => 500_000,
             Self::Reduce(..) => 500_000,
+            Self::Operate(..) | Self::Group(..) => 100_000,
             Self::CountHits => 500_000,
             Self::Random(_) => 50_000,
             Self::Transfer => 1 << 20,
@@ -77,7 +82,7 @@ impl Kind {
     pub(crate) fn unit(self) -> &'static str {
         match self {
             Self::Convolve(..) | Self::ConvolveExactly(..) | Self::Separable(..) => "multiply-adds",
-            Self::Reduce(..) => "elements",
+            Self::Reduce(..) | Self::Operate(..) | Self::Group(..) => "elements",
             Self::CountHits => "samples",
             Self::Random(_) => "numbers",
             Self::Transfer => "bytes",
@@ -187,6 +192,36 @@ impl Load {
         }
     }
 
+    /// The load of an operation with `host_bytes` of its operands in host memory.
+    pub(crate) fn operate(operation: &Operation, host_bytes: u64, to_host: bool) -> Self {
+        let lanes = operation.lanes();
+        let operands = operation.operands().into_iter().map(|(dtype, shape)| bytes(dtype, shape.iter().copied()));
+        let device_bytes = operands.fold(0u64, u64::saturating_add).saturating_sub(host_bytes);
+        let results = operation.results().into_iter().map(|(dtype, shape)| bytes(dtype, shape.iter().copied()));
+        Self {
+            kind: Kind::Operate(operation.kind(), lanes.dtype),
+            work: operation.work(),
+            host_bytes,
+            device_bytes,
+            result_bytes: results.fold(0, u64::saturating_add),
+            to_host: to_host || device_bytes == 0,
+        }
+    }
+
+    /// The load of a reduction by groups with `host_bytes` of its operands in host memory.
+    pub(crate) fn group(plan: &GroupPlan, host_bytes: u64) -> Self {
+        let operands = std::iter::once(plan.keys).chain(plan.values).map(|dtype| bytes(dtype, plan.shape.iter().copied()));
+        let device_bytes = operands.fold(0u64, u64::saturating_add).saturating_sub(host_bytes);
+        Self {
+            kind: Kind::Group(plan.op, plan.values),
+            work: plan.work(),
+            host_bytes,
+            device_bytes,
+            result_bytes: 8 * plan.groups.len() as u64,
+            to_host: true,
+        }
+    }
+
     /// The load of counting the hits among so many samples.
     pub(crate) fn samples(samples: u64) -> Self {
         Self { kind: Kind::CountHits, work: samples, host_bytes: 0, device_bytes: 0, result_bytes: 8, to_host: true }
@@ -204,6 +239,8 @@ impl Load {
             Work::Convolve(plan, host_bytes) => Self::convolve(plan, host_bytes, false),
             Work::Separable(plan, host_bytes) => Self::separable(plan, host_bytes, false),
             Work::Reduce(plan, host_bytes) => Self::reduce(plan, host_bytes, false),
+            Work::Operate(operation, host_bytes) => Self::operate(operation, host_bytes, false),
+            Work::Group(plan, host_bytes) => Self::group(plan, host_bytes),
             Work::CountHits(plan) => Self::samples(plan.len()),
             Work::Random(plan) => Self::random(plan, false),
         }

@@ -9,7 +9,8 @@ use super::parts::{Memory, Part, run_all};
 use crate::array::{HostVec, Storage};
 use crate::engine::{Counters, DeviceClass, DeviceInfo, Engine, Input, Target, Work, sealed};
 use crate::plan::{
-    ConvolvePlan, MonteCarloPlan, NormOrder, Partials, RandomPlan, ReduceOp, ReducePlan, SeparablePart, SeparablePlan, cut,
+    ConvolvePlan, GroupPlan, Grouped, MonteCarloPlan, NormOrder, Operation, Partials, RandomPlan, ReduceOp, ReducePlan,
+    SeparablePart, SeparablePlan, cut,
 };
 use crate::view::View;
 use crate::{Control, Dtype, Error, Result};
@@ -268,6 +269,70 @@ impl Engine for SplitEngine {
             Some(Cut::Reduced(axis)) if plan.work() > 0 => self.merged(&flat, &views, axis, &weights, control),
             _ => self.fastest(&weights).reduce_partials(&flat, &inputs(&views), control),
         }
+    }
+
+    fn operate(
+        &self,
+        operation: &Operation,
+        inputs: &[Input<'_>],
+        targets: Vec<Target<'_>>,
+        control: &Control,
+    ) -> Result<Vec<Option<Storage>>> {
+        let weights = self.weights(Load::operate(operation, 0, true).kind, operation.work())?;
+        let lanes = operation.lanes();
+        // The first axis that is long enough: its parts are the most contiguous.
+        let enough = LONG * self.members.len();
+        let Some(&axis) = lanes.kept.iter().find(|&&axis| lanes.input[axis] >= enough).filter(|_| operation.work() > 0) else {
+            return self.fastest(&weights).operate(operation, inputs, targets, control);
+        };
+        let mut scratch = vec![None; inputs.len()];
+        let views = inputs.iter().zip(&mut scratch).map(|(input, memory)| input.host(memory)).collect::<Result<Vec<_>>>()?;
+        let results = operation.results();
+        let memories =
+            targets.into_iter().zip(&results).map(|(target, (dtype, shape))| Memory::of(target, *dtype, shape.iter().product()));
+        let mut memories = memories.collect::<Result<Vec<_>>>()?;
+        {
+            let outs: Vec<_> = memories.iter_mut().zip(&results).map(|(memory, (_, shape))| memory.view(shape)).collect();
+            let mut parts: Vec<Part<'_, ()>> = vec![];
+            for (engine, range) in self.busy(cut(&(0..lanes.input[axis]), &weights)) {
+                let (part, place) = operation.narrow(axis, &range);
+                let views: Vec<_> = views.iter().map(|view| view.clone().narrow(axis, range.clone())).collect();
+                // SAFETY: the ranges have no result in common; `outs` are not used until all parts have ended.
+                let outs = outs.iter().map(|out| unsafe { out.share() }.narrow(place, range.clone()));
+                let targets: Vec<_> = outs.map(Target::Host).collect();
+                parts.push(Box::new(move |control| {
+                    let inputs: Vec<_> = views.into_iter().map(Input::Host).collect();
+                    engine.operate(&part, &inputs, targets, control).map(drop)
+                }));
+            }
+            run_all(parts, control)?;
+        }
+        Ok(memories.into_iter().map(Memory::done).collect())
+    }
+
+    fn group(&self, plan: &GroupPlan, keys: &Input<'_>, values: Option<&Input<'_>>, control: &Control) -> Result<Grouped> {
+        let weights = self.weights(Load::group(plan, 0).kind, plan.work())?;
+        let long = plan.shape.first().is_some_and(|&n| n >= LONG * self.members.len());
+        if !long || plan.work() == 0 {
+            return self.fastest(&weights).group(plan, keys, values, control);
+        }
+        let (mut keys_memory, mut values_memory) = (None, None);
+        let keys = keys.host(&mut keys_memory)?;
+        let values = values.map(|values| values.host(&mut values_memory)).transpose()?;
+        let row: u64 = plan.shape[1..].iter().map(|&n| n as u64).product();
+        let (mut offsets, mut parts): (Vec<u64>, Vec<Part<'_, Grouped>>) = (vec![], vec![]);
+        for (engine, range) in self.busy(cut(&(0..plan.shape[0]), &weights)) {
+            offsets.push(range.start as u64 * row);
+            let part = plan.narrow(&range);
+            let keys = keys.clone().narrow(0, range.clone());
+            let values = values.clone().map(|values| Input::Host(values.narrow(0, range)));
+            parts.push(Box::new(move |control| engine.group(&part, &Input::Host(keys), values.as_ref(), control)));
+        }
+        let mut all = plan.empty();
+        for (part, offset) in run_all(parts, control)?.iter().zip(offsets) {
+            all.merge(part, plan.op, offset)?;
+        }
+        Ok(all)
     }
 
     fn count_hits(&self, plan: &MonteCarloPlan, control: &Control) -> Result<u64> {

@@ -91,6 +91,18 @@ impl Engine for Fake {
     fn reduce_partials(&self, plan: &ReducePlan, inputs: &[Input<'_>], control: &Control) -> Result<Partials> {
         self.run(control, || self.inner.reduce_partials(plan, inputs, control))
     }
+    fn operate(
+        &self,
+        operation: &Operation,
+        inputs: &[Input<'_>],
+        targets: Vec<Target<'_>>,
+        control: &Control,
+    ) -> Result<Vec<Option<Storage>>> {
+        self.run(control, || self.inner.operate(operation, inputs, targets, control))
+    }
+    fn group(&self, plan: &GroupPlan, keys: &Input<'_>, values: Option<&Input<'_>>, control: &Control) -> Result<Grouped> {
+        self.run(control, || self.inner.group(plan, keys, values, control))
+    }
     fn count_hits(&self, plan: &MonteCarloPlan, control: &Control) -> Result<u64> {
         self.run(control, || self.inner.count_hits(plan, control))
     }

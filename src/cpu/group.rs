@@ -1,0 +1,330 @@
+//! Reductions group by group on the CPU.
+//!
+//! For some elements at a time the groups are found first, as integers, then the values are added. Where groups have many
+//! elements the values of a group are brought together (a counting sort in cache), so that exact sums see long runs.
+
+use std::ops::Range;
+
+use super::lanes::{Lanes, Shared};
+use super::scan::Whole;
+use super::simd::Simd;
+use super::tasks::{for_each, threads};
+use crate::exact::fast::{Accumulator, Float};
+use crate::plan::{self, GroupOp, GroupPlan, Grouped, Groups, Number, Ordered, Partials, first_extreme};
+use crate::view::View;
+use crate::{Control, Dtype, Error, Real, Result};
+
+/// Elements taken at a time.
+const CHUNK: usize = 1 << 14;
+/// Elements per group in a chunk from which on they are brought together.
+const MANY: usize = 24;
+/// Bytes that the states of all tasks together may have, where there is more than one.
+const MEMORY: usize = 256 << 20;
+
+/// Runs `plan` on the current thread pool.
+pub(super) fn run(
+    plan: &GroupPlan,
+    keys: &View<'_>,
+    values: Option<&View<'_>>,
+    simd: Simd,
+    control: &Control,
+) -> Result<Grouped> {
+    let finder = crate::dtype::with_dtype!(plan.keys, T => finder::<T>(plan, keys)?);
+    let smaller = matches!(plan.op, GroupOp::Min | GroupOp::ArgMin);
+    let work = Work { plan, finder: &*finder, control, len: plan.work() as usize };
+    let (Some(dtype), Some(view)) = (plan.values, values) else {
+        let counts = work.all::<bool, ()>(None, || (), |_, _, _| {}, |_, _| {})?.0;
+        return Ok(Grouped { counts, partials: None });
+    };
+    let n = plan.groups.len();
+    let lanes = plan::Lanes::new(plan.op.name(), dtype, &plan.shape, None)?;
+    macro_rules! sums {
+        ($($float:ident $F:ty),*; $($variant:ident $T:ty),*) => {
+            match dtype {
+                $(Dtype::$float => work.float_sums::<$F>(&Lanes::new(&lanes, view)?, simd),)*
+                $(Dtype::$variant => work.integer_sums::<$T>(&Lanes::new(&lanes, view)?),)*
+                _ => Err(Error::Dtype { what: "values".into(), got: dtype, expected: "a real dtype".into() }),
+            }
+        };
+    }
+    match plan.op {
+        GroupOp::Count | GroupOp::Sum | GroupOp::Mean => {
+            sums!(F32 f32, F64 f64; Bool bool, U8 u8, I8 i8, U16 u16, I16 i16, U32 u32, I32 i32, U64 u64, I64 i64)
+        }
+        GroupOp::Min | GroupOp::Max => crate::dtype::with_dtype!(dtype, T => {
+            // A key for no element: `min` has none above, `max` none below, and which it is the counts tell.
+            let nothing = if smaller { u64::MAX } else { 0 };
+            let push = |keys: &mut Vec<u64>, chunk: &Chunk<'_, T>, _: &mut Scratch<T>| {
+                for (&group, value) in chunk.groups.iter().zip(chunk.values) {
+                    if let Some(best) = keys.get_mut(group as usize) {
+                        let key = value.extreme_key(smaller);
+                        *best = if smaller { key.min(*best) } else { key.max(*best) };
+                    }
+                }
+            };
+            let merge = |keys: &mut Vec<u64>, more: Vec<u64>| {
+                keys.iter_mut().zip(more).for_each(|(best, key)| *best = if smaller { key.min(*best) } else { key.max(*best) });
+            };
+            let lanes = Lanes::<T>::new(&lanes, view)?;
+            let (counts, keys) = work.all(Some(&lanes), || vec![nothing; n], push, merge)?;
+            let keys = keys.into_iter().zip(&counts).map(|(key, &count)| (count > 0).then_some(key)).collect();
+            Ok(Grouped { counts, partials: Some(Partials::Extreme(keys)) })
+        }),
+        GroupOp::ArgMin | GroupOp::ArgMax => crate::dtype::with_dtype!(dtype, T => {
+            type Found = Vec<Option<(u64, u64)>>;
+            let better = |best: &mut Option<(u64, u64)>, new: (u64, u64)| {
+                *best = Some(best.map_or(new, |best| first_extreme(best, new, smaller)));
+            };
+            let push = |found: &mut Found, chunk: &Chunk<'_, T>, _: &mut Scratch<T>| {
+                for (i, (&group, value)) in chunk.groups.iter().zip(chunk.values).enumerate() {
+                    if let Some(best) = found.get_mut(group as usize) {
+                        better(best, (value.arg_key(smaller), (chunk.first + i) as u64));
+                    }
+                }
+            };
+            let merge = |found: &mut Found, more: Found| {
+                found.iter_mut().zip(more).for_each(|(best, new)| new.into_iter().for_each(|new| better(best, new)));
+            };
+            let lanes = Lanes::<T>::new(&lanes, view)?;
+            let (counts, found) = work.all(Some(&lanes), || vec![None; n], push, merge)?;
+            Ok(Grouped { counts, partials: Some(Partials::Arg(found)) })
+        }),
+    }
+}
+
+/// Finds the groups of elements: [`NONE`] or more where there is none.
+trait Finder: Sync {
+    fn find(&self, range: Range<usize>, groups: &mut Vec<u32>);
+}
+
+/// No group.
+const NONE: u32 = u32::MAX;
+
+struct Of<'a, T, F> {
+    lanes: Lanes<'a, T>,
+    group: F,
+}
+
+impl<T: Real, F: Fn(T) -> u32 + Sync> Finder for Of<'_, T, F> {
+    fn find(&self, range: Range<usize>, groups: &mut Vec<u32>) {
+        let mut buffer = Vec::new();
+        groups.clear();
+        groups.extend(self.lanes.chunk(0, range, &mut buffer).iter().map(|&value| (self.group)(value)));
+    }
+}
+
+fn finder<'a, T: Real + Number>(plan: &'a GroupPlan, keys: &View<'a>) -> Result<Box<dyn Finder + 'a>> {
+    let lanes = Lanes::<T>::new(&plan::Lanes::new("keys", T::DTYPE, &plan.shape, None)?, keys)?;
+    let small = T::DTYPE.size() <= 2 && plan.work() > 1 << 17;
+    if small {
+        // Every key there is, once.
+        let base = if T::DTYPE.is_signed_integer() { (1u64 << 63) - (1 << (8 * T::DTYPE.size() - 1)) } else { 0 };
+        let table: Vec<u32> = (0..1u64 << (8 * T::DTYPE.size())).map(|low| group_of(&plan.groups, base + low)).collect();
+        return Ok(Box::new(Of { lanes, group: move |value: T| table[(value.key() - base) as usize] }));
+    }
+    Ok(match &plan.groups {
+        &Groups::Consecutive { first, count } => {
+            let group = move |value: T| {
+                let group = value.key().wrapping_sub(first);
+                if group < count as u64 { group as u32 } else { NONE }
+            };
+            Box::new(Of { lanes, group })
+        }
+        Groups::Between { lower, last, even: Some((first, scale)), .. } if !lower.is_empty() => {
+            let (first, scale, last, least, most) = (*first, *scale, *last, lower[0], lower.len() - 1);
+            let group = move |value: T| {
+                let key = value.key();
+                if key < least || key > last {
+                    return NONE;
+                }
+                // A guess that is hardly ever wrong, and by few.
+                let mut group = (((value.number() - first) * scale) as usize).min(most);
+                while key < lower[group] {
+                    group -= 1;
+                }
+                while group < most && key >= lower[group + 1] {
+                    group += 1;
+                }
+                group as u32
+            };
+            Box::new(Of { lanes, group })
+        }
+        groups => Box::new(Of { lanes, group: move |value: T| group_of(groups, value.key()) }),
+    })
+}
+
+/// The group of an order key.
+fn group_of(groups: &Groups, key: u64) -> u32 {
+    match groups {
+        Groups::Consecutive { first, count } => {
+            let group = key.wrapping_sub(*first);
+            if group < *count as u64 { group as u32 } else { NONE }
+        }
+        Groups::Listed(keys) => keys.binary_search(&key).map_or(NONE, |group| group as u32),
+        Groups::Between { lower, last, .. } if key <= *last => {
+            (lower.partition_point(|&least| least <= key) as u32).wrapping_sub(1)
+        }
+        Groups::Between { .. } => NONE,
+    }
+}
+
+/// Some elements: their groups, their values, and the index of the first.
+struct Chunk<'a, T> {
+    groups: &'a [u32],
+    values: &'a [T],
+    first: usize,
+}
+
+/// Memory of a task.
+struct Scratch<T> {
+    ends: Vec<u32>,
+    sorted: Vec<T>,
+}
+
+struct Work<'a> {
+    plan: &'a GroupPlan,
+    finder: &'a dyn Finder,
+    control: &'a Control,
+    len: usize,
+}
+
+impl Work<'_> {
+    /// Counts the elements of every group, and pushes them into states that merge.
+    fn all<T: Real, S: Send>(
+        &self,
+        values: Option<&Lanes<'_, T>>,
+        start: impl Fn() -> S + Sync,
+        push: impl Fn(&mut S, &Chunk<'_, T>, &mut Scratch<T>) + Sync,
+        merge: impl Fn(&mut S, S),
+    ) -> Result<(Vec<u64>, S)> {
+        let groups = self.plan.groups.len();
+        let affordable = (MEMORY / (128 * groups.max(1))).max(1);
+        let parts = threads().min(self.len.div_ceil(CHUNK)).min(affordable).max(1);
+        let mut states: Vec<Option<(Vec<u64>, S)>> = (0..parts).map(|_| None).collect();
+        let shared = Shared::new(&mut states);
+        for_each(parts, 1, &|part| {
+            let (mut counts, mut state) = (Counts::new(groups), start());
+            let mut scratch = Scratch { ends: vec![], sorted: vec![] };
+            let (mut found, mut buffer) = (Vec::with_capacity(CHUNK), Vec::new());
+            let (mut at, end) = (part * self.len / parts, (part + 1) * self.len / parts);
+            while at < end {
+                self.control.check()?;
+                let range = at..end.min(at + CHUNK);
+                self.finder.find(range.clone(), &mut found);
+                counts.add(&found);
+                if let Some(values) = values {
+                    let values = values.chunk(0, range.clone(), &mut buffer);
+                    push(&mut state, &Chunk { groups: &found, values, first: at }, &mut scratch);
+                }
+                self.control.advance(range.len() as u64);
+                at = range.end;
+            }
+            // SAFETY: each task has its own.
+            unsafe { shared.write(part, Some((counts.finish(groups), state))) };
+            Ok(())
+        })?;
+        let mut states = states.into_iter().flatten();
+        let (mut counts, mut state) = states.next().unwrap_or_else(|| (vec![0; groups], start()));
+        for (more, later) in states {
+            counts.iter_mut().zip(more).for_each(|(count, more)| *count += more);
+            merge(&mut state, later);
+        }
+        Ok((counts, state))
+    }
+
+    fn float_sums<T: Float>(&self, values: &Lanes<'_, T>, simd: Simd) -> Result<Grouped> {
+        let n = self.plan.groups.len();
+        let push = |sums: &mut Vec<Accumulator>, chunk: &Chunk<'_, T>, scratch: &mut Scratch<T>| {
+            if n * MANY > chunk.groups.len() {
+                for (&group, value) in chunk.groups.iter().zip(chunk.values) {
+                    if let Some(sum) = sums.get_mut(group as usize) {
+                        sum.push(value.widen());
+                    }
+                }
+                return;
+            }
+            let mut start = 0;
+            scratch.sort(chunk, n);
+            for (sum, &end) in sums.iter_mut().zip(&scratch.ends) {
+                sum.extend(&scratch.sorted[start..end as usize], simd);
+                start = end as usize;
+            }
+        };
+        let merge = |sums: &mut Vec<Accumulator>, more: Vec<Accumulator>| {
+            sums.iter_mut().zip(more).for_each(|(sum, more)| sum.merge(&more));
+        };
+        let (counts, sums) = self.all(Some(values), || vec![Accumulator::new(); n], push, merge)?;
+        Ok(Grouped { counts, partials: Some(Partials::Float(sums.iter().map(Accumulator::to_sum).collect())) })
+    }
+
+    fn integer_sums<T: Whole>(&self, values: &Lanes<'_, T>) -> Result<Grouped> {
+        let push = |sums: &mut Vec<i128>, chunk: &Chunk<'_, T>, _: &mut Scratch<T>| {
+            for (&group, value) in chunk.groups.iter().zip(chunk.values) {
+                if let Some(sum) = sums.get_mut(group as usize) {
+                    *sum += value.whole();
+                }
+            }
+        };
+        let merge = |sums: &mut Vec<i128>, more: Vec<i128>| sums.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
+        let (counts, sums) = self.all(Some(values), || vec![0; self.plan.groups.len()], push, merge)?;
+        Ok(Grouped { counts, partials: Some(Partials::Integer(sums)) })
+    }
+}
+
+impl<T: Real> Scratch<T> {
+    /// Brings the values of each group together: those of group `i` end at `ends[i]`.
+    fn sort(&mut self, chunk: &Chunk<'_, T>, groups: usize) {
+        self.ends.clear();
+        // The last place is for elements of no group.
+        self.ends.resize(groups + 1, 0);
+        let place = |group: u32| (group as usize).min(groups);
+        for &group in chunk.groups {
+            self.ends[place(group)] += 1;
+        }
+        let mut end = 0;
+        for place in &mut self.ends {
+            (*place, end) = (end, end + *place);
+        }
+        self.sorted.resize(chunk.values.len(), T::ZERO);
+        for (&group, &value) in chunk.groups.iter().zip(chunk.values) {
+            let at = &mut self.ends[place(group)];
+            self.sorted[*at as usize] = value;
+            *at += 1;
+        }
+        self.ends.pop();
+    }
+}
+
+/// Counts per group. Where there are few groups, neighbours are counted apart: an element need not wait for the one before.
+struct Counts {
+    tables: Vec<u64>,
+    stride: usize,
+}
+
+impl Counts {
+    fn new(groups: usize) -> Self {
+        let stride = groups + 1;
+        Self { tables: vec![0; if groups <= 1 << 10 { 4 * stride } else { stride }], stride }
+    }
+
+    fn add(&mut self, found: &[u32]) {
+        let last = self.stride - 1;
+        let place = |group: u32| (group as usize).min(last);
+        if self.tables.len() == self.stride {
+            found.iter().for_each(|&group| self.tables[place(group)] += 1);
+            return;
+        }
+        let (fours, rest) = found.as_chunks::<4>();
+        for four in fours {
+            for (table, &group) in four.iter().enumerate() {
+                self.tables[table * self.stride + place(group)] += 1;
+            }
+        }
+        rest.iter().for_each(|&group| self.tables[place(group)] += 1);
+    }
+
+    fn finish(self, groups: usize) -> Vec<u64> {
+        let tables: Vec<&[u64]> = self.tables.chunks_exact(self.stride).collect();
+        (0..groups).map(|group| tables.iter().map(|table| table[group]).sum()).collect()
+    }
+}

@@ -1,0 +1,258 @@
+//! Scans are the reductions of every beginning of a lane.
+
+use ndarray::{Array1, ArrayD, ArrayViewD, Axis, IxDyn, Slice};
+use num_rational::BigRational;
+use unisono::{AsOperand, Backend, Dtype, Element, Error, HostVec, Scan, ScanOp};
+
+use crate::devices::{self, Random, supported};
+use crate::oracle;
+
+/// The results for one lane, by the definition.
+type Lane<T, O> = fn(&[T]) -> Vec<O>;
+
+/// The results along an axis, lane by lane.
+fn along<T: Element, O: Copy + Default>(array: &ArrayViewD<'_, T>, axis: usize, lane: Lane<T, O>) -> ArrayD<O> {
+    let first: Vec<T> = array.lanes(Axis(axis)).into_iter().next().map_or(vec![], |lane| lane.to_vec());
+    let mut shape = array.shape().to_vec();
+    shape[axis] = lane(&first).len();
+    let mut out = ArrayD::from_elem(IxDyn(&shape), O::default());
+    for (from, mut to) in array.lanes(Axis(axis)).into_iter().zip(out.lanes_mut(Axis(axis))) {
+        to.assign(&Array1::from_vec(lane(&from.to_vec())));
+    }
+    out
+}
+
+fn hows(op: ScanOp) -> [Scan; 4] {
+    let scan = Scan::of(op);
+    [scan.clone(), scan.clone().exclusive(), scan.clone().include_initial(), scan.reverse()]
+}
+
+fn texts(vec: HostVec) -> Vec<String> {
+    macro_rules! each {
+        ($($variant:ident)*) => { match vec { $(HostVec::$variant(v) => v.iter().map(|x| format!("{x:?}")).collect(),)* } };
+    }
+    each!(Bool U8 I8 U16 I16 U32 I32 U64 I64 F32 F64 C64 C128)
+}
+
+/// Text of a running exact sum, as the reduction would give it.
+fn sums(lane: &[f64], narrow: bool) -> Vec<String> {
+    let (mut total, mut negative) = (oracle::whole(0), true);
+    let each = lane.iter().map(|&x| {
+        total += oracle::exact(x);
+        negative &= x == 0.0 && x.is_sign_negative();
+        match (negative, narrow) {
+            (true, _) => "-0.0".into(),
+            (_, true) => format!("{:?}", oracle::to_f32(&total)),
+            _ => format!("{:?}", oracle::to_f64(&total)),
+        }
+    });
+    each.collect()
+}
+
+fn check(backend: &Backend, array: &unisono::Operand<'_>, how: &Scan, shape: &[usize], expected: &[String]) {
+    let Some(result) = supported(backend, backend.scan_dyn(array, how)) else { return };
+    let name = || format!("{backend:?} {how:?} of {} {:?}", array.dtype(), array.shape());
+    assert_eq!(result.shape(), shape, "{}", name());
+    assert_eq!(texts(result.into_host().unwrap()), expected, "{}", name());
+}
+
+#[test]
+fn running_sums_of_floats_are_exact_along_any_axis() {
+    let mut random = Random(5);
+    for shape in [vec![7], vec![3, 5], vec![4, 1, 37], vec![9, 40], vec![2, 3, 20], vec![0, 3], vec![3, 0]] {
+        let draw = |random: &mut Random| match random.below(8) {
+            0 => -0.0,
+            1 => 1e20,
+            2 => -1e20,
+            3 => 1e-30,
+            _ => random.unit(),
+        };
+        let wide = ArrayD::from_shape_fn(IxDyn(&shape), |_| draw(&mut random));
+        for axis in 0..shape.len() {
+            let (mut back, mut turned) = (wide.view(), wide.view());
+            back.slice_axis_inplace(Axis(axis), Slice::new(0, None, -1));
+            turned.swap_axes(0, shape.len() - 1);
+            for view in [wide.view(), back, turned] {
+                for (i, how) in hows(ScanOp::Sum).into_iter().enumerate() {
+                    let length = match i {
+                        2 => view.len_of(Axis(axis)) + 1,
+                        _ => view.len_of(Axis(axis)),
+                    };
+                    let mut expected_shape = view.shape().to_vec();
+                    expected_shape[axis] = length;
+                    let expected = |narrow: bool| {
+                        let mut out = ArrayD::from_elem(IxDyn(&expected_shape), String::new());
+                        for (lane, mut to) in view.lanes(Axis(axis)).into_iter().zip(out.lanes_mut(Axis(axis))) {
+                            let lane: Vec<f64> = lane.iter().map(|&x| if narrow { f64::from(x as f32) } else { x }).collect();
+                            let initial: Vec<String> = std::iter::once("0.0".into()).chain(sums(&lane, narrow)).collect();
+                            let turned: Vec<f64> = lane.iter().rev().copied().collect();
+                            let values = match i {
+                                0 => initial[1..].to_vec(),
+                                1 => initial[..lane.len()].to_vec(),
+                                2 => initial,
+                                _ => sums(&turned, narrow).into_iter().rev().collect(),
+                            };
+                            to.iter_mut().zip(values).for_each(|(to, value)| *to = value);
+                        }
+                        out.into_iter().collect::<Vec<String>>()
+                    };
+                    let how = how.axis(axis as isize);
+                    let singles = view.mapv(|x| x as f32);
+                    for backend in devices::all() {
+                        check(backend, &view.as_operand(), &how, &expected_shape, &expected(false));
+                        check(backend, &singles.as_operand(), &how, &expected_shape, &expected(true));
+                    }
+                }
+            }
+        }
+        let flat: Vec<f64> = wide.iter().copied().collect();
+        for backend in devices::all() {
+            check(backend, &wide.as_operand(), &Scan::sum(), &[flat.len()], &sums(&flat, false));
+        }
+    }
+}
+
+#[test]
+fn integers_and_extremes_follow_their_definition() {
+    fn sum(lane: &[i16]) -> Vec<i64> {
+        lane.iter()
+            .scan(0, |sum, &x| {
+                *sum += i64::from(x);
+                Some(*sum)
+            })
+            .collect()
+    }
+    fn product(lane: &[i16]) -> Vec<i64> {
+        lane.iter()
+            .scan(1, |product, &x| {
+                *product *= i64::from(x);
+                Some(*product)
+            })
+            .collect()
+    }
+    fn min(lane: &[i16]) -> Vec<i16> {
+        (0..lane.len()).map(|i| *lane[..=i].iter().min().unwrap()).collect()
+    }
+    fn max(lane: &[i16]) -> Vec<i16> {
+        (0..lane.len()).map(|i| *lane[..=i].iter().max().unwrap()).collect()
+    }
+    let mut random = Random(6);
+    for shape in [vec![1], vec![63], vec![5, 7], vec![3, 33, 2], vec![12, 130], vec![40, 3, 17]] {
+        let array = ArrayD::from_shape_fn(IxDyn(&shape), |_| random.below(7) as i16 - 3);
+        for axis in 0..shape.len() {
+            let small = array.mapv(|x| if x % 2 == 0 { 1 } else { x.signum() });
+            for backend in devices::all() {
+                let on = |array: &ArrayD<i16>, scan: Scan| {
+                    supported(backend, backend.scan_dyn(&array.as_operand(), &scan.axis(axis as isize)))
+                };
+                let Some(sums) = on(&array, Scan::sum()) else { continue };
+                assert_eq!(
+                    sums.typed::<i64>().unwrap().into_ndarray::<IxDyn>().unwrap(),
+                    along(&array.view(), axis, sum),
+                    "{backend:?}"
+                );
+                let products = on(&small, Scan::product()).unwrap().typed::<i64>().unwrap();
+                assert_eq!(products.into_ndarray::<IxDyn>().unwrap(), along(&small.view(), axis, product), "{backend:?}");
+                let minima = on(&array, Scan::min()).unwrap().typed::<i16>().unwrap();
+                assert_eq!(minima.into_ndarray::<IxDyn>().unwrap(), along(&array.view(), axis, min), "{backend:?}");
+                let maxima = on(&array, Scan::max().reverse()).unwrap().typed::<i16>().unwrap();
+                let mut turned = array.view();
+                turned.invert_axis(Axis(axis));
+                let mut expected = along(&turned, axis, max);
+                expected.invert_axis(Axis(axis));
+                assert_eq!(maxima.into_ndarray::<IxDyn>().unwrap(), expected, "{backend:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn long_lanes_go_on_from_block_to_block() {
+    let mut random = Random(7);
+    for n in [32_767usize, 32_768, 32_769, 200_003] {
+        let integers: Vec<i64> = (0..n).map(|_| random.bits() as i64 >> 20).collect();
+        let floats: Vec<f64> = integers.iter().map(|&x| x as f64 * 0.125).collect();
+        let bytes: Vec<u8> = integers.iter().map(|&x| x as u8).collect();
+        let keys: Vec<f32> = floats.iter().map(|&x| x as f32).collect();
+        for backend in devices::all() {
+            let Some(sums) = supported(backend, backend.cumsum(&integers, None)) else { continue };
+            let expected: Vec<i64> = integers
+                .iter()
+                .scan(0i64, |sum, &x| {
+                    *sum += x;
+                    Some(*sum)
+                })
+                .collect();
+            assert_eq!(sums.into_vec().unwrap(), expected, "{backend:?} {n}");
+            let maxima: Vec<f32> = keys
+                .iter()
+                .scan(f32::MIN, |best, &x| {
+                    *best = best.max(x);
+                    Some(*best)
+                })
+                .collect();
+            assert_eq!(backend.cummax(&keys, None).unwrap().into_vec().unwrap(), maxima, "{backend:?} {n}");
+            let sums: Vec<u64> = bytes
+                .iter()
+                .scan(0, |sum, &x| {
+                    *sum += u64::from(x);
+                    Some(*sum)
+                })
+                .collect();
+            assert_eq!(backend.cumsum(&bytes, Some(0)).unwrap().into_vec().unwrap(), sums, "{backend:?} {n}");
+        }
+        for backend in devices::all() {
+            let Some(sums) = supported(backend, backend.cumsum(&floats, None)) else { continue };
+            let exact: Vec<f64> = integers
+                .iter()
+                .scan(0i128, |sum, &x| {
+                    *sum += i128::from(x);
+                    Some(*sum as f64 * 0.125)
+                })
+                .collect();
+            assert_eq!(sums.into_vec().unwrap(), exact, "{backend:?} {n}");
+        }
+    }
+}
+
+#[test]
+fn what_does_not_fit_is_an_error_unless_it_wraps() {
+    for backend in devices::all() {
+        let values = [i64::MAX, 1, -5];
+        let Some(wrapped) = supported(backend, backend.scan_dyn(&values.as_operand(), &Scan::sum().wrapping())) else { continue };
+        assert_eq!(wrapped.typed::<i64>().unwrap().into_vec().unwrap(), [i64::MAX, i64::MIN, i64::MAX - 4], "{backend:?}");
+        let error = Error::Overflow { op: "cumsum", out_dtype: Dtype::I64 };
+        assert_eq!(backend.cumsum(&values, None).unwrap_err(), error, "{backend:?}");
+        let error = Error::Overflow { op: "cumprod", out_dtype: Dtype::U64 };
+        assert_eq!(backend.cumprod(&[1u64 << 40, 1 << 30, 0], None).unwrap_err(), error, "{backend:?}");
+        assert_eq!(backend.cumprod(&[0, i64::MAX, i64::MAX], None).unwrap().into_vec().unwrap(), [0, 0, 0], "{backend:?}");
+        assert!(matches!(backend.scan_dyn(&values.as_operand(), &Scan::max().exclusive()), Err(Error::Invalid { .. })));
+        assert!(matches!(backend.cumsum(&values, Some(1)), Err(Error::Invalid { .. })));
+    }
+}
+
+#[test]
+fn products_of_floats_are_within_their_bound_and_nan_stays() {
+    let mut random = Random(8);
+    let values: Vec<f64> = (0..40_000).map(|_| (random.unit() * 600.0).exp2()).collect();
+    let mut bits: Option<Vec<u64>> = None;
+    for backend in devices::all() {
+        let Some(products) = supported(backend, backend.cumprod(&values, None)) else { continue };
+        let products = products.into_vec().unwrap();
+        let mut exact = oracle::whole(1);
+        for (i, (&x, &product)) in values.iter().zip(&products).enumerate().take(300) {
+            exact *= oracle::exact(x);
+            let expected = oracle::to_f64(&exact);
+            if product.is_normal() && expected.is_normal() {
+                let error: BigRational = oracle::exact(product) / &exact - oracle::whole(1);
+                assert!(oracle::to_f64(&error).abs() <= (i + 2) as f64 * 2f64.powi(-53), "{backend:?} {i}");
+            }
+        }
+        let these: Vec<u64> = products.iter().map(|x| x.to_bits()).collect();
+        assert_eq!(bits.get_or_insert_with(|| these.clone()), &these, "{backend:?}: not the same on every CPU");
+        let maxima = backend.cummax(&[1.0, f64::NAN, 5.0], None).unwrap().into_vec().unwrap();
+        assert!(maxima[0] == 1.0 && maxima[1].is_nan() && maxima[2].is_nan(), "{backend:?}");
+        let minima = backend.cummin(&[0.0f32, -0.0, 0.0], None).unwrap().into_vec().unwrap();
+        assert_eq!(minima.iter().map(|x| x.to_bits()).collect::<Vec<_>>(), [0, 1 << 31, 1 << 31], "{backend:?}");
+    }
+}
