@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use unisono::{Accuracy, Algorithm, Boundary, Dtype, Mode, NormOrder, Overflow, ReduceOp};
+use unisono::{Accuracy, Algorithm, Boundary, Dtype, Mode, NormOrder, Overflow};
+
+use crate::order::Op;
 
 /// Convolution, exact reductions and Monte Carlo on every CPU and GPU: one call, any device, one answer.
 #[derive(Debug, Parser)]
@@ -27,8 +29,10 @@ pub enum Command {
     Devices(DevicesArgs),
     /// Filter images and arrays: PNG, JPEG, TIFF and .npy, single files or folders
     Convolve(ConvolveArgs),
-    /// Reduce .npy files of any size, or folders of them: exact sums, means and deviations, extremes, counts
+    /// Reduce .npy files of any size, or folders of them: exact sums, means and deviations, extremes, counts, quantiles; or scan one
     Reduce(ReduceArgs),
+    /// Count the elements of a .npy file between edges
+    Histogram(HistogramArgs),
     /// Estimate π by Monte Carlo; the hits are the same on every device
     Pi(PiArgs),
     /// Race every device on the same work and compare the answers bit by bit
@@ -126,6 +130,7 @@ pub struct ConvolveArgs {
   unisono reduce stack.npy --op mean --axis 0 -o average.npy
   unisono reduce x.npy --op argmax --axis 0,-1 --keepdims --json
   unisono reduce week/ --op std --ddof 1 --skip-nan
+  unisono reduce x.npy --op quantile:0.9 --axis 0
 
 Files are mapped, not read: they may be larger than memory. Several files, and the .npy files of folders in the order of their
 names, count as one array whose first axis they share out. Sums, means, variances and deviations are exact and rounded
@@ -135,9 +140,10 @@ pub struct ReduceArgs {
     /// .npy files, and folders of them
     #[arg(required = true, value_name = "FILE.npy|DIR")]
     pub files: Vec<PathBuf>,
-    /// sum, prod, mean, var, std, min, max, ptp, argmin, argmax, norm, any, all or count_nonzero
+    /// sum, prod, mean, var, std, min, max, ptp, argmin, argmax, norm, any, all, count_nonzero; of one file median, quantile:0.9, percentile:90 (with `nan` in
+    /// front: NaN passed over); cumsum, cumprod, cummin, cummax; logsumexp
     #[arg(long, value_name = "OP")]
-    pub op: ReduceOp,
+    pub op: Op,
     /// The axes to reduce over (repeatable, or a list: 0,-1); all of them if not given
     #[arg(long, value_name = "AXIS", value_delimiter = ',', allow_negative_numbers = true, allow_hyphen_values = true)]
     pub axis: Vec<isize>,
@@ -159,6 +165,38 @@ pub struct ReduceArgs {
     /// What becomes of an integer that the result's dtype does not hold: error, wrap or saturate
     #[arg(long, default_value = "error", value_name = "POLICY")]
     pub overflow: Overflow,
+    /// Write the result to this .npy file instead of printing it
+    #[arg(short, long, value_name = "FILE.npy")]
+    pub output: Option<PathBuf>,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  unisono histogram x.npy --bins 20
+  unisono histogram x.npy --edges 0,0.1,1,10 --weights w.npy --json
+
+Bins are half open, the last one is closed; elements outside of all, and NaN, are passed over. Weights are summed exactly.")]
+pub struct HistogramArgs {
+    /// The .npy file
+    #[arg(value_name = "FILE.npy")]
+    pub file: PathBuf,
+    /// How many bins of equal width
+    #[arg(long, default_value_t = 10, value_name = "N", conflicts_with = "edges")]
+    pub bins: usize,
+    /// From where to where, instead of from the smallest to the largest element
+    #[arg(long, value_name = "LOW,HIGH", value_delimiter = ',', allow_hyphen_values = true, conflicts_with = "edges")]
+    pub range: Vec<f64>,
+    /// The edges of the bins
+    #[arg(long, value_name = "X,X,X", value_delimiter = ',', allow_hyphen_values = true)]
+    pub edges: Vec<f64>,
+    /// Sum these weights, a .npy file of the same shape, instead of counting
+    #[arg(long, value_name = "FILE.npy")]
+    pub weights: Option<PathBuf>,
+    /// Divide by the bins' widths and the sum of all
+    #[arg(long)]
+    pub density: bool,
     /// Write the result to this .npy file instead of printing it
     #[arg(short, long, value_name = "FILE.npy")]
     pub output: Option<PathBuf>,

@@ -10,6 +10,7 @@ mod image_io;
 mod interrupt;
 mod kernels;
 mod npy;
+mod order;
 mod output;
 mod pi;
 mod pipeline;
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
         Command::Devices(args) => devices::run(&args),
         Command::Convolve(args) => convolve::run(&args),
         Command::Reduce(args) => reduce::run(&args),
+        Command::Histogram(args) => order::histogram(&args),
         Command::Pi(args) => pi::run(&args),
         Command::Compare(args) => compare::run(&args),
     };

@@ -13,6 +13,7 @@ use crate::args::ReduceArgs;
 use crate::erased::{nested_json, nested_text, with_dtype, with_pair};
 use crate::failure::{Failure, Outcome, Result};
 use crate::npy::{self, Npy};
+use crate::order::{self, Op};
 use crate::output::{print, print_json_line};
 use crate::sink::Sink;
 use crate::{interrupt, progress};
@@ -38,8 +39,12 @@ struct Report<'a> {
 }
 
 pub fn run(args: &ReduceArgs) -> Result<Outcome> {
+    let op = match &args.op {
+        Op::Reduce(op) => *op,
+        other => return order::run(args, other),
+    };
     let files = expand(&args.files)?;
-    let op = match (args.op, args.ord) {
+    let op = match (op, args.ord) {
         (ReduceOp::Norm(_), Some(order)) => ReduceOp::Norm(order),
         (op, None) => op,
         (op, Some(_)) => return Err(Failure::usage(format!("--ord is for --op norm, not for {op}"))),
