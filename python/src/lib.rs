@@ -10,7 +10,9 @@ mod device_array;
 mod error;
 mod exact_sum;
 mod explain;
+mod group;
 mod monte_carlo;
+mod operate;
 mod partials;
 mod pi;
 mod random;
@@ -34,7 +36,11 @@ mod _unisono {
     #[pymodule_export]
     use super::explain::explain_convolve;
     #[pymodule_export]
+    use super::group::{Histogram, bincount, by_label, histogram};
+    #[pymodule_export]
     use super::monte_carlo::MonteCarloState;
+    #[pymodule_export]
+    use super::operate::{logsumexp, quantile, scan, topk};
     #[pymodule_export]
     use super::partials::{Chunked, ExactDot, MinMax, Moments};
     #[pymodule_export]

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import unisono
-from unisono import _backend, _filters, _functions, _reductions, random
+from unisono import _backend, _filters, _functions, _group, _order, _reductions, random
 
-MODULES = [unisono, _functions, _reductions, _filters, _backend, random]
+MODULES = [unisono, _functions, _reductions, _filters, _group, _order, _backend, random]
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)

@@ -3,7 +3,7 @@
 import operator
 from dataclasses import dataclass
 
-from . import _filters, _functions, _reductions, _unisono
+from . import _filters, _functions, _group, _order, _reductions, _unisono
 
 
 @dataclass(frozen=True)
@@ -337,6 +337,98 @@ class Backend:
     def dot(self, x1, x2, *, dtype=None, overflow="error"):
         """As :func:`unisono.dot`."""
         return _reductions.dot(x1, x2, self, dtype=dtype, overflow=overflow)
+
+    def cumsum(self, a, axis=None, out=None, *, exclusive=False, reverse=False, wrapping=False):
+        """As :func:`unisono.cumsum`."""
+        return _order.cumsum(a, axis, self, out, exclusive=exclusive, reverse=reverse, wrapping=wrapping)
+
+    def cumprod(self, a, axis=None, out=None, *, exclusive=False, reverse=False, wrapping=False):
+        """As :func:`unisono.cumprod`."""
+        return _order.cumprod(a, axis, self, out, exclusive=exclusive, reverse=reverse, wrapping=wrapping)
+
+    def cummax(self, a, axis=None, out=None, *, reverse=False):
+        """As :func:`unisono.cummax`."""
+        return _order.cummax(a, axis, self, out, reverse=reverse)
+
+    def cummin(self, a, axis=None, out=None, *, reverse=False):
+        """As :func:`unisono.cummin`."""
+        return _order.cummin(a, axis, self, out, reverse=reverse)
+
+    def cumulative_sum(self, x, /, *, axis=None, include_initial=False, out=None):
+        """As :func:`unisono.cumulative_sum`."""
+        return _order.cumulative_sum(x, axis=axis, include_initial=include_initial, device=self, out=out)
+
+    def cumulative_prod(self, x, /, *, axis=None, include_initial=False, out=None):
+        """As :func:`unisono.cumulative_prod`."""
+        return _order.cumulative_prod(x, axis=axis, include_initial=include_initial, device=self, out=out)
+
+    def median(self, a, axis=None, keepdims=False, out=None):
+        """As :func:`unisono.median`."""
+        return _order.median(a, axis, keepdims, self, out)
+
+    def nanmedian(self, a, axis=None, keepdims=False, out=None):
+        """As :func:`unisono.nanmedian`."""
+        return _order.nanmedian(a, axis, keepdims, self, out)
+
+    def quantile(self, a, q, axis=None, keepdims=False, out=None, *, method="linear"):
+        """As :func:`unisono.quantile`."""
+        return _order.quantile(a, q, axis, keepdims, self, out, method=method)
+
+    def nanquantile(self, a, q, axis=None, keepdims=False, out=None, *, method="linear"):
+        """As :func:`unisono.nanquantile`."""
+        return _order.nanquantile(a, q, axis, keepdims, self, out, method=method)
+
+    def percentile(self, a, q, axis=None, keepdims=False, out=None, *, method="linear"):
+        """As :func:`unisono.percentile`."""
+        return _order.percentile(a, q, axis, keepdims, self, out, method=method)
+
+    def nanpercentile(self, a, q, axis=None, keepdims=False, out=None, *, method="linear"):
+        """As :func:`unisono.nanpercentile`."""
+        return _order.nanpercentile(a, q, axis, keepdims, self, out, method=method)
+
+    def topk(self, a, k, axis=-1, largest=True):
+        """As :func:`unisono.topk`."""
+        return _order.topk(a, k, axis, largest, self)
+
+    def logsumexp(self, a, axis=None, b=None, keepdims=False, return_sign=False):
+        """As :func:`unisono.logsumexp`."""
+        return _order.logsumexp(a, axis, b, keepdims, return_sign, self)
+
+    def histogram(self, a, bins=10, range=None, weights=None, density=False):
+        """As :func:`unisono.histogram`."""
+        return _group.histogram(a, bins, range, weights, density, self)
+
+    def bincount(self, x, weights=None, minlength=0):
+        """As :func:`unisono.bincount`."""
+        return _group.bincount(x, weights, minlength, self)
+
+    def sum_by_label(self, values, labels, index=None):
+        """As :func:`unisono.sum_by_label`."""
+        return _group.sum_by_label(values, labels, index, self)
+
+    def mean_by_label(self, values, labels, index=None):
+        """As :func:`unisono.mean_by_label`."""
+        return _group.mean_by_label(values, labels, index, self)
+
+    def min_by_label(self, values, labels, index=None):
+        """As :func:`unisono.min_by_label`."""
+        return _group.min_by_label(values, labels, index, self)
+
+    def max_by_label(self, values, labels, index=None):
+        """As :func:`unisono.max_by_label`."""
+        return _group.max_by_label(values, labels, index, self)
+
+    def argmin_by_label(self, values, labels, index=None):
+        """As :func:`unisono.argmin_by_label`."""
+        return _group.argmin_by_label(values, labels, index, self)
+
+    def argmax_by_label(self, values, labels, index=None):
+        """As :func:`unisono.argmax_by_label`."""
+        return _group.argmax_by_label(values, labels, index, self)
+
+    def count_by_label(self, labels, index=None):
+        """As :func:`unisono.count_by_label`."""
+        return _group.count_by_label(labels, index, self)
 
     def gaussian_filter1d(
         self, input, sigma, axis=-1, order=0, output=None, mode="reflect", cval=0.0, truncate=4.0, *, radius=None, nan="propagate"

@@ -15,23 +15,31 @@ __all__ = [
     "Chunked",
     "ExactDot",
     "ExactSum",
+    "Histogram",
     "MinMax",
     "Moments",
     "MonteCarloState",
     "__version__",
+    "bincount",
+    "by_label",
     "convolve",
     "convolve_without_nan",
     "counters",
     "devices",
     "explain_convolve",
+    "histogram",
     "info",
+    "logsumexp",
     "open",
     "pi",
     "pi_from_counts",
     "pi_interval",
+    "quantile",
     "random",
     "reduce",
+    "scan",
     "separable",
+    "topk",
     "upload",
 ]
 
@@ -130,6 +138,24 @@ class Chunked:
     def push(self, a: ArrayLike | Array) -> None: ...
     def finish(self) -> Any: ...
 
+class Histogram:
+    def __new__(cls, edges: Sequence[float]) -> Histogram: ...
+    def add(self, a: ArrayLike | Array, weights: ArrayLike | None = None, device: _DeviceLike | None = None) -> None: ...
+    def merge(self, other: Histogram) -> None: ...
+    @property
+    def edges(self) -> NDArray[np.float64]: ...
+    @property
+    def counts(self) -> NDArray[np.int64]: ...
+    @property
+    def values(self) -> NDArray[np.float64]: ...
+    @property
+    def density(self) -> NDArray[np.float64]: ...
+    def to_bytes(self) -> bytes: ...
+    @staticmethod
+    def from_bytes(data: bytes) -> Histogram: ...
+    def __eq__(self, value: object, /) -> bool: ...
+    def __reduce__(self) -> tuple[Any, tuple[bytes]]: ...
+
 def open(device: _DeviceLike) -> str: ...
 def info(device: _DeviceLike) -> dict[str, Any]: ...
 def counters(device: _DeviceLike) -> dict[str, int]: ...
@@ -166,6 +192,51 @@ def reduce(
     options: tuple[float, int, np.dtype[Any] | None, Any, str, str, bool],
     device: _DeviceLike,
     out: NDArray[Any] | Array | None,
+) -> Any: ...
+def scan(
+    op: str,
+    array: ArrayLike | Array,
+    axis: int | None,
+    first: str,
+    reverse: bool,
+    wrapping: bool,
+    device: _DeviceLike,
+    out: NDArray[Any] | Array | None,
+) -> Any: ...
+def quantile(
+    array: ArrayLike | Array,
+    points: Sequence[float] | None,
+    scalar: bool,
+    method: str,
+    axes: Sequence[int] | None,
+    keepdims: bool,
+    ignore_nan: bool,
+    device: _DeviceLike,
+    out: NDArray[Any] | Array | None,
+) -> Any: ...
+def topk(array: ArrayLike | Array, k: int, axis: int, largest: bool, device: _DeviceLike) -> tuple[Any, Any]: ...
+def logsumexp(
+    array: ArrayLike | Array,
+    factors: ArrayLike | None,
+    axes: Sequence[int] | None,
+    keepdims: bool,
+    signed: bool,
+    device: _DeviceLike,
+) -> Any: ...
+def histogram(
+    array: ArrayLike | Array,
+    edges: Sequence[float],
+    weights: ArrayLike | None,
+    density: bool,
+    device: _DeviceLike,
+) -> NDArray[Any]: ...
+def bincount(array: ArrayLike | Array, weights: ArrayLike | None, minlength: int, device: _DeviceLike) -> NDArray[Any]: ...
+def by_label(
+    op: str,
+    values: ArrayLike | Array,
+    labels: ArrayLike | Array,
+    index: Sequence[int] | None,
+    device: _DeviceLike,
 ) -> Any: ...
 @final
 class MonteCarloState:

@@ -1,0 +1,231 @@
+//! Histograms, counts of integers and reductions by label.
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyTuple};
+use unisono::{AsOperand, Bins, Dtype, GroupOp, HostVec, Operand};
+
+use crate::array::{Source, into_numpy};
+use crate::device_array::Placed;
+use crate::error::{invalid, raise};
+use crate::{device, run};
+
+/// Counts, or exact sums of weights, between edges, that are filled in pieces and carried between processes.
+///
+/// However the data are cut, ordered, merged or carried between processes, the counts and sums have the bits of one
+/// :func:`unisono.histogram`. Picklable, and serialisable with a documented byte form.
+///
+/// Parameters
+/// ----------
+/// edges : array_like of float
+///     The edges of the bins, which do not descend. Bins are half open, the last one is closed.
+///
+/// Examples
+/// --------
+/// >>> histogram = unisono.Histogram([0, 1, 2])
+/// >>> for chunk in ([0.5, 1.5], [1.0, 2.0, 7.0]):
+/// ...     histogram.add(chunk)
+/// >>> histogram.counts
+/// array([1, 3])
+#[pyclass(module = "unisono", eq)]
+#[derive(Clone, PartialEq)]
+pub(crate) struct Histogram {
+    edges: Vec<f64>,
+    filled: Option<unisono::Histogram>,
+}
+
+impl Histogram {
+    /// What was added, or nothing.
+    fn read(&self) -> PyResult<unisono::Histogram> {
+        match &self.filled {
+            Some(histogram) => Ok(histogram.clone()),
+            None => {
+                let nothing: [f64; 0] = [];
+                let operand = nothing.as_operand();
+                unisono::Backend::cpu().histogram_dyn(&operand, None, &Bins::edges(&self.edges)).map_err(raise)
+            }
+        }
+    }
+
+    fn take(&mut self, more: unisono::Histogram) -> PyResult<()> {
+        match &mut self.filled {
+            Some(histogram) => histogram.merge(&more).map_err(raise),
+            None => {
+                self.filled = Some(more);
+                Ok(())
+            }
+        }
+    }
+}
+
+#[pymethods]
+impl Histogram {
+    /// Bins without anything in them.
+    #[new]
+    fn new(edges: Vec<f64>) -> PyResult<Self> {
+        let empty = Self { edges, filled: None };
+        empty.read().map(|_| empty)
+    }
+
+    /// Adds all elements of an array, on ``device``; with ``weights``, adds them instead of counting.
+    #[pyo3(signature = (a, weights = None, device = None))]
+    fn add(
+        slf: &Bound<'_, Self>,
+        a: &Bound<'_, PyAny>,
+        weights: Option<&Bound<'_, PyAny>>,
+        device: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        let py = slf.py();
+        let source = Source::new("array", a, false)?;
+        let weights = weights.map(|weights| Source::new("weights", weights, false)).transpose()?;
+        let auto = intern!(py, "auto").as_any();
+        let backend = device::backend(device.unwrap_or(auto))?;
+        let (operand, second) = (source.operand(), weights.as_ref().map(Source::operand));
+        let bins = Bins::edges(&slf.borrow().edges);
+        let more = run::run(py, &backend, source.len(), |on| on.histogram_dyn(&operand, second.as_ref(), &bins))?;
+        slf.borrow_mut().take(more)
+    }
+
+    /// Adds another histogram with the same edges.
+    fn merge(slf: &Bound<'_, Self>, other: &Bound<'_, Self>) -> PyResult<()> {
+        let other = other.borrow().clone();
+        if other.edges != slf.borrow().edges {
+            return Err(invalid("histogram to merge", "other edges", "the same edges"));
+        }
+        match other.filled {
+            Some(more) => slf.borrow_mut().take(more),
+            None => Ok(()),
+        }
+    }
+
+    /// The edges: one more than there are bins.
+    #[getter]
+    fn edges<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        into_numpy(py, &[self.edges.len()], HostVec::F64(self.edges.clone()))
+    }
+
+    /// How many elements lie in each bin.
+    #[getter]
+    fn counts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let counts = self.read()?.counts().to_vec();
+        into_numpy(py, &[counts.len()], HostVec::U64(counts))?.call_method1(intern!(py, "view"), ("int64",))
+    }
+
+    /// The sums of the weights, each rounded once to float64; without weights the counts.
+    #[getter]
+    fn values<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let values = self.read()?.values();
+        into_numpy(py, &[values.len()], HostVec::F64(values))
+    }
+
+    /// The values over the widths of the bins and their sum.
+    #[getter]
+    fn density<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let density = self.read()?.density();
+        into_numpy(py, &[density.len()], HostVec::F64(density))
+    }
+
+    /// The byte form: equal histograms have equal bytes.
+    fn to_bytes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        Ok(PyBytes::new(py, &self.read()?.to_bytes()))
+    }
+
+    /// The histogram with this byte form.
+    #[staticmethod]
+    fn from_bytes(data: &[u8]) -> PyResult<Self> {
+        let histogram = unisono::Histogram::from_bytes(data).map_err(raise)?;
+        Ok(Self { edges: histogram.edges().to_vec(), filled: Some(histogram) })
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<unisono.Histogram of {} bins>", self.edges.len() - 1)
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyBytes>,))> {
+        let bytes = slf.borrow().to_bytes(slf.py())?;
+        Ok((slf.get_type().getattr(intern!(slf.py(), "from_bytes"))?, (bytes,)))
+    }
+}
+
+/// Counts per bin, or sums of weights in the weights' dtype (64 bits of integers), or the density.
+#[pyfunction]
+pub(crate) fn histogram<'py>(
+    py: Python<'py>,
+    array: &Bound<'py, PyAny>,
+    edges: Vec<f64>,
+    weights: Option<&Bound<'py, PyAny>>,
+    density: bool,
+    device: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let source = Source::new("array", array, false)?;
+    let weights = weights.map(|weights| Source::new("weights", weights, false)).transpose()?;
+    let backend = device::backend(device)?;
+    let (operand, second) = (source.operand(), weights.as_ref().map(Source::operand));
+    let bins = Bins::edges(&edges);
+    let found = run::run(py, &backend, source.len(), |on| on.histogram_dyn(&operand, second.as_ref(), &bins))?;
+    let n = [found.counts().len()];
+    match second.as_ref().map(Operand::dtype) {
+        _ if density => into_numpy(py, &n, HostVec::F64(found.density())),
+        None => into_numpy(py, &n, HostVec::U64(found.counts().to_vec()))?.call_method1(intern!(py, "view"), ("int64",)),
+        Some(Dtype::F32) => into_numpy(py, &n, HostVec::F32(found.values_f32())),
+        Some(Dtype::F64) => into_numpy(py, &n, HostVec::F64(found.values())),
+        Some(dtype) => {
+            let sums = found.integers().unwrap_or_default();
+            let out_dtype = if dtype.is_signed_integer() { Dtype::I64 } else { Dtype::U64 };
+            let overflow = |_| raise(unisono::Error::Overflow { op: "histogram", out_dtype });
+            let vec = if out_dtype == Dtype::I64 {
+                HostVec::I64(sums.iter().map(|&sum| i64::try_from(sum).map_err(overflow)).collect::<PyResult<_>>()?)
+            } else {
+                HostVec::U64(sums.iter().map(|&sum| u64::try_from(sum).map_err(overflow)).collect::<PyResult<_>>()?)
+            };
+            into_numpy(py, &n, vec)
+        }
+    }
+}
+
+/// How often each integer occurs, or the sums of its weights.
+#[pyfunction]
+pub(crate) fn bincount<'py>(
+    py: Python<'py>,
+    array: &Bound<'py, PyAny>,
+    weights: Option<&Bound<'py, PyAny>>,
+    minlength: usize,
+    device: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let source = Source::new("array", array, false)?;
+    let weights = weights.map(|weights| Source::new("weights", weights, false)).transpose()?;
+    let backend = device::backend(device)?;
+    let (operand, second) = (source.operand(), weights.as_ref().map(Source::operand));
+    let counted = second.is_none();
+    let placed = run::run(py, &backend, source.len(), |on| {
+        let result = on.bincount(&operand, second.as_ref(), minlength)?;
+        Placed::host(result)
+    })?;
+    let result = placed.into_python(py)?;
+    if counted { result.call_method1(intern!(py, "view"), ("int64",)) } else { Ok(result) }
+}
+
+/// A reduction of the elements of each label.
+#[pyfunction]
+pub(crate) fn by_label<'py>(
+    py: Python<'py>,
+    op: &str,
+    values: &Bound<'py, PyAny>,
+    labels: &Bound<'py, PyAny>,
+    index: Option<Vec<i64>>,
+    device: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let op: GroupOp = op.parse().map_err(raise)?;
+    let (source, keys) = (Source::new("values", values, false)?, Source::new("labels", labels, false)?);
+    let backend = device::backend(device)?;
+    let (operand, second) = (source.operand(), keys.operand());
+    let placed = run::run(py, &backend, source.len(), |on| {
+        let result = on.reduce_by_label(&operand, &second, op, index.as_deref())?;
+        Placed::host(result)
+    })?;
+    let scalar = matches!(&placed, Placed::Host(shape, _) if shape.is_empty());
+    let result = placed.into_python(py)?;
+    let counts = matches!(op, GroupOp::Count | GroupOp::ArgMin | GroupOp::ArgMax);
+    let result = if counts { result.call_method1(intern!(py, "view"), ("int64",))? } else { result };
+    if scalar { result.get_item(PyTuple::empty(py)) } else { Ok(result) }
+}

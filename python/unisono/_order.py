@@ -1,0 +1,332 @@
+"""Scans, order statistics and logarithms of sums of exponentials."""
+
+import operator
+
+import numpy as np
+
+from . import _unisono
+from ._functions import _axes
+
+
+def cumsum(a, axis=None, device="auto", out=None, *, exclusive=False, reverse=False, wrapping=False):
+    """Running sums along an axis, as :func:`numpy.cumsum`; of floats exact, each rounded once.
+
+    Parameters
+    ----------
+    a : array_like
+        Any real dtype.
+    axis : int, optional
+        The axis; all elements in C order, to a result of one axis, if not given.
+    device : str or Backend
+        Where to compute.
+    out : ndarray or Array, optional
+        Where the result goes.
+    exclusive : bool
+        Each result without its own element: the first is 0.
+    reverse : bool
+        From the last element to the first.
+    wrapping : bool
+        Integers that do not fit 64 bits wrap around, as NumPy's; without it that is an error.
+
+    Returns
+    -------
+    ndarray
+        int64 or uint64 of integers, the dtype of ``a`` of floats. Every running sum of floats is the exact sum so far,
+        rounded once, with the same bits on every device.
+
+    Raises
+    ------
+    ValueError
+        The axis does not exist, or an integer does not fit.
+
+    Examples
+    --------
+    >>> unisono.cumsum([1e100, 1.0, -1e100])
+    array([1.e+100, 1.e+100, 1.e+000])
+    >>> unisono.cumsum([[1, 2], [3, 4]], axis=0)
+    array([[1, 2],
+           [4, 6]])
+    >>> unisono.cumsum([3, 1, 4], exclusive=True)
+    array([0, 3, 4])
+    """
+    return _scan("cumsum", a, axis, "exclusive" if exclusive else "inclusive", reverse, wrapping, device, out)
+
+
+def cumprod(a, axis=None, device="auto", out=None, *, exclusive=False, reverse=False, wrapping=False):
+    """Running products along an axis, as :func:`numpy.cumprod`. Parameters as for :func:`cumsum`.
+
+    Returns
+    -------
+    ndarray
+        int64 or uint64 of integers, exact; the dtype of ``a`` of floats, within ``n * 2**-53`` relative.
+
+    Examples
+    --------
+    >>> unisono.cumprod([2, 3, 4])
+    array([ 2,  6, 24])
+    """
+    return _scan("cumprod", a, axis, "exclusive" if exclusive else "inclusive", reverse, wrapping, device, out)
+
+
+def cummax(a, axis=None, device="auto", out=None, *, reverse=False):
+    """Running maxima along an axis, as ``numpy.maximum.accumulate``. Parameters as for :func:`cumsum`.
+
+    Returns
+    -------
+    ndarray
+        The dtype of ``a``. NaN from the first NaN on; +0.0 is larger than -0.0.
+
+    Examples
+    --------
+    >>> unisono.cummax([1, 3, 2, 5])
+    array([1, 3, 3, 5])
+    """
+    return _scan("cummax", a, axis, "inclusive", reverse, False, device, out)
+
+
+def cummin(a, axis=None, device="auto", out=None, *, reverse=False):
+    """Running minima along an axis, as ``numpy.minimum.accumulate``. Parameters as for :func:`cumsum`.
+
+    Returns
+    -------
+    ndarray
+        The dtype of ``a``. NaN from the first NaN on; -0.0 is smaller than +0.0.
+
+    Examples
+    --------
+    >>> unisono.cummin([4, 3, 5, 1], reverse=True)
+    array([1, 1, 1, 1])
+    """
+    return _scan("cummin", a, axis, "inclusive", reverse, False, device, out)
+
+
+def cumulative_sum(x, /, *, axis=None, include_initial=False, device="auto", out=None):
+    """Running sums, as :func:`numpy.cumulative_sum`: :func:`cumsum` of the array API.
+
+    ``axis`` may be left out for arrays of one axis only. With ``include_initial`` the results begin with 0, and there is
+    one more of them than there are elements.
+
+    Examples
+    --------
+    >>> unisono.cumulative_sum([3, 1, 4], include_initial=True)
+    array([0, 3, 4, 8])
+    """
+    return _scan("cumsum", x, _only_axis(x, axis), "initial" if include_initial else "inclusive", False, False, device, out)
+
+
+def cumulative_prod(x, /, *, axis=None, include_initial=False, device="auto", out=None):
+    """Running products, as :func:`numpy.cumulative_prod`: :func:`cumprod` of the array API. See :func:`cumulative_sum`.
+
+    Examples
+    --------
+    >>> unisono.cumulative_prod([3, 1, 4], include_initial=True)
+    array([ 1,  3,  3, 12])
+    """
+    return _scan("cumprod", x, _only_axis(x, axis), "initial" if include_initial else "inclusive", False, False, device, out)
+
+
+def _only_axis(x, axis):
+    if axis is None:
+        rank = x.ndim if hasattr(x, "ndim") else np.ndim(x)
+        if rank != 1:
+            raise ValueError(f"axis: got None for an array of {rank} axes, expected an axis")
+        return 0
+    return axis
+
+
+def _scan(op, a, axis, first, reverse, wrapping, device, out):
+    axis = None if axis is None else operator.index(axis)
+    return _unisono.scan(op, a, axis, first, bool(reverse), bool(wrapping), device, out)
+
+
+def median(a, axis=None, keepdims=False, device="auto", out=None):
+    """Median of all elements or along some axes, as :func:`numpy.median`.
+
+    Parameters
+    ----------
+    a : array_like
+        Any real dtype.
+    axis : int or tuple of int, optional
+        The axes; all of them if not given.
+    keepdims : bool
+        Leave the axes in the result with length 1.
+    device : str or Backend
+        Where to compute.
+    out : ndarray or Array, optional
+        Where the result goes.
+
+    Returns
+    -------
+    NumPy scalar or ndarray
+        float64, or float32 of float32: the middle element, or the mean of the middle two, rounded once. NaN where there is
+        one. The same bits on every device.
+
+    Raises
+    ------
+    ValueError
+        Also for the median of nothing.
+
+    Examples
+    --------
+    >>> unisono.median([3, 1, 2, 10])
+    np.float64(2.5)
+    """
+    return _unisono.quantile(a, None, True, "linear", _axes(axis), keepdims, False, device, out)
+
+
+def nanmedian(a, axis=None, keepdims=False, device="auto", out=None):
+    """:func:`median` that passes over NaN, as :func:`numpy.nanmedian`; NaN where there is nothing else.
+
+    Examples
+    --------
+    >>> unisono.nanmedian([3, np.nan, 2])
+    np.float64(2.5)
+    """
+    return _unisono.quantile(a, None, True, "linear", _axes(axis), keepdims, True, device, out)
+
+
+def quantile(a, q, axis=None, keepdims=False, device="auto", out=None, *, method="linear"):
+    """Quantiles of all elements or along some axes, as :func:`numpy.quantile`. Parameters as for :func:`median`.
+
+    Parameters
+    ----------
+    q : float or array_like of float
+        Which quantiles, each from 0 to 1. An array puts its axes in front of those of the result.
+    method : str
+        ``inverted_cdf``, ``averaged_inverted_cdf``, ``closest_observation``, ``interpolated_inverted_cdf``, ``hazen``,
+        ``weibull``, ``linear``, ``median_unbiased``, ``normal_unbiased``, ``lower``, ``higher``, ``midpoint`` or ``nearest``.
+
+    Returns
+    -------
+    NumPy scalar or ndarray
+        float64, or float32 of float32; the dtype of ``a`` for methods that return elements. The elements that a quantile
+        lies between are exact; the rest is NumPy's arithmetic in float64, rounded once. NaN where there is one.
+
+    Raises
+    ------
+    ValueError
+        Also for ``q`` outside 0 to 1 and for quantiles of nothing.
+
+    Examples
+    --------
+    >>> unisono.quantile([7, 1, 4, 3, 9], [0.25, 0.9])
+    array([3. , 8.2])
+    """
+    return _quantile(a, np.asarray(q, dtype=np.float64), axis, keepdims, device, out, method, False)
+
+
+def nanquantile(a, q, axis=None, keepdims=False, device="auto", out=None, *, method="linear"):
+    """:func:`quantile` that passes over NaN, as :func:`numpy.nanquantile`; NaN where there is nothing else.
+
+    Examples
+    --------
+    >>> unisono.nanquantile([7, np.nan, 4], 0.5)
+    np.float64(5.5)
+    """
+    return _quantile(a, np.asarray(q, dtype=np.float64), axis, keepdims, device, out, method, True)
+
+
+def percentile(a, q, axis=None, keepdims=False, device="auto", out=None, *, method="linear"):
+    """:func:`quantile` with ``q`` from 0 to 100, as :func:`numpy.percentile`.
+
+    Examples
+    --------
+    >>> unisono.percentile([[10, 7, 4], [3, 2, 1]], 50, axis=0)
+    array([6.5, 4.5, 2.5])
+    """
+    return _quantile(a, np.true_divide(q, 100.0), axis, keepdims, device, out, method, False)
+
+
+def nanpercentile(a, q, axis=None, keepdims=False, device="auto", out=None, *, method="linear"):
+    """:func:`percentile` that passes over NaN, as :func:`numpy.nanpercentile`.
+
+    Examples
+    --------
+    >>> unisono.nanpercentile([7, np.nan, 4], 100)
+    np.float64(7.0)
+    """
+    return _quantile(a, np.true_divide(q, 100.0), axis, keepdims, device, out, method, True)
+
+
+def _quantile(a, q, axis, keepdims, device, out, method, ignore):
+    q = np.asarray(q)
+    points = [float(point) for point in q.ravel()]
+    if q.ndim <= 1:
+        return _unisono.quantile(a, points, q.ndim == 0, method, _axes(axis), keepdims, ignore, device, out)
+    if out is not None:
+        raise ValueError(f"out: got an array for q of {q.ndim} axes, expected q of at most one")
+    result = _unisono.quantile(a, points, False, method, _axes(axis), keepdims, ignore, device, None)
+    result = np.asarray(result)
+    return result.reshape(q.shape + result.shape[1:])
+
+
+def topk(a, k, axis=-1, largest=True, device="auto"):
+    """The ``k`` largest or smallest elements along an axis, the best first, and their indices, as :func:`torch.topk`.
+
+    Parameters
+    ----------
+    a : array_like
+        Any real dtype.
+    k : int
+        How many.
+    axis : int
+        The axis.
+    largest : bool
+        The largest, else the smallest.
+    device : str or Backend
+        Where to compute.
+
+    Returns
+    -------
+    values : ndarray
+        The dtype of ``a``.
+    indices : ndarray of int64
+        Of equal elements the first come first; -0.0 equals +0.0, NaN is the largest. The same on every device.
+
+    Raises
+    ------
+    ValueError
+        Also if there are fewer than ``k`` elements.
+
+    Examples
+    --------
+    >>> unisono.topk([3, 9, 1, 9], 3)
+    (array([9, 9, 3]), array([1, 3, 0]))
+    """
+    return _unisono.topk(a, operator.index(k), operator.index(axis), bool(largest), device)
+
+
+def logsumexp(a, axis=None, b=None, keepdims=False, return_sign=False, device="auto"):
+    """``log(sum(b * exp(a)))`` without overflow, as :func:`scipy.special.logsumexp`.
+
+    Parameters
+    ----------
+    a : array_like
+        The exponents, of any real dtype.
+    axis : int or tuple of int, optional
+        The axes; all of them if not given.
+    b : array_like, optional
+        Factors, which broadcast with ``a``.
+    keepdims : bool
+        Leave the axes in the result with length 1.
+    return_sign : bool
+        Return the logarithm of the sum's magnitude, and its sign.
+    device : str or Backend
+        Where to compute.
+
+    Returns
+    -------
+    NumPy scalar or ndarray
+        float64, or float32 of float32. Without factors within ``(3 + log(n)) * 2**-53``, and ``2**-53`` relative. NaN if the
+        sum is negative and its sign was not asked for.
+    sign : NumPy scalar or ndarray
+        With ``return_sign``.
+
+    Examples
+    --------
+    >>> unisono.logsumexp([1000.0, 1000.0])
+    np.float64(1000.6931471805599)
+    """
+    if b is not None:
+        a, b = np.broadcast_arrays(np.asarray(a), np.asarray(b))
+    return _unisono.logsumexp(a, b, _axes(axis), keepdims, bool(return_sign), device)
