@@ -13,7 +13,6 @@ mod jobs;
 mod memory;
 mod moments;
 mod oracle;
-mod order;
 mod output;
 mod pi;
 mod properties;
