@@ -354,7 +354,7 @@ impl Backend {
     /// use unisono::{Backend, NormOrder, Reduce};
     /// let (cpu, x) = (Backend::cpu(), [1e9, 1e9 + 1.0, 1e9 + 2.0, f64::NAN]);
     /// assert_eq!(cpu.reduce(&x, &Reduce::var().ddof(1).skip_nan())?.item()?, 1.0);
-    /// assert_eq!(cpu.reduce(&[3e200, 4e200], &Reduce::norm(NormOrder::Two))?.item()?, 5e200);
+    /// assert_eq!(cpu.reduce(&[3e300, 1e-300], &Reduce::norm(NormOrder::Two))?.item()?, 3e300);
     /// # Ok(())
     /// # }
     /// ```

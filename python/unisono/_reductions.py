@@ -341,8 +341,8 @@ def norm(a, ord=2, axis=None, keepdims=False, device="auto", out=None, *, dtype=
 
     Examples
     --------
-    >>> unisono.norm([3e200, 4e200])
-    np.float64(5e+200)
+    >>> unisono.norm([3e300, 1e-300])
+    np.float64(3e+300)
     >>> unisono.norm([[1, -2], [3, 4]], 1, axis=0)
     array([4., 6.])
     """
