@@ -180,7 +180,7 @@ impl<T: Float> Kernel for Wide<'_, T> {
             self.upper[i] = p;
             lower[i] = rest::<BYTES>(a, b, p);
             let magnitude = p.abs();
-            let plain = (magnitude >= LEAST && magnitude <= MOST) | (p == 0.0 && ((a == 0.0) | (b == 0.0)));
+            let plain = (LEAST..=MOST).contains(&magnitude) | (p == 0.0 && ((a == 0.0) | (b == 0.0)));
             let plain = plain & ((a.abs() <= MOST) & (b.abs() <= MOST));
             wrong |= u64::from(!plain);
         }
