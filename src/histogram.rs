@@ -216,7 +216,7 @@ impl Histogram {
         let (edges, rest) = body.split_at(8 * (bins + 1));
         let (counts, weights) = rest.split_at(8 * bins);
         let edges: Vec<f64> = edges.chunks_exact(8).map(|bytes| f64::from_bits(word(bytes))).collect();
-        if edges.windows(2).any(|pair| !(pair[0] <= pair[1])) {
+        if edges.windows(2).any(|pair| pair[0].partial_cmp(&pair[1]).is_none_or(std::cmp::Ordering::is_gt)) {
             return Err(corrupt("edges that descend".into()));
         }
         let integer = |bytes: &[u8]| (u128::from(word(&bytes[8..])) << 64 | u128::from(word(&bytes[..8]))) as i128;

@@ -114,6 +114,9 @@ numbers! {
     I64 i64, |&x| x as f64; F32 f32, |&x| f64::from(x); F64 f64, |&x| x;
 }
 
+/// What is called with exponents and factors.
+type Each<'e> = dyn FnMut(&mut [f64], Option<&[f64]>) + 'e;
+
 struct Work<'a> {
     exponents: &'a dyn Numbers,
     factors: Option<&'a dyn Numbers>,
@@ -124,7 +127,7 @@ struct Work<'a> {
 
 impl Work<'_> {
     /// Calls `each` with exponents and factors, some at a time.
-    fn walk(&self, lane: usize, range: Range<usize>, each: &mut dyn FnMut(&mut [f64], Option<&[f64]>)) -> Result<()> {
+    fn walk(&self, lane: usize, range: Range<usize>, each: &mut Each<'_>) -> Result<()> {
         let (mut exponents, mut factors) = (Vec::with_capacity(CHUNK), Vec::new());
         let mut at = range.start;
         while at < range.end {

@@ -264,7 +264,7 @@ impl<T: Real, S: Scanner<T>> Run<'_, T, S> {
                     }
                 }
                 self.control.advance((self.range(block).len() * columns.len()) as u64);
-                if !walks.iter_mut().fold(true, |fits, walk| self.scanner.end_block(walk) && fits) {
+                if !walks.iter_mut().all(|walk| self.scanner.end_block(walk)) {
                     return Err(self.overflow());
                 }
             }

@@ -121,7 +121,8 @@ impl Groups {
     /// The groups between edges that do not descend: half open, `edges[i] <= x < edges[i + 1]`, the last one closed. `x` is
     /// rounded to binary64 where it has more bits, as NumPy's comparison does.
     pub(crate) fn between(edges: &[f64], dtype: Dtype) -> Result<Self> {
-        let wrong = edges.len() < 2 || edges.windows(2).any(|pair| !(pair[0] <= pair[1]));
+        let wrong =
+            edges.len() < 2 || edges.windows(2).any(|pair| pair[0].partial_cmp(&pair[1]).is_none_or(std::cmp::Ordering::is_gt));
         if wrong {
             let got = format!("{} edges", edges.len());
             return Err(Error::invalid("edges of bins", got, "at least two numbers that do not descend"));
