@@ -1,56 +1,5 @@
-// Direct convolution from a tile in workgroup memory, for T = f32, i32, i64 or f64 (V = vec4<T>).
-//
-// Every invocation keeps 16 sums, one per output, and adds the taps to each in row-major order with one `madd` per tap:
-// the order does not depend on tile, slice or device. The 16 sums are
-//   BANK: 4 outputs side by side for each of 4 kernels (the weights of a tap are one vector over the kernels);
-//   else: 4 vectors of 4 outputs side by side, STEP_Y rows and STEP_X vectors apart, for one kernel (a vector of weights
-//   is 4 taps side by side).
-// Either way 4 taps cost 16 vector multiply-adds and 5 vector loads from workgroup memory.
-override WX: u32;
-override WY: u32;
-override STEP_X: u32;
-override STEP_Y: u32;
-// Vectors in the tile and in the weights' block; outputs of a workgroup: 4 * TILE_X by TILE_Y.
-override TILE: u32;
-override TAPS: u32;
-override TILE_X: u32;
-override TILE_Y: u32;
-
-var<workgroup> tile: array<V, TILE>;
-var<workgroup> taps: array<V, TAPS>;
-
-struct Sums {
-    a: V,
-    b: V,
-    c: V,
-    d: V,
-}
-
-// One tap of four kernels, `w`, on the outputs that read `x`.
-fn bank(s: Sums, w: V, x: V) -> Sums {
-    return Sums(madd(V(x.x), w, s.a), madd(V(x.y), w, s.b), madd(V(x.z), w, s.c), madd(V(x.w), w, s.d));
-}
-
-// Four taps of one kernel, `w`, on four outputs; a and b are what lies below the first tap, and the next four elements.
-fn quad(sum: V, w: V, a: V, b: V) -> V {
-    var s = madd(a, V(w.x), sum);
-    s = madd(V(a.yzw, b.x), V(w.y), s);
-    s = madd(V(a.zw, b.xy), V(w.z), s);
-    return madd(V(a.w, b.xyz), V(w.w), s);
-}
-
-// The first `n` (1 to 3) of four taps. A tap that is not there must not be multiplied: 0 * infinity is not 0.
-fn part(sum: V, w: V, a: V, b: V, n: u32) -> V {
-    var s = madd(a, V(w.x), sum);
-    if (n > 1u) {
-        s = madd(V(a.yzw, b.x), V(w.y), s);
-    }
-    if (n > 2u) {
-        s = madd(V(a.zw, b.xy), V(w.z), s);
-    }
-    return s;
-}
-
+// Direct convolution from a tile in workgroup memory: every invocation keeps 16 sums (parts/convolve_block.wgsl) and adds
+// the taps in row-major order, whatever the tile, slice or device.
 fn element(base: u32, x: i32, fill: T) -> T {
     let i = source(x, p.image_x, p.boundary_x);
     if (i < 0) {
@@ -153,7 +102,6 @@ fn convolve(id: u32, l: vec2<u32>) {
         }
     }
 
-    let step = STEP_Y * p.pitch + STEP_X;
     for (var block = p.block_first; block < p.block_end; block++) {
         let block_row = block / p.blocks_x;
         let dx = (block % p.blocks_x) * p.block_x;
@@ -161,8 +109,6 @@ fn convolve(id: u32, l: vec2<u32>) {
         let slab = block_row / p.blocks_y;
         let w = min(p.block_x, p.taps_x - dx);
         let h = min(p.block_y, p.taps_y - dy);
-        let quads = w >> 2u;
-        let rest = w & 3u;
         workgroupBarrier();
         let origin = vec3<i32>(
             i32(corner.x + dx) + p.start_x,
@@ -182,59 +128,7 @@ fn convolve(id: u32, l: vec2<u32>) {
         }
         workgroupBarrier();
 
-        if (BANK) {
-            for (var r = 0u; r < h; r++) {
-                var i = (l.y + r) * p.pitch + l.x;
-                var t = r * w;
-                var a = tile[i];
-                for (var q = 0u; q < quads; q++) {
-                    i++;
-                    let b = tile[i];
-                    s = bank(s, taps[t], a);
-                    s = bank(s, taps[t + 1u], V(a.yzw, b.x));
-                    s = bank(s, taps[t + 2u], V(a.zw, b.xy));
-                    s = bank(s, taps[t + 3u], V(a.w, b.xyz));
-                    t += 4u;
-                    a = b;
-                }
-                if (rest > 0u) {
-                    s = bank(s, taps[t], a);
-                }
-                if (rest > 1u) {
-                    let b = tile[i + 1u];
-                    s = bank(s, taps[t + 1u], V(a.yzw, b.x));
-                    if (rest > 2u) {
-                        s = bank(s, taps[t + 2u], V(a.zw, b.xy));
-                    }
-                }
-            }
-        } else {
-            for (var r = 0u; r < h; r++) {
-                var i = (l.y + r) * p.pitch + l.x;
-                var t = r * row_weights;
-                var a = Sums(tile[i], tile[i + step], tile[i + 2u * step], tile[i + 3u * step]);
-                for (var q = 0u; q < quads; q++) {
-                    i++;
-                    let b = Sums(tile[i], tile[i + step], tile[i + 2u * step], tile[i + 3u * step]);
-                    let v = taps[t];
-                    s = Sums(quad(s.a, v, a.a, b.a), quad(s.b, v, a.b, b.b), quad(s.c, v, a.c, b.c), quad(s.d, v, a.d, b.d));
-                    t++;
-                    a = b;
-                }
-                if (rest > 0u) {
-                    let v = taps[t];
-                    // With one tap left the next vector may lie outside the tile and is not used.
-                    let n = i + select(0u, 1u, rest > 1u);
-                    let b = Sums(tile[n], tile[n + step], tile[n + 2u * step], tile[n + 3u * step]);
-                    s = Sums(
-                        part(s.a, v, a.a, b.a, rest),
-                        part(s.b, v, a.b, b.b, rest),
-                        part(s.c, v, a.c, b.c, rest),
-                        part(s.d, v, a.d, b.d, rest),
-                    );
-                }
-            }
-        }
+        s = add_block(s, l, h, w);
     }
 
     if (BANK) {

@@ -1,9 +1,12 @@
 //! Which algorithm a plan is done with on a device: asked for, or predicted to be fastest. A function of the whole plan, so
 //! that its parts are done with the same.
 
+use std::ops::Range;
 use std::sync::Arc;
 
+use super::chunk::{Axis, Chunk};
 use super::cost::{self, Rates};
+use super::fast_fir::Fir;
 use super::fft;
 use super::pack::Weights;
 use super::shader::Sums;
@@ -27,6 +30,10 @@ pub(super) enum Choice {
         terms: Vec<Terms>,
         limit: f64,
     },
+    FastFir {
+        fir: Fir,
+        limit: f64,
+    },
     Fft {
         tiles: Tiles,
         limit: f64,
@@ -45,11 +52,46 @@ impl Choice {
         (tiles.len() * tiles.slab_count() * 2 * sums.weight_bytes()) as u64
     }
 
+    /// Outputs of one image with one kernel, at most, whose intermediate values a block of so many bytes holds.
+    pub(super) fn region(&self, block: u64, sums: Sums) -> u64 {
+        let numbers = block / sums.weight_bytes() as u64;
+        match self {
+            Self::Direct | Self::Fft { .. } => u64::MAX,
+            Self::Separable { .. } => (numbers / 2).max(1),
+            Self::FastFir { .. } => (numbers / 4).max(1),
+        }
+    }
+
+    /// Numbers of the largest intermediate block for a chunk.
+    fn numbers(&self, plan: &ConvolvePlan, chunk: &Chunk, axes: &[Axis; 3]) -> usize {
+        let [depth, height, width] = chunk.region.each_ref().map(Range::len);
+        let taps = self.reach(plan.kernel);
+        match self {
+            Self::Direct | Self::Fft { .. } => 0,
+            Self::Separable { .. } => {
+                let rows = axes[1].length.max(height) * (axes[2].length.max(width) + taps[2]);
+                chunk.images.len() * depth * rows
+            }
+            // An image at a time; three planes for two elements along each axis.
+            Self::FastFir { .. } => 9 * (depth + taps[0]) * ((height + taps[1]) / 2 + 1) * ((width + taps[2]) / 2 + 1),
+        }
+    }
+
+    /// Whether a device with blocks of so many bytes has room for a chunk's intermediate values.
+    pub(super) fn fits(&self, plan: &ConvolvePlan, sums: Sums, chunk: &Chunk, axes: &[Axis; 3], block: u64) -> bool {
+        (self.numbers(plan, chunk, axes) as u64).saturating_mul(sums.weight_bytes() as u64) <= block
+    }
+
+    /// Taps that the outputs of a cell read along each axis.
+    pub(super) fn reach(&self, kernel: [usize; 3]) -> [usize; 3] {
+        if let Self::FastFir { fir, .. } = self { fir.reach(kernel) } else { kernel }
+    }
+
     /// The magnitude that every input must be below.
     pub(super) fn limit(&self) -> f64 {
         match self {
             Self::Direct => f64::INFINITY,
-            Self::Separable { limit, .. } | Self::Fft { limit, .. } => *limit,
+            Self::Separable { limit, .. } | Self::FastFir { limit, .. } | Self::Fft { limit, .. } => *limit,
         }
     }
 }
@@ -105,7 +147,18 @@ pub(super) fn choose(
             let limit = fft::limit(largest(sums), &tiles);
             Ok((bank.limit(8.0).map_or(Choice::Direct, |_| Choice::Fft { tiles, limit }), sums))
         }
-        other => cannot(&format!("one that GPUs have: not {other}")),
+        _ => {
+            let Some(fir) = Fir::choose(plan) else {
+                return cannot("kernels of at least 4 taps along one of the last two axes for fast-fir");
+            };
+            let sums = match sums {
+                Sums::F32Integer if reach.saturating_mul(fir.growth()) >= 1 << 24 => Sums::I32,
+                Sums::Limbs2 | Sums::Limbs5 => return cannot(&format!("one that {} has for such integers (direct)", context.id)),
+                sums => sums,
+            };
+            let limit = bank.limit(8.0 * fir.growth() as f64);
+            Ok((limit.map_or(Choice::Direct, |limit| Choice::FastFir { fir, limit }), sums))
+        }
     }
 }
 

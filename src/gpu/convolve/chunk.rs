@@ -27,6 +27,8 @@ impl Chunk {
 pub(super) struct Caps {
     /// Outputs.
     pub(super) outputs: u64,
+    /// Outputs of one image with one kernel.
+    pub(super) region: u64,
     /// Elements of images.
     pub(super) image: u64,
     /// Kernels.
@@ -187,7 +189,7 @@ pub(super) fn chunks(plan: &ConvolvePlan, caps: Caps, whole: bool, order: bool) 
     };
     let (outputs, image) = (volume(&region), image_volume(plan, &region, whole));
     let mut chunks = vec![];
-    if outputs <= caps.outputs && image <= caps.image {
+    if outputs <= caps.outputs.min(caps.region) && image <= caps.image {
         let step = kernels.len().min(caps.kernels).min((caps.outputs / outputs) as usize).max(1);
         let together = if step < kernels.len() {
             1
@@ -227,7 +229,8 @@ pub(super) fn chunks(plan: &ConvolvePlan, caps: Caps, whole: bool, order: bool) 
 
 /// Cuts a region along its first axis that can be cut, until every piece fits.
 fn cut(plan: &ConvolvePlan, caps: Caps, whole: bool, region: [Range<usize>; 3], out: &mut Vec<[Range<usize>; 3]>) {
-    let fits = |region: &[Range<usize>; 3]| volume(region) <= caps.outputs && image_volume(plan, region, whole) <= caps.image;
+    let most = caps.outputs.min(caps.region);
+    let fits = |region: &[Range<usize>; 3]| volume(region) <= most && image_volume(plan, region, whole) <= caps.image;
     let axis = region.iter().position(|range| range.len() > 1);
     let (false, Some(axis)) = (fits(&region), axis) else { return out.push(region) };
     let piece = |start: usize, length: usize| {
@@ -295,7 +298,7 @@ mod tests {
             for outputs in [1, 7, 14, 100, 400, 3000, 1_000_000] {
                 for image in [24, 100, 300, 1000, 100_000] {
                     for order in [false, true] {
-                        let caps = Caps { outputs, image, kernels: 2 };
+                        let caps = Caps { outputs, region: outputs, image, kernels: 2 };
                         let chunks = chunks(&plan, caps, false, order);
                         let mut places = vec![];
                         for chunk in &chunks {

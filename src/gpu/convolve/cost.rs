@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
+use super::fast_fir::Fir;
 use super::tiles::{Lines, Tiles};
 use crate::array::HostVec;
 use crate::engine::{Input, Target};
@@ -34,6 +35,8 @@ pub(super) struct Rates {
     pub(super) multiply_adds: f64,
     /// Taps of passes, as [`passes`] counts them.
     pub(super) passes: f64,
+    /// Multiply-adds of fast FIR filters, as [`Fir`] counts them.
+    pub(super) fir: f64,
     /// Operations of Fourier transforms, as [`Tiles`] counts them.
     pub(super) operations: f64,
     /// Bytes read and written.
@@ -96,6 +99,7 @@ fn measure(context: &Arc<Context>, double: bool) -> Result<Rates> {
     };
     let multiply_adds = rate(Algorithm::Direct, &work)?;
     let passes = rate(Algorithm::Separable, &|plan| passes(plan, 1))?;
+    let fir = rate(Algorithm::FastFir, &|plan| Fir::choose(plan).map_or(1.0, |fir| outputs(plan) * fir.cost(plan)))?;
     let lines = Lines::new(&context.limits, size);
     let cost = |plan: &ConvolvePlan| Tiles::choose(plan, &lines, size, context.max_block()).map_or(1.0, |tiles| tiles.cost);
     let operations = rate(Algorithm::Fft, &cost)?;
@@ -109,7 +113,7 @@ fn measure(context: &Arc<Context>, double: bool) -> Result<Rates> {
         context.read_small(&to, 4)?;
         best = best.min(start.elapsed().as_secs_f64());
     }
-    Ok(Rates { multiply_adds, passes, operations, bytes: rounded(2.0 * bytes as f64 / best) })
+    Ok(Rates { multiply_adds, passes, fir, operations, bytes: rounded(2.0 * bytes as f64 / best) })
 }
 
 /// Whether anything but the direct convolution comes into question.
@@ -142,6 +146,9 @@ pub(super) fn candidates(plan: &ConvolvePlan, terms: Option<usize>, tiles: Optio
     if let Some(terms) = terms {
         list.push(Candidate { algorithm: Algorithm::Separable, seconds: passes(plan, terms) / rates.passes });
     }
+    if let Some(fir) = Fir::choose(plan) {
+        list.push(Candidate { algorithm: Algorithm::FastFir, seconds: outputs(plan) * fir.cost(plan) / rates.fir });
+    }
     if let Some(tiles) = tiles {
         list.push(Candidate { algorithm: Algorithm::Fft, seconds: tiles.cost / rates.operations });
     }
@@ -159,7 +166,7 @@ mod tests {
     use super::*;
     use crate::plan::candidates::best;
 
-    const RATES: Rates = Rates { multiply_adds: 8e12, passes: 2e12, operations: 4e12, bytes: 5e11 };
+    const RATES: Rates = Rates { multiply_adds: 8e12, passes: 2e12, fir: 8e12, operations: 4e12, bytes: 5e11 };
 
     fn chosen(image: &[usize], kernel: &[usize], terms: Option<usize>) -> Algorithm {
         let (image, kernel) = ((Dtype::F32, image), (Dtype::F32, kernel));
@@ -172,6 +179,7 @@ mod tests {
     fn each_algorithm_has_its_place() {
         assert_eq!(chosen(&[1000, 1000], &[3, 3], None), Algorithm::Direct);
         assert_eq!(chosen(&[2048, 2048], &[9, 9], None), Algorithm::Direct);
+        assert_eq!(chosen(&[1000, 1000], &[100, 10, 10], None), Algorithm::FastFir);
         assert_eq!(chosen(&[64, 2048, 2048], &[31, 31], None), Algorithm::Fft);
         assert_eq!(chosen(&[2048, 2048], &[101, 101], None), Algorithm::Fft);
         assert_eq!(chosen(&[4, 2048, 2048], &[25, 25], Some(1)), Algorithm::Separable);

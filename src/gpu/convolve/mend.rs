@@ -46,11 +46,14 @@ impl Work<'_> {
             return Ok(false);
         }
         let axes = axes(self.plan, chunk, self.whole);
+        if !choice.fits(self.plan, self.sums, chunk, &axes, self.scratch.min(self.context.max_block())) {
+            return Ok(false);
+        }
         let images = self.images(chunk, &axes)?;
         let scan = self.scan(chunk, &axes, &images)?;
         let [_, height, width] = chunk.region.each_ref().map(Range::len);
         let size = choice.cells();
-        let mut beyond = scan.beyond(self, chunk, &axes, size, choice.limit());
+        let mut beyond = scan.beyond(self, chunk, &axes, &choice);
         if let Choice::Fft { tiles, .. } = &*choice {
             // What spoils one tile of a unit spoils the other.
             let pairs = self.pairs(chunk, tiles);
@@ -66,6 +69,7 @@ impl Work<'_> {
         match &*choice {
             Choice::Direct => return Ok(false),
             Choice::Separable { terms, .. } => self.passes(chunk, &axes, images, terms, raw)?,
+            Choice::FastFir { fir, .. } => self.fast_fir(chunk, &axes, &images, *fir, raw)?,
             Choice::Fft { tiles, .. } => self.transform(chunk, &axes, &images, tiles, raw)?,
         }
         let taps = self.plan.kernel.iter().product::<usize>() as u64;

@@ -15,6 +15,7 @@ mod chunk;
 mod cost;
 mod deliver;
 mod exact;
+mod fast_fir;
 mod fft;
 mod mend;
 mod pack;
@@ -49,7 +50,10 @@ use shader::{FinishParams, Form, Params, Program, Sums};
 
 /// Every shader of a convolution.
 pub(super) fn variants() -> Vec<super::shaders::Variant> {
-    [shader::variants(), reach::variants(), scan::variants(), mend::variants(), fft::variants()].into_iter().flatten().collect()
+    [shader::variants(), reach::variants(), scan::variants(), mend::variants(), fft::variants(), fast_fir::variants()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 use tuning::Tuning;
@@ -168,7 +172,8 @@ fn run_limited(
             }
         }
     };
-    let (sums, caps, bank) = (chosen, room.caps, demand(&choice, chosen).bank);
+    let (sums, bank) = (chosen, demand(&choice, chosen).bank);
+    let caps = Caps { region: choice.region(room.scratch, sums), ..room.caps };
     let (source, whole, list) = match source {
         Images::Host(view) => (Images::Host(view), false, chunks(plan, caps, false, !to_host)),
         Images::Device(buffer) => {

@@ -48,8 +48,10 @@ impl Demand<'_> {
         let element = (4 * sums.words() * out_parts).max(plan.out_dtype.size() as u64);
         let caps = Caps {
             outputs: (if self.to_host { most.min(PIECE) } else { most } / element).clamp(1, MOST_ELEMENTS / out_parts),
+            region: u64::MAX,
             image: (most.saturating_sub(64) / plan.image_dtype.size() as u64).clamp(1, MOST_ELEMENTS / image_parts),
-            kernels: (most / 2 / Weights::packed_bytes(plan, sums).max(1)).max(1) as usize,
+            // Fast FIR filters have up to 2.25 times the weights, and vectors of them.
+            kernels: (most / 8 / Weights::packed_bytes(plan, sums).max(1)).max(1) as usize,
         };
         Room { caps, places: 2, scratch: most }
     }
@@ -101,6 +103,7 @@ impl Demand<'_> {
             image: (image + spare / 4 / places) / size,
             kernels: ((kernels + spare / 4 - 128) / packed.max(1)) as usize,
             outputs: 1 + (spare / 2).checked_div(outputs(places)).unwrap_or(u64::MAX - 1),
+            region: u64::MAX,
         };
         if self.bank {
             caps.kernels -= caps.kernels % 4;
@@ -115,6 +118,7 @@ impl Demand<'_> {
             image: caps.image.min(unlimited.caps.image),
             kernels: caps.kernels.min(unlimited.caps.kernels).max(1),
             outputs: caps.outputs.min(unlimited.caps.outputs),
+            region: u64::MAX,
         };
         (caps.image * size >= image && caps.outputs >= 1).then_some(Room { caps, places: places as usize, scratch })
     }

@@ -6,6 +6,7 @@ use std::ops::Range;
 use bytemuck::{Pod, Zeroable};
 
 use super::Work;
+use super::choice::Choice;
 use super::chunk::{Axis, Chunk, Source, hull};
 use crate::gpu::dispatch::{Bind, Dispatch, fold};
 use crate::gpu::memory::Gathered;
@@ -112,22 +113,19 @@ impl Work<'_> {
 }
 
 impl Scan {
-    /// The cells of a grid over a chunk's outputs, of `size` rows and columns, that read a magnitude of `limit` or more:
-    /// indices along images, rows and columns.
-    pub(super) fn beyond(
-        &self,
-        work: &Work<'_>,
-        chunk: &Chunk,
-        axes: &[Axis; 3],
-        size: [usize; 2],
-        limit: f64,
-    ) -> Vec<[usize; 3]> {
+    /// The cells of a grid over a chunk's outputs that read a magnitude beyond what the algorithm takes: indices along
+    /// images, rows and columns.
+    pub(super) fn beyond(&self, work: &Work<'_>, chunk: &Chunk, axes: &[Axis; 3], choice: &Choice) -> Vec<[usize; 3]> {
+        let (size, limit, taps) = (choice.cells(), choice.limit(), choice.reach(work.plan.kernel));
         let plan = work.plan;
         let dtype = plan.image_dtype;
         let bound = if dtype.is_float() { word(dtype, limit) } else { u32::MAX };
         // The constant outside takes part where it is read.
         let fills = [0, 1, 2].map(|axis| match axes[axis].source {
-            Source::Range(_) => !(plan.boundary[axis].fill().abs() < limit),
+            Source::Range(_) => {
+                let fill = plan.boundary[axis].fill().abs();
+                fill.is_nan() || fill >= limit
+            }
             Source::List(_) => false,
         });
         if self.largest.iter().all(|&largest| largest < bound) && fills == [false; 3] {
@@ -137,13 +135,13 @@ impl Scan {
         let along = |axis: usize| -> Vec<(Range<usize>, bool)> {
             let (n, size, block) = (chunk.region[axis].len(), size[axis - 1], self.block[axis - 1]);
             let reads = |first: usize| {
-                let (range, outside) = reads(&axes[axis], first..n.min(first + size), plan.kernel[axis]);
+                let (range, outside) = reads(&axes[axis], first..n.min(first + size), taps[axis]);
                 (range.start / block..range.end.div_ceil(block), outside)
             };
             (0..n).step_by(size).map(reads).collect()
         };
         let (rows, columns) = (along(1), along(2));
-        let (_, outside) = reads(&axes[0], 0..chunk.region[0].len(), plan.kernel[0]);
+        let (_, outside) = reads(&axes[0], 0..chunk.region[0].len(), taps[0]);
         let mut cells = vec![];
         for image in 0..chunk.images.len() {
             for (y, (block_rows, outside_y)) in rows.iter().enumerate() {

@@ -8,10 +8,11 @@ use crate::plan::{Accumulator, ConvolvePlan, Overflow, Parts};
 use crate::{Dtype, Error, Result};
 
 const TILED: &str = include_str!("../../../shaders/convolve.wgsl");
+pub(super) const BLOCK: &str = include_str!("../../../shaders/parts/convolve_block.wgsl");
 const LIMBS: &str = include_str!("../../../shaders/convolve_wide.wgsl");
 const EXACT_FINISH: &str = include_str!("../../../shaders/convolve_exact_finish.wgsl");
 const FINISH: &str = include_str!("../../../shaders/convolve_finish.wgsl");
-const PARAMS: &str = concat!(
+pub(super) const PARAMS: &str = concat!(
     include_str!("../../../shaders/parts/convolve_params.wgsl"),
     "\n",
     include_str!("../../../shaders/parts/boundary.wgsl")
@@ -264,7 +265,25 @@ pub(super) fn source(program: Program) -> String {
         header += &format!("const WORDS: u32 = {}u;\nconst DOUBLE: bool = {};\n", fixed.words, fixed.double);
         header += &format!("const FULL: bool = {};\n", fixed.is_full());
     }
-    let numbers: &[&str] = match sums {
+    let mut text = vec![&header[..], PARAMS];
+    text.extend(numbers(sums, image));
+    match (form, sums.is_tiled()) {
+        (Form::Tiled, false) => text.push(LIMBS),
+        (Form::Simple, wide) => {
+            text.push(if any { ANY } else { "fn begin() {}" });
+            text.extend([if wide { ONE } else { ONE_WIDE }, SIMPLE]);
+        }
+        (form, _) => {
+            header_of_tiles(&mut text, bank);
+            text.extend(if form == Form::Tiled { &[BLOCK, TILED][..] } else { &[GENERAL] });
+        }
+    }
+    join(&text)
+}
+
+/// The parts that read images of a dtype and make sums.
+pub(super) fn numbers(sums: Sums, image: Dtype) -> &'static [&'static str] {
+    match sums {
         Sums::F32 | Sums::F32Integer => &[WORDS, include_str!("../../../shaders/parts/convolve_f32.wgsl")],
         Sums::I32 => &[WORDS, include_str!("../../../shaders/parts/convolve_i32.wgsl")],
         Sums::I64 => &[WORDS, include_str!("../../../shaders/parts/convolve_i64.wgsl")],
@@ -289,21 +308,7 @@ pub(super) fn source(program: Program) -> String {
             MULTIPLY,
             include_str!("../../../shaders/parts/convolve_exact.wgsl"),
         ],
-    };
-    let mut text = vec![&header[..], PARAMS];
-    text.extend(numbers);
-    match (form, sums.is_tiled()) {
-        (Form::Tiled, false) => text.push(LIMBS),
-        (Form::Simple, wide) => {
-            text.push(if any { ANY } else { "fn begin() {}" });
-            text.extend([if wide { ONE } else { ONE_WIDE }, SIMPLE]);
-        }
-        (form, _) => {
-            header_of_tiles(&mut text, bank);
-            text.push(if form == Form::Tiled { TILED } else { GENERAL });
-        }
     }
-    join(&text)
 }
 
 fn header_of_tiles(text: &mut Vec<&str>, bank: bool) {
@@ -416,60 +421,63 @@ impl FinishParams {
     }
 }
 
+/// How the host lays out the uniforms of the shaders that make sums.
+pub(super) fn params_layout() -> Layout {
+    layout!(Params {
+        out_x,
+        out_y,
+        out_z,
+        kernels,
+        kernel_groups,
+        tiles_x,
+        tiles_y,
+        group_first,
+        group_end,
+        block_first,
+        block_end,
+        fresh,
+        image_x,
+        image_y,
+        image_z,
+        image_first,
+        start_x,
+        start_y,
+        start_z,
+        fill_at,
+        boundary_x,
+        boundary_y,
+        boundary_z,
+        row_weights,
+        taps_x,
+        taps_y,
+        taps_z,
+        pitch,
+        block_x,
+        block_y,
+        blocks_x,
+        blocks_y,
+        stride_x,
+        stride_y,
+        stride_z,
+        dilation_x,
+        dilation_y,
+        dilation_z,
+        slabs,
+        channels,
+        planes,
+        image_parts,
+        channel_parts,
+        kernel_first,
+        group_kernels,
+        kernel_parts,
+        dtype,
+        kind
+    })
+}
+
 /// Every shader of a convolution.
 pub(super) fn variants() -> Vec<Variant> {
-    let layout = || -> Layout {
-        layout!(Params {
-            out_x,
-            out_y,
-            out_z,
-            kernels,
-            kernel_groups,
-            tiles_x,
-            tiles_y,
-            group_first,
-            group_end,
-            block_first,
-            block_end,
-            fresh,
-            image_x,
-            image_y,
-            image_z,
-            image_first,
-            start_x,
-            start_y,
-            start_z,
-            fill_at,
-            boundary_x,
-            boundary_y,
-            boundary_z,
-            row_weights,
-            taps_x,
-            taps_y,
-            taps_z,
-            pitch,
-            block_x,
-            block_y,
-            blocks_x,
-            blocks_y,
-            stride_x,
-            stride_y,
-            stride_z,
-            dilation_x,
-            dilation_y,
-            dilation_z,
-            slabs,
-            channels,
-            planes,
-            image_parts,
-            channel_parts,
-            kernel_first,
-            group_kernels,
-            kernel_parts,
-            dtype,
-            kind
-        })
-    };
+    let layout = params_layout;
     let finish_layout = || layout!(FinishParams { first, end, count, exponent, raw, out, policy, unused });
     let exact = Fixed::WORDS.into_iter().flat_map(|words| {
         let with = |(double, long)| Sums::Exact(Fixed { words, double, long });

@@ -146,12 +146,45 @@ fn transforms_stay_within_their_bound() {
     }
 }
 
+/// Along one axis and two, single kernels and banks, floats and integers.
+#[test]
+fn fast_fir_filters_stay_within_their_bound() {
+    for engine in engines() {
+        let context = engine.context().unwrap();
+        let mut random = Random(53);
+        for dtype in [Dtype::F32, Dtype::U8, Dtype::F64] {
+            let number = if dtype == Dtype::F64 { Dtype::F64 } else { Dtype::F32 };
+            for _ in 0..5 {
+                let mut whole = random_plan(&mut random, [dtype, number], Some(number));
+                while whole.kernel[1].max(whole.kernel[2]) < 4 {
+                    whole = random_plan(&mut random, [dtype, number], Some(number));
+                }
+                whole.algorithm = Algorithm::FastFir;
+                let plan = if random.below(2) == 0 { whole.clone() } else { random_part(&mut random, &whole) };
+                let [image, kernel] = shapes(&whole).map(|shape| shape.iter().product());
+                let (image, kernel) = (values(&mut random, dtype, image), values(&mut random, number, kernel));
+                case(&context, &plan, (&image, &kernel), Manner::random(&mut random));
+            }
+        }
+        let reflect = || Convolve::d2().same().boundary(Boundary::Reflect);
+        for plan in [
+            forced(Algorithm::FastFir, reflect(), Dtype::F32, &[2, 90, 131], &[4, 10, 10]),
+            forced(Algorithm::FastFir, Convolve::d2().valid(), Dtype::F32, &[150, 161], &[121, 90]),
+            forced(Algorithm::FastFir, Convolve::d3().same(), Dtype::F32, &[6, 20, 19], &[4, 5, 6]),
+        ] {
+            let [image, kernel] = shapes(&plan).map(|shape| shape.iter().product());
+            let (image, kernel) = (values(&mut random, Dtype::F32, image), values(&mut random, Dtype::F32, kernel));
+            case(&context, &plan, (&image, &kernel), Manner::PLAIN);
+        }
+    }
+}
+
 /// Infinities, NaN and values near the largest float reach the results whose taps read them, and no others.
 #[test]
 fn what_is_not_finite_spreads_no_further_than_by_definition() {
     for engine in engines() {
         let context = engine.context().unwrap();
-        for algorithm in [Algorithm::Separable, Algorithm::Fft] {
+        for algorithm in [Algorithm::Separable, Algorithm::FastFir, Algorithm::Fft] {
             let how = Convolve::d2().same().boundary(Boundary::Reflect).algorithm(algorithm);
             let (shape, taps) = ([2, 150, 170], [2, 8, 9]);
             let plan = ConvolvePlan::new(&how, Direction::Correlate, (Dtype::F32, &shape), (Dtype::F32, &taps)).unwrap();
