@@ -8,8 +8,8 @@ use std::sync::Arc;
 use crate::array::{Array, AsOperand, AsOutput, DynArray, HostVec, Operand, Output, Storage};
 use crate::engine::{Counters, DeviceInfo, Engine, Input, Target, Work};
 use crate::plan::{
-    Convolve, ConvolvePlan, Direction, MonteCarloPlan, Partials, Pi, Reduce, ReduceOp, ReducePlan, Reduction, Separable,
-    SeparablePlan, op,
+    Convolve, ConvolvePlan, Direction, Integral, IntegralSums, Integrate, IntegratePlan, Map, MapPlan, MonteCarloPlan, Partials,
+    Pi, Reduce, ReduceOp, ReducePlan, Reduction, Separable, SeparablePlan, op,
 };
 use crate::random::{Random, RandomPlan};
 use crate::{Control, Dtype, Element, Error, Job, Promote, Real, Result, select};
@@ -644,6 +644,122 @@ impl Backend {
         Ok(crate::MinMax::from_parts(array.dtype(), count, least, most))
     }
 
+    /// Evaluates an expression at every element of some arrays, which are broadcast as in NumPy, in one pass: `scale*(a - b)**2`
+    /// over `[("a", &a), ("b", &b)]`.
+    ///
+    /// **Numerics.** As [`Expression`](crate::Expression): of float32 the same bits on every device; float64 on CPUs. Work:
+    /// elements × operations.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for names and shapes that do not fit ([`MapPlan::new`]), and the failures of the device.
+    pub fn map<T: Float>(&self, how: &Map, arrays: &[(&str, &dyn AsOperand<Elem = T>)]) -> Result<Array<T>> {
+        self.map_dyn(&how.clone().dtype(T::DTYPE), &operands(arrays))?.typed()
+    }
+
+    /// [`map`](Self::map) with dtypes erased: arrays of any real dtypes, computed in [`Map::dtype`].
+    ///
+    /// # Errors
+    /// As [`map`](Self::map).
+    pub fn map_dyn(&self, how: &Map, arrays: &[(&str, Operand<'_>)]) -> Result<DynArray> {
+        let plan = plan_map(how, arrays)?;
+        self.control.expect(plan.work());
+        let storage = self.engine.map(&plan, &inputs(arrays), Target::Device(None), &self.control)?;
+        wrap(plan.dtype, plan.shape, storage)
+    }
+
+    /// [`map_dyn`](Self::map_dyn) into `out`, whose dtype is the dtype computed in.
+    ///
+    /// # Errors
+    /// As [`map`](Self::map), and if `out` has another shape than the result.
+    pub fn map_dyn_into(&self, how: &Map, arrays: &[(&str, Operand<'_>)], out: Output<'_>) -> Result<()> {
+        let plan = plan_map(&how.clone().dtype(out.dtype()), arrays)?;
+        self.control.expect(plan.work());
+        deliver(plan.dtype, &plan.shape, out, |target| self.engine.map(&plan, &inputs(arrays), target, &self.control))
+    }
+
+    /// Evaluates an expression at every element and reduces the results to one, in the same pass: `(a - b)**2` to a sum.
+    ///
+    /// **Numerics.** The results as in [`map`](Self::map), their reduction as in [`reduce`](Self::reduce): sums and means are
+    /// exact sums of the results, rounded once. Nothing of the size of the arrays is written to memory.
+    ///
+    /// # Errors
+    /// As [`map`](Self::map) and [`reduce`](Self::reduce).
+    ///
+    /// ```
+    /// # fn main() -> unisono::Result<()> {
+    /// use unisono::{Backend, Map, op};
+    /// let distance = Map::new("(a - b)**2")?;
+    /// let sum = Backend::cpu().map_reduce::<f64, op::Sum>(&distance, op::Sum, &[("a", &[1.0, 2.0]), ("b", &[3.0, 5.0])])?;
+    /// assert_eq!(sum, 13.0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn map_reduce<T: Float, R: Reduction<T>>(
+        &self,
+        how: &Map,
+        op: R,
+        arrays: &[(&str, &dyn AsOperand<Elem = T>)],
+    ) -> Result<R::Output> {
+        self.map_reduce_dyn(&how.clone().dtype(T::DTYPE), op.into(), &operands(arrays))?.typed::<R::Output>()?.item()
+    }
+
+    /// [`map_reduce`](Self::map_reduce) with dtypes erased; the result is an array without axes.
+    ///
+    /// # Errors
+    /// As [`map_reduce`](Self::map_reduce).
+    pub fn map_reduce_dyn(&self, how: &Map, op: ReduceOp, arrays: &[(&str, Operand<'_>)]) -> Result<DynArray> {
+        let plan = plan_map(how, arrays)?;
+        let reduction = ReducePlan::new(&Reduce::of(op), plan.dtype, &[plan.outputs()])?;
+        if reduction.inputs() != 1 {
+            return Err(Error::invalid("reduction of a map", op, "one of a single array"));
+        }
+        self.control.expect(plan.work());
+        let partials = self.engine.map_partials(&plan, op, &inputs(arrays), &self.control)?;
+        wrap(reduction.out_dtype, vec![], Some(Storage::Host(Arc::new(reduction.finish(&partials)?))))
+    }
+
+    /// The integral of an expression over a box by Monte Carlo, from a number of samples or to a target error.
+    ///
+    /// **Numerics.** Samples are addressed by their index and their values summed exactly, so that neither threads nor a split
+    /// changes a bit; with float32 (the default) no device does. With a target error the samples come in rounds of
+    /// [`Integrate::round`], so that where it stops is as reproducible.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for names, bounds and errors that do not fit ([`IntegratePlan::new`]) and for 0 samples, and the
+    /// failures of the device.
+    pub fn integrate(&self, how: &Integrate) -> Result<Integral> {
+        let plan = IntegratePlan::new(how, 0..how.samples)?;
+        if plan.is_empty() {
+            return Err(Error::invalid("samples", 0, "at least 1"));
+        }
+        self.control.expect(plan.len());
+        let mut sums = IntegralSums::default();
+        let round = if how.has_target() { how.round } else { how.samples };
+        loop {
+            let at = sums.count;
+            let part = plan.part(at..how.samples.min(at.saturating_add(round)));
+            sums.merge(&self.engine.integrate(&part, &self.control)?);
+            let ended = sums.count == how.samples;
+            let integral = Integral::new(sums, plan.volume());
+            let met = how.is_met(&integral);
+            if met || ended {
+                return Ok(Integral { converged: met || !how.has_target(), ..integral });
+            }
+            sums = integral.sums;
+        }
+    }
+
+    /// The sums over a range of the samples of [`integrate`](Self::integrate), all of them: sums of disjoint ranges
+    /// [merge](IntegralSums::merge) exactly, and [`Integral::new`] reads them.
+    ///
+    /// # Errors
+    /// As [`integrate`](Self::integrate).
+    pub fn integrate_range(&self, how: &Integrate, samples: Range<u64>) -> Result<IntegralSums> {
+        let plan = IntegratePlan::new(how, samples)?;
+        self.control.expect(plan.len());
+        self.engine.integrate(&plan, &self.control)
+    }
+
     /// An estimate of π from `samples` samples of `seed`. The hits are the same on every device.
     ///
     /// # Errors
@@ -743,6 +859,23 @@ impl Backend {
         Ok(self.engine.explain(Work::Reduce(&plan, array.host_bytes())))
     }
 
+    /// Where a map of these arrays would run, and why.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for names and shapes that do not fit.
+    pub fn explain_map(&self, how: &Map, arrays: &[(&str, Operand<'_>)]) -> Result<String> {
+        let plan = plan_map(how, arrays)?;
+        Ok(self.engine.explain(Work::Map(&plan, arrays.iter().map(|(_, operand)| operand.host_bytes()).sum())))
+    }
+
+    /// Where an integrand would be sampled, and why.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for names and bounds that do not fit.
+    pub fn explain_integrate(&self, how: &Integrate) -> Result<String> {
+        Ok(self.engine.explain(Work::Integrate(&IntegratePlan::new(how, 0..how.samples)?)))
+    }
+
     /// Where so many samples would be drawn, and why.
     pub fn explain_pi(&self, samples: u64) -> String {
         self.engine.explain(Work::CountHits(&MonteCarloPlan { seed: 0, samples: 0..samples }))
@@ -786,6 +919,19 @@ shorthands! {
 pub trait Float: Real {}
 impl Float for f32 {}
 impl Float for f64 {}
+
+fn operands<'a, T: Element>(arrays: &'a [(&'a str, &'a dyn AsOperand<Elem = T>)]) -> Vec<(&'a str, Operand<'a>)> {
+    arrays.iter().map(|&(name, array)| (name, array.as_operand())).collect()
+}
+
+fn inputs<'a>(arrays: &'a [(&str, Operand<'_>)]) -> Vec<crate::Input<'a>> {
+    arrays.iter().map(|(_, operand)| operand.input()).collect()
+}
+
+fn plan_map(how: &Map, arrays: &[(&str, Operand<'_>)]) -> Result<MapPlan> {
+    let arrays: Vec<_> = arrays.iter().map(|(name, operand)| (*name, operand.dtype(), operand.shape())).collect();
+    MapPlan::new(how, &arrays)
+}
 
 fn plan_convolve(direction: Direction, images: &Operand<'_>, kernels: &Operand<'_>, how: &Convolve) -> Result<ConvolvePlan> {
     ConvolvePlan::new(how, direction, (images.dtype(), images.shape()), (kernels.dtype(), kernels.shape()))

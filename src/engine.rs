@@ -4,7 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::array::{HostVec, Storage};
-use crate::plan::{ConvolvePlan, GroupPlan, Grouped, MonteCarloPlan, Operation, Partials, RandomPlan, ReducePlan, SeparablePlan};
+use crate::plan::{
+    ConvolvePlan, GroupPlan, Grouped, IntegralSums, IntegratePlan, MapPlan, MonteCarloPlan, Operation, Partials, RandomPlan,
+    ReduceOp, ReducePlan, SeparablePlan,
+};
 use crate::view::{View, ViewMut};
 use crate::{Control, Dtype, Result};
 
@@ -227,6 +230,16 @@ pub trait Engine: sealed::Sealed + Send + Sync + fmt::Debug {
 
     /// Reduces values group by group, as their keys tell, to mergeable results. No values where keys are counted only.
     fn group(&self, plan: &GroupPlan, keys: &Input<'_>, values: Option<&Input<'_>>, control: &Control) -> Result<Grouped>;
+    /// Evaluates an expression at every element of the plan's range. Returns as [`convolve`](Self::convolve) does; host memory
+    /// for a part of a plan must be contiguous.
+    fn map(&self, plan: &MapPlan, inputs: &[Input<'_>], target: Target<'_>, control: &Control) -> Result<Option<Storage>>;
+
+    /// Reduces the results of the plan's range to one mergeable partial, without keeping them; indices count from the
+    /// first.
+    fn map_partials(&self, plan: &MapPlan, op: ReduceOp, inputs: &[Input<'_>], control: &Control) -> Result<Partials>;
+
+    /// The exact sums of an integrand over the plan's samples.
+    fn integrate(&self, plan: &IntegratePlan, control: &Control) -> Result<IntegralSums>;
 
     /// Counts the hits among the plan's samples. On cancellation the count so far is lost: run ranges to keep it.
     fn count_hits(&self, plan: &MonteCarloPlan, control: &Control) -> Result<u64>;
@@ -278,6 +291,10 @@ pub enum Work<'a> {
     Operate(&'a Operation, u64),
     /// A reduction by groups of keys and values of so many bytes on the host.
     Group(&'a GroupPlan, u64),
+    /// An expression over operands of so many bytes on the host.
+    Map(&'a MapPlan, u64),
+    /// An integrand to sample.
+    Integrate(&'a IntegratePlan),
     /// Hits to count.
     CountHits(&'a MonteCarloPlan),
     /// Random numbers to draw.

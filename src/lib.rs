@@ -26,6 +26,7 @@ mod dtype;
 mod engine;
 mod error;
 mod exact;
+mod expr;
 pub mod filters;
 mod fork;
 #[cfg(feature = "gpu")]
@@ -51,6 +52,7 @@ pub use dtype::{Dtype, Element, Promote, Real};
 pub use engine::{Counters, DeviceClass, DeviceInfo, Engine, Input, Target, Work};
 pub use error::{Error, Result};
 pub use exact::{ExactDot, ExactSum, MinMax, Moments};
+pub use expr::Expression;
 #[cfg(feature = "gpu")]
 pub use gpu::GpuBuffer;
 pub use histogram::{Bins, Histogram};
@@ -58,10 +60,10 @@ pub use job::Job;
 pub use philox::Philox4x32;
 pub use plan::{
     Accumulator, Accuracy, Algorithm, Boundary, Centre, Combine, Convolve, ConvolvePlan, Direction, Exponent, Factor, First,
-    FloatProduct, GroupOp, GroupPlan, Grouped, Groups, IntegerProduct, Lanes, LogSumExp, LogSumExpPlan, Mode, MonteCarloPlan,
-    MonteCarloState, NormOrder, Operation, OperationKind, Overflow, Partials, Pass, Pi, Quantile, QuantileMethod, QuantilePlan,
-    Reduce, ReduceOp, ReducePlan, Reduction, Scalar, Scan, ScanOp, ScanPlan, Separable, SeparablePart, SeparablePlan, SumMode,
-    TopK, TopKPlan, op,
+    FloatProduct, GroupOp, GroupPlan, Grouped, Groups, IntegerProduct, Integral, IntegralSums, Integrate, IntegratePlan, Lanes,
+    LogSumExp, LogSumExpPlan, Map, MapPlan, Mode, MonteCarloPlan, MonteCarloState, NormOrder, Operation, OperationKind, Overflow,
+    Partials, Pass, Pi, Quantile, QuantileMethod, QuantilePlan, Reduce, ReduceOp, ReducePlan, Reduction, Scalar, Scan, ScanOp,
+    ScanPlan, Separable, SeparablePart, SeparablePlan, SumMode, TopK, TopKPlan, op,
 };
 pub use select::{Device, devices};
 pub use view::{View, ViewMut};

@@ -1,6 +1,7 @@
 //! The CPU engine: rayon for the cores, SIMD within each.
 
 mod convolve;
+mod expr;
 mod group;
 mod lanes;
 mod log_sum_exp;
@@ -22,7 +23,10 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use crate::array::{HostVec, Storage};
 use crate::engine::{Counters, DeviceClass, DeviceInfo, Engine, Input, Target, sealed};
 use crate::fork::PerProcess;
-use crate::plan::{ConvolvePlan, GroupPlan, Grouped, MonteCarloPlan, Operation, Partials, RandomPlan, ReducePlan, SeparablePlan};
+use crate::plan::{
+    ConvolvePlan, GroupPlan, Grouped, IntegralSums, IntegratePlan, MapPlan, MonteCarloPlan, Operation, Partials, RandomPlan,
+    ReduceOp, ReducePlan, SeparablePlan,
+};
 use crate::view::{View, ViewMut};
 use crate::{Control, Error, Result};
 use simd::Simd;
@@ -179,6 +183,22 @@ impl Engine for CpuEngine {
         self.install(plan.len(), LITTLE_RANDOM, || random::run(plan, target, Simd::current(), control))
     }
 
+    fn map(&self, plan: &MapPlan, inputs: &[Input<'_>], target: Target<'_>, control: &Control) -> Result<Option<Storage>> {
+        let mut memory = vec![None; inputs.len()];
+        let inputs = hosts(inputs, &mut memory)?;
+        self.install(plan.work(), LITTLE_REDUCTION, || expr::run(plan, inputs, target, Simd::current(), control))
+    }
+
+    fn map_partials(&self, plan: &MapPlan, op: ReduceOp, inputs: &[Input<'_>], control: &Control) -> Result<Partials> {
+        let mut memory = vec![None; inputs.len()];
+        let inputs = hosts(inputs, &mut memory)?;
+        self.install(plan.work(), LITTLE_REDUCTION, || expr::partials(plan, op, inputs, Simd::current(), control))
+    }
+
+    fn integrate(&self, plan: &IntegratePlan, control: &Control) -> Result<IntegralSums> {
+        self.install(plan.work(), LITTLE_REDUCTION, || expr::sums(plan, Simd::current(), control))
+    }
+
     fn algorithm(&self, plan: &ConvolvePlan) -> Option<String> {
         Some(convolve::explain(plan, Simd::current(), self.threads()))
     }
@@ -191,6 +211,11 @@ impl Engine for CpuEngine {
         self.copied.fetch_add((view.len() * view.dtype().size()) as u64, Ordering::Relaxed);
         Ok(Storage::Host(Arc::new(vec)))
     }
+}
+
+/// All inputs in host memory.
+fn hosts<'s>(inputs: &'s [Input<'_>], memory: &'s mut [Option<HostVec>]) -> Result<Vec<View<'s>>> {
+    inputs.iter().zip(memory).map(|(input, memory)| input.host(memory)).collect()
 }
 
 /// The processor's name as the system tells it, or the architecture.

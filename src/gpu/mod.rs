@@ -4,6 +4,7 @@ mod adapters;
 mod context;
 mod convolve;
 mod dispatch;
+mod expr;
 mod group;
 mod memory;
 mod monte_carlo;
@@ -26,7 +27,10 @@ use std::sync::{Arc, Mutex};
 use crate::array::Storage;
 use crate::engine::{Counters, DeviceInfo, Engine, Input, Target, sealed};
 use crate::fork::PerProcess;
-use crate::plan::{ConvolvePlan, GroupPlan, Grouped, MonteCarloPlan, Operation, Partials, RandomPlan, ReducePlan, SeparablePlan};
+use crate::plan::{
+    ConvolvePlan, GroupPlan, Grouped, IntegralSums, IntegratePlan, MapPlan, MonteCarloPlan, Operation, Partials, RandomPlan,
+    ReduceOp, ReducePlan, SeparablePlan,
+};
 use crate::view::View;
 use crate::{Control, Error, Result};
 use context::{Context, Tally, lock};
@@ -180,6 +184,18 @@ impl Engine for GpuEngine {
 
     fn random(&self, plan: &RandomPlan, target: Target<'_>, control: &Control) -> Result<Option<Storage>> {
         self.run(plan.len(), |context| random::run(context, plan, target, control))
+    }
+
+    fn map(&self, plan: &MapPlan, inputs: &[Input<'_>], target: Target<'_>, control: &Control) -> Result<Option<Storage>> {
+        self.run(plan.work(), |context| expr::run(context, plan, inputs, target, control))
+    }
+
+    fn map_partials(&self, plan: &MapPlan, op: ReduceOp, inputs: &[Input<'_>], control: &Control) -> Result<Partials> {
+        self.run(plan.work(), |context| expr::partials(context, plan, op, inputs, control))
+    }
+
+    fn integrate(&self, plan: &IntegratePlan, control: &Control) -> Result<IntegralSums> {
+        self.run(plan.work(), |context| expr::sums(context, plan, control))
     }
 
     fn upload(&self, view: &View<'_>) -> Result<Storage> {

@@ -71,6 +71,7 @@ pub(crate) fn join(parts: &[&str]) -> String {
 pub(crate) fn variants() -> Vec<Variant> {
     [
         super::convolve::variants(),
+        super::expr::variants(),
         super::group::variants(),
         super::monte_carlo::variants(),
         super::random::variants(),

@@ -2,8 +2,10 @@
 
 mod convolve;
 mod group;
+mod integrate;
 mod lanes;
 mod log_sum_exp;
+mod map;
 mod monte_carlo;
 mod operation;
 mod quantile;
@@ -17,8 +19,12 @@ pub use convolve::{Accumulator, Accuracy, Algorithm, Boundary, Centre, Convolve,
 pub(crate) use convolve::{Parts, candidates, low_rank};
 pub(crate) use group::Number;
 pub use group::{GroupOp, GroupPlan, Grouped, Groups};
+pub(crate) use integrate::words_per_sample;
+pub use integrate::{Integral, IntegralSums, Integrate, IntegratePlan};
 pub use lanes::Lanes;
 pub use log_sum_exp::{LogSumExp, LogSumExpPlan};
+pub(crate) use map::Walk;
+pub use map::{Map, MapPlan};
 pub use monte_carlo::{MonteCarloPlan, MonteCarloState, Pi};
 pub use operation::{Operation, OperationKind};
 pub use quantile::{Quantile, QuantileMethod, QuantilePlan};

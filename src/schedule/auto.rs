@@ -8,7 +8,10 @@ use super::cost::{Cost, Load, Rates};
 use super::engine::SplitEngine;
 use crate::array::Storage;
 use crate::engine::{Counters, DeviceInfo, Engine, Input, Target, Work, sealed};
-use crate::plan::{ConvolvePlan, GroupPlan, Grouped, MonteCarloPlan, Operation, Partials, RandomPlan, ReducePlan, SeparablePlan};
+use crate::plan::{
+    ConvolvePlan, GroupPlan, Grouped, IntegralSums, IntegratePlan, MapPlan, MonteCarloPlan, Operation, Partials, RandomPlan,
+    ReduceOp, ReducePlan, SeparablePlan,
+};
 use crate::view::View;
 use crate::{Control, Error, Result, select};
 
@@ -206,6 +209,23 @@ impl Engine for AutoEngine {
         let all: Vec<&Input<'_>> = std::iter::once(keys).chain(values).collect();
         let load = Load::group(plan, host_bytes(&all));
         self.run(&load, &all, |engine| engine.group(plan, keys, values, control))
+    }
+
+    fn map(&self, plan: &MapPlan, inputs: &[Input<'_>], target: Target<'_>, control: &Control) -> Result<Option<Storage>> {
+        let mut target = Attempts(target);
+        let all: Vec<_> = inputs.iter().collect();
+        let load = Load::map(plan, host_bytes(&all), target.to_host(), false);
+        self.run(&load, &all, |engine| engine.map(plan, inputs, target.next(), control))
+    }
+
+    fn map_partials(&self, plan: &MapPlan, op: ReduceOp, inputs: &[Input<'_>], control: &Control) -> Result<Partials> {
+        let all: Vec<_> = inputs.iter().collect();
+        let load = Load::map(plan, host_bytes(&all), true, true);
+        self.run(&load, &all, |engine| engine.map_partials(plan, op, inputs, control))
+    }
+
+    fn integrate(&self, plan: &IntegratePlan, control: &Control) -> Result<IntegralSums> {
+        self.run(&Load::integrate(plan), &[], |engine| engine.integrate(plan, control))
     }
 
     fn count_hits(&self, plan: &MonteCarloPlan, control: &Control) -> Result<u64> {

@@ -12,8 +12,8 @@ use crate::array::{DynArray, HostVec, Storage};
 use crate::engine::{Engine, Target};
 use crate::fork::PerProcess;
 use crate::plan::{
-    Accuracy, Boundary, Convolve, ConvolvePlan, Direction, GroupPlan, Groups, MonteCarloPlan, Random, RandomPlan, Reduce,
-    ReducePlan, Separable, SeparablePlan,
+    Accuracy, Boundary, Convolve, ConvolvePlan, Direction, GroupPlan, Groups, Integrate, IntegratePlan, Map, MapPlan,
+    MonteCarloPlan, Random, RandomPlan, Reduce, ReducePlan, Separable, SeparablePlan,
 };
 use crate::{Control, DeviceClass, Dtype, Result};
 
@@ -184,6 +184,26 @@ fn probe(engine: &dyn Engine, kind: Kind) -> Result<Rates> {
                 engine.group(&plan, &keys.input(), values.as_ref(), control).map(drop)
             };
             Ok(Some((elements as u64, Box::new(run))))
+        }),
+        // Cheap and dear operations in equal parts of the time.
+        Kind::Map(dtype) => fit(|size| {
+            let elements = 1 << (12 + 3 * size);
+            if elements * dtype.size() > MOST_BYTES {
+                return Ok(None);
+            }
+            let how = Map::new("exp(x*x) - x*(x + 1)/(x - 2) + x*x*x")?;
+            let plan = MapPlan::new(&how, &[("x", dtype, &[elements])])?;
+            let array = resident(engine, operand(dtype, elements, usize::MAX)?, &[elements])?;
+            let work = plan.work();
+            let run = move || engine.map(&plan, &[array.operand().input()], Target::Device(None), control).map(drop);
+            Ok(Some((work, Box::new(run))))
+        }),
+        Kind::Integrate(dtype) => fit(|size| {
+            let how = Integrate::new("exp(-x*x) * (y + x)", &[("x", 0.0, 1.0), ("y", 0.0, 1.0)])?.dtype(dtype);
+            let plan = IntegratePlan::new(&how, 0..1 << (12 + 3 * size))?;
+            let (work, few) = (plan.work(), plan.len() <= 1 << 30);
+            let run = move || engine.integrate(&plan, control).map(drop);
+            Ok(few.then_some((work, Box::new(run))))
         }),
         Kind::CountHits => fit(|size| {
             let samples = 1u64 << (17 + 2 * size);

@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use crate::Dtype;
 use crate::engine::Work;
-use crate::plan::{ConvolvePlan, GroupOp, GroupPlan, Operation, OperationKind, RandomPlan, ReduceOp, ReducePlan, SeparablePlan};
+use crate::plan::{
+    ConvolvePlan, GroupOp, GroupPlan, IntegratePlan, MapPlan, Operation, OperationKind, RandomPlan, ReduceOp, ReducePlan,
+    SeparablePlan,
+};
 
 /// Work that one device does at one rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -24,6 +27,10 @@ pub(crate) enum Kind {
     Operate(OperationKind, Dtype),
     /// Elements read by a reduction by groups, of values of this dtype, if any.
     Group(GroupOp, Option<Dtype>),
+    /// Operations of an expression on elements of arrays.
+    Map(Dtype),
+    /// Operations of an integrand on samples.
+    Integrate(Dtype),
     /// Samples drawn.
     CountHits,
     /// Random numbers of this dtype.
@@ -70,7 +77,7 @@ impl Kind {
         work >= match self {
             Self::Convolve(..) | Self::Separable(..) => 2_000_000,
             Self::ConvolveExactly(..) => 500_000,
-            Self::Reduce(..) => 500_000,
+            Self::Reduce(..) | Self::Map(_) | Self::Integrate(_) => 500_000,
             Self::Operate(..) | Self::Group(..) => 100_000,
             Self::CountHits => 500_000,
             Self::Random(_) => 50_000,
@@ -83,6 +90,7 @@ impl Kind {
         match self {
             Self::Convolve(..) | Self::ConvolveExactly(..) | Self::Separable(..) => "multiply-adds",
             Self::Reduce(..) | Self::Operate(..) | Self::Group(..) => "elements",
+            Self::Map(_) | Self::Integrate(_) => "operations",
             Self::CountHits => "samples",
             Self::Random(_) => "numbers",
             Self::Transfer => "bytes",
@@ -208,6 +216,20 @@ impl Load {
         }
     }
 
+    /// The load of an expression with `host_bytes` of its operands in host memory; of its reduction, if there is one.
+    pub(crate) fn map(plan: &MapPlan, host_bytes: u64, to_host: bool, reduced: bool) -> Self {
+        let all = plan.operand_bytes();
+        let device_bytes = all.saturating_sub(host_bytes);
+        Self {
+            kind: Kind::Map(plan.dtype),
+            work: plan.work(),
+            host_bytes,
+            device_bytes,
+            result_bytes: if reduced { 8 } else { bytes(plan.dtype, [plan.outputs()]) },
+            to_host: to_host || device_bytes == 0,
+        }
+    }
+
     /// The load of a reduction by groups with `host_bytes` of its operands in host memory.
     pub(crate) fn group(plan: &GroupPlan, host_bytes: u64) -> Self {
         let operands = std::iter::once(plan.keys).chain(plan.values).map(|dtype| bytes(dtype, plan.shape.iter().copied()));
@@ -220,6 +242,11 @@ impl Load {
             result_bytes: 8 * plan.groups.len() as u64,
             to_host: true,
         }
+    }
+
+    /// The load of sampling an integrand.
+    pub(crate) fn integrate(plan: &IntegratePlan) -> Self {
+        Self { kind: Kind::Integrate(plan.dtype), work: plan.work(), ..Self::samples(0) }
     }
 
     /// The load of counting the hits among so many samples.
@@ -241,6 +268,8 @@ impl Load {
             Work::Reduce(plan, host_bytes) => Self::reduce(plan, host_bytes, false),
             Work::Operate(operation, host_bytes) => Self::operate(operation, host_bytes, false),
             Work::Group(plan, host_bytes) => Self::group(plan, host_bytes),
+            Work::Map(plan, host_bytes) => Self::map(plan, host_bytes, false, false),
+            Work::Integrate(plan) => Self::integrate(plan),
             Work::CountHits(plan) => Self::samples(plan.len()),
             Work::Random(plan) => Self::random(plan, false),
         }

@@ -9,8 +9,8 @@ use super::parts::{Memory, Part, run_all};
 use crate::array::{HostVec, Storage};
 use crate::engine::{Counters, DeviceClass, DeviceInfo, Engine, Input, Target, Work, sealed};
 use crate::plan::{
-    ConvolvePlan, GroupPlan, Grouped, MonteCarloPlan, NormOrder, Operation, Partials, RandomPlan, ReduceOp, ReducePlan,
-    SeparablePart, SeparablePlan, cut,
+    ConvolvePlan, GroupPlan, Grouped, IntegralSums, IntegratePlan, MapPlan, MonteCarloPlan, NormOrder, Operation, Partials,
+    RandomPlan, Reduce, ReduceOp, ReducePlan, SeparablePart, SeparablePlan, cut,
 };
 use crate::view::View;
 use crate::{Control, Dtype, Error, Result};
@@ -40,6 +40,8 @@ impl SplitEngine {
         let lacks = |member: &Member| match kind {
             Kind::Convolve(Dtype::F64, _) | Kind::Separable(Dtype::F64, _) => !member.engine.info().f64,
             Kind::Reduce(ReduceOp::Norm(NormOrder::Power(_)), _) => member.engine.info().class != DeviceClass::Cpu,
+            // Functions of binary64 are the CPU's.
+            Kind::Map(Dtype::F64) | Kind::Integrate(Dtype::F64) => member.engine.info().class != DeviceClass::Cpu,
             _ => false,
         };
         let mut weights = Vec::with_capacity(self.members.len());
@@ -335,6 +337,72 @@ impl Engine for SplitEngine {
         Ok(all)
     }
 
+    fn map(&self, plan: &MapPlan, inputs: &[Input<'_>], target: Target<'_>, control: &Control) -> Result<Option<Storage>> {
+        let weights = self.weights(Kind::Map(plan.dtype), plan.work())?;
+        if plan.outputs() == 0 || !plan.is_whole() {
+            return self.fastest(&weights).map(plan, inputs, target, control);
+        }
+        let mut memory = vec![None; inputs.len()];
+        let hosts = host_inputs(inputs, &mut memory)?;
+        // Parts lie end to end: memory with gaps is filled at the end.
+        let (target, mut gaps) = match target {
+            Target::Host(out) if !out.is_contiguous() => (Target::Device(None), Some(out)),
+            target => (target, None),
+        };
+        let mut memory = Memory::of(target, plan.dtype, plan.outputs())?;
+        {
+            let out = memory.view(&plan.shape);
+            let mut parts: Vec<Part<'_, ()>> = vec![];
+            for (engine, range) in self.busy(cut(&plan.range, &weights)) {
+                let part = plan.part(range);
+                // SAFETY: the parts of a plan have no output in common, and an engine writes its part only; `out` itself
+                // is not used until all parts have ended.
+                let out = unsafe { out.share() };
+                let inputs: Vec<Input<'_>> =
+                    inputs.iter().zip(&hosts).map(|(input, host)| at_hand(engine, input, host)).collect();
+                parts.push(Box::new(move |control| engine.map(&part, &inputs, Target::Host(out), control).map(drop)));
+            }
+            run_all(parts, control)?;
+        }
+        let done = memory.done();
+        if let (Some(out), Some(Storage::Host(vec))) = (&mut gaps, &done) {
+            out.copy_from_bytes(vec.view(&plan.shape).as_bytes().unwrap_or(&[]));
+            return Ok(None);
+        }
+        Ok(done)
+    }
+
+    fn map_partials(&self, plan: &MapPlan, op: ReduceOp, inputs: &[Input<'_>], control: &Control) -> Result<Partials> {
+        let weights = self.weights(Kind::Map(plan.dtype), plan.work())?;
+        let mut memory = vec![None; inputs.len()];
+        let hosts = host_inputs(inputs, &mut memory)?;
+        let (mut offsets, mut parts): (Vec<u64>, Vec<Part<'_, Partials>>) = (vec![], vec![]);
+        for (engine, range) in self.busy(cut(&(0..plan.outputs()), &weights)) {
+            offsets.push(range.start as u64);
+            let part = plan.part(range);
+            let inputs: Vec<Input<'_>> = inputs.iter().zip(&hosts).map(|(input, host)| at_hand(engine, input, host)).collect();
+            parts.push(Box::new(move |control| engine.map_partials(&part, op, &inputs, control)));
+        }
+        let mut all = ReducePlan::new(&Reduce::of(op), plan.dtype, &[plan.outputs()])?.empty_partials();
+        for (partials, offset) in run_all(parts, control)?.iter().zip(offsets) {
+            all.merge(partials, op, offset)?;
+        }
+        Ok(all)
+    }
+
+    fn integrate(&self, plan: &IntegratePlan, control: &Control) -> Result<IntegralSums> {
+        let weights = self.weights(Kind::Integrate(plan.dtype), plan.work())?;
+        let grains = usize::try_from(plan.len().div_ceil(GRAIN)).unwrap_or(usize::MAX);
+        let at = |grain: usize| (grain as u64).saturating_mul(GRAIN).min(plan.len());
+        let run = self.busy(cut(&(0..grains), &weights)).map(|(engine, range)| -> Part<'_, IntegralSums> {
+            let part = plan.part(at(range.start)..at(range.end));
+            Box::new(move |control| engine.integrate(&part, control))
+        });
+        let mut all = IntegralSums::default();
+        run_all(run.collect(), control)?.iter().for_each(|part| all.merge(part));
+        Ok(all)
+    }
+
     fn count_hits(&self, plan: &MonteCarloPlan, control: &Control) -> Result<u64> {
         let weights = self.weights(Kind::CountHits, plan.len())?;
         let parts = plan.split(&weights, GRAIN);
@@ -401,6 +469,16 @@ impl Engine for SplitEngine {
             }
         }
     }
+}
+
+/// All inputs in host memory.
+fn host_inputs<'s>(inputs: &'s [Input<'_>], memory: &'s mut [Option<HostVec>]) -> Result<Vec<Input<'s>>> {
+    inputs.iter().zip(memory).map(|(input, memory)| input.host(memory).map(Input::Host)).collect()
+}
+
+/// The input where the engine holds it, or in host memory.
+fn at_hand<'a>(engine: &dyn Engine, input: &Input<'a>, host: &Input<'a>) -> Input<'a> {
+    if engine.holds(input) { input.clone() } else { host.clone() }
 }
 
 /// Hands a result in host memory to where it was wanted.

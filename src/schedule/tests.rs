@@ -103,6 +103,15 @@ impl Engine for Fake {
     fn group(&self, plan: &GroupPlan, keys: &Input<'_>, values: Option<&Input<'_>>, control: &Control) -> Result<Grouped> {
         self.run(control, || self.inner.group(plan, keys, values, control))
     }
+    fn map(&self, plan: &MapPlan, inputs: &[Input<'_>], target: Target<'_>, control: &Control) -> Result<Option<Storage>> {
+        self.run(control, || self.inner.map(plan, inputs, target, control))
+    }
+    fn map_partials(&self, plan: &MapPlan, op: ReduceOp, inputs: &[Input<'_>], control: &Control) -> Result<Partials> {
+        self.run(control, || self.inner.map_partials(plan, op, inputs, control))
+    }
+    fn integrate(&self, plan: &IntegratePlan, control: &Control) -> Result<IntegralSums> {
+        self.run(control, || self.inner.integrate(plan, control))
+    }
     fn count_hits(&self, plan: &MonteCarloPlan, control: &Control) -> Result<u64> {
         self.run(control, || self.inner.count_hits(plan, control))
     }

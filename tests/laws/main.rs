@@ -9,6 +9,8 @@ mod devices;
 mod dtypes;
 mod errors;
 mod exact_convolve;
+mod expressions;
+mod integrals;
 mod jobs;
 mod memory;
 mod moments;

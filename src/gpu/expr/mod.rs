@@ -1,0 +1,393 @@
+//! Expressions on the GPU: binary32 computed on its bits, in integers, so that the results are those of the CPU.
+//!
+//! Arrays of float32 in the device's memory are read where they are; others are converted on the host on their way.
+//! Parameters lie in the uniform, and a program is compiled once for every pattern of arrays. Reductions and integrals
+//! write chunks of results that the exact reductions read back at once.
+
+mod source;
+#[cfg(test)]
+mod tests;
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytemuck::{Pod, Zeroable};
+
+use super::context::Context;
+use super::dispatch::{Bind, Dispatch, fold};
+use super::memory::{Block, Gathered, GpuBuffer};
+use super::pipeline::{Pipeline, Shader, Slot};
+use super::{reduce, shaders};
+use crate::array::{HostVec, Storage};
+use crate::engine::{Input, Target};
+use crate::expr::scalar::{Lane, Number};
+use crate::plan::{IntegralSums, IntegratePlan, MapPlan, Partials, Reduce, ReduceOp, ReducePlan, Walk, op};
+use crate::view::{View, ViewMut, contiguous_strides};
+use crate::{Control, Dtype, Error, ExactSum, Philox4x32, Result};
+use source::Access;
+
+/// Invocations of a workgroup.
+const GROUP: u64 = 64;
+/// Results of a chunk at most.
+const CHUNK: usize = 1 << 24;
+/// Arrays, axes of broadcast arrays, and numbers in the uniform.
+const ARRAYS: usize = 8;
+const AXES: usize = 4;
+const VALUES: usize = 256;
+
+/// The uniform of all shaders here.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+struct Params {
+    keys: [[u32; 4]; 5],
+    shape: [u32; 4],
+    strides: [[u32; 4]; 8],
+    first: [u32; 2],
+    count: u32,
+    place: u32,
+    offsets: [[u32; 4]; 2],
+    values: [[u32; 4]; 64],
+}
+
+/// Examples of every kind of shader, with every operation.
+pub(super) fn variants() -> Vec<shaders::Variant> {
+    let text = "where(not a < b and a <= b or a == b, min(a, b) / sqrt(abs(-a)), max(floor(a) + ceil(b), round(a) - trunc(b)))
+        * exp(a) + exp2(b) - log(a) * log2(b) + log10(a) / sin(a) ** cos(b) + (a != 1)";
+    let Ok(expression) = crate::Expression::new(text) else { return vec![] };
+    let bindings = [crate::expr::lower::Binding::Input(0), crate::expr::lower::Binding::Input(1)];
+    let program = crate::expr::lower::Program::new(&expression, &bindings, 2);
+    let layouts = || vec![shaders::layout!(Params { keys, shape, strides, first, count, place, offsets, values })];
+    let variant = |label, source| shaders::Variant { label, source, layouts: layouts() };
+    let mut all = vec![];
+    for int64 in [false, true] {
+        all.push(variant("expr_map", source::map(&program, &[Access::Flat, Access::Strided], int64)));
+        all.push(variant("expr_integrate", source::integrate(&program, 2, 1, int64)));
+    }
+    all
+}
+
+/// The bits of numbers as the uniform holds them.
+fn values(context: &Context, numbers: impl Iterator<Item = f32>) -> Result<[[u32; 4]; 64]> {
+    let mut values = [[0; 4]; VALUES / 4];
+    for (i, number) in numbers.enumerate() {
+        let Some(place) = values.get_mut(i / 4) else {
+            return Err(unsupported(
+                context,
+                "an expression",
+                format!("room for more than {VALUES} constants, parameters and bounds"),
+            ));
+        };
+        place[i % 4] = number.to_bits();
+    }
+    Ok(values)
+}
+
+fn unsupported(context: &Context, operation: &str, feature: impl Into<String>) -> Error {
+    Error::Unsupported { device: context.id.clone(), operation: operation.into(), feature: feature.into() }
+}
+
+fn check_dtype(context: &Context, dtype: Dtype) -> Result<()> {
+    match dtype {
+        Dtype::F32 => Ok(()),
+        // Arithmetic of binary64 could be emulated too, at a price that no CPU asks for.
+        _ => Err(unsupported(context, "an expression in float64", "reproducible arithmetic of float64")),
+    }
+}
+
+/// Runs a map.
+pub(super) fn run(
+    context: &Arc<Context>,
+    plan: &MapPlan,
+    inputs: &[Input<'_>],
+    target: Target<'_>,
+    control: &Control,
+) -> Result<Option<Storage>> {
+    let mut memory = vec![None; inputs.len()];
+    let map = Map::new(context, plan, inputs, &mut memory, control)?;
+    let chunks = map.chunks();
+    match target {
+        Target::Host(mut out) if out.is_contiguous() => {
+            let (len, first) = (out.len(), plan.range.start);
+            // SAFETY: the same elements in the same order, borrowed for as long.
+            let flat = unsafe { ViewMut::from_raw_parts(plan.dtype, out.as_mut_ptr(), &[len], &[1]) };
+            for range in chunks {
+                let results = context.block(4 * range.len() as u64)?;
+                map.dispatch(range.clone(), &results)?;
+                let buffer = GpuBuffer::new(context.clone(), vec![(results, 4 * range.len() as u64)]);
+                // SAFETY: one window at a time, on memory that is borrowed uniquely.
+                let part = unsafe { flat.share() }.narrow(0, first + range.start..first + range.end);
+                buffer.download(part)?;
+            }
+            Ok(None)
+        }
+        Target::Host(_) if !plan.is_whole() => Err(Error::invalid("memory for a part of a map", "strides", "contiguous memory")),
+        target => {
+            let (old, host) = match target {
+                Target::Host(out) => (None, Some(out)),
+                Target::Device(old) => (old, None),
+            };
+            let mut old = GpuBuffer::reuse(old, context);
+            let mut segments = vec![];
+            for range in chunks {
+                let bytes = 4 * range.len() as u64;
+                let reused = old.iter().position(|block| block.size() >= bytes).map(|at| old.swap_remove(at));
+                let results = match reused {
+                    Some(block) => block,
+                    None => context.block(bytes)?,
+                };
+                map.dispatch(range, &results)?;
+                segments.push((results, bytes));
+            }
+            let buffer = GpuBuffer::new(context.clone(), segments);
+            match host {
+                Some(out) => buffer.download(out).map(|()| None),
+                None => Ok(Some(Storage::Gpu(buffer))),
+            }
+        }
+    }
+}
+
+/// Reduces the results of a map.
+pub(super) fn partials(
+    context: &Arc<Context>,
+    plan: &MapPlan,
+    op: ReduceOp,
+    inputs: &[Input<'_>],
+    control: &Control,
+) -> Result<Partials> {
+    let mut memory = vec![None; inputs.len()];
+    let map = Map::new(context, plan, inputs, &mut memory, control)?;
+    let mut all = ReducePlan::new(&Reduce::of(op), plan.dtype, &[plan.outputs()])?.empty_partials();
+    for range in map.chunks() {
+        let results = context.block(4 * range.len() as u64)?;
+        map.dispatch(range.clone(), &results)?;
+        let partials = reduced(context, op, Dtype::F32, range.len(), &results, control)?;
+        all.merge(&partials, op, range.start as u64)?;
+    }
+    Ok(all)
+}
+
+/// The partials of the first elements of a block.
+fn reduced(context: &Arc<Context>, op: ReduceOp, dtype: Dtype, len: usize, block: &Block, control: &Control) -> Result<Partials> {
+    let plan = ReducePlan::new(&Reduce::of(op), dtype, &[len])?;
+    let buffer = GpuBuffer::new(context.clone(), vec![(block.clone(), (len * dtype.size()) as u64)]);
+    let input = Input::Gpu { buffer: &buffer, dtype, shape: &[len] };
+    reduce::partials(context, &plan, &[input], &control.quiet())
+}
+
+/// An array on its way into the shader.
+enum Source<'a> {
+    /// On the device: elements follow each other as results do.
+    Resident(&'a GpuBuffer),
+    /// On the device, all of it, read through strides.
+    Whole(Gathered),
+    /// On the host: what a chunk reads is converted and uploaded.
+    Host(View<'a>),
+}
+
+/// A map at work.
+struct Map<'a> {
+    context: &'a Arc<Context>,
+    plan: &'a MapPlan,
+    control: &'a Control,
+    sources: Vec<Source<'a>>,
+    walk: Walk,
+    base: Params,
+    pipeline: Arc<Pipeline>,
+}
+
+impl<'a> Map<'a> {
+    fn new(
+        context: &'a Arc<Context>,
+        plan: &'a MapPlan,
+        inputs: &'a [Input<'_>],
+        memory: &'a mut [Option<HostVec>],
+        control: &'a Control,
+    ) -> Result<Self> {
+        control.check()?;
+        check_dtype(context, plan.dtype)?;
+        let most = ARRAYS.min(context.limits.storage_buffers as usize - 1);
+        if inputs.len() > most {
+            return Err(unsupported(context, "an expression", format!("room for more than {most} arrays")));
+        }
+        let rank = plan.shape.len();
+        let whole: usize = plan.shape.iter().product();
+        let strides: Vec<Vec<isize>> = inputs
+            .iter()
+            .zip(&plan.inputs)
+            .map(|(input, shape)| match input {
+                Input::Host(view) => view.clone().pad_rank(rank).strides().to_vec(),
+                Input::Gpu { .. } => contiguous_strides(shape),
+            })
+            .collect();
+        let arrays: Vec<_> = plan.inputs.iter().zip(&strides).map(|(shape, strides)| (&shape[..], &strides[..])).collect();
+        let walk = Walk::new(&plan.shape, &arrays);
+        let addressable = walk.shape.len() <= AXES && whole < 1 << 31;
+        let mut sources = vec![];
+        for ((input, shape), memory) in inputs.iter().zip(&plan.inputs).zip(memory) {
+            let bytes = 4 * shape.iter().product::<usize>() as u64;
+            sources.push(match input {
+                Input::Gpu { buffer, dtype: Dtype::F32, .. } if buffer.belongs_to(context) && *shape == plan.shape => {
+                    Source::Resident(buffer)
+                }
+                Input::Gpu { buffer, dtype: Dtype::F32, .. }
+                    if buffer.belongs_to(context) && addressable && bytes <= context.max_block() =>
+                {
+                    Source::Whole(buffer.gather(0..bytes)?)
+                }
+                // Of another dtype or device: by way of the host.
+                input => Source::Host(input.host(memory)?.pad_rank(rank)),
+            });
+        }
+        let access: Vec<Access> = sources
+            .iter()
+            .map(|source| if matches!(source, Source::Whole(_)) { Access::Strided } else { Access::Flat })
+            .collect();
+        let uniforms: Vec<f32> = plan.program.uniforms(&plan.expression, &plan.bindings);
+        let mut base = Params { values: values(context, uniforms.into_iter())?, ..Params::zeroed() };
+        if addressable {
+            let pad = AXES - walk.shape.len();
+            base.shape = std::array::from_fn(|axis| axis.checked_sub(pad).map_or(1, |axis| walk.shape[axis] as u32));
+            for (to, from) in base.strides.iter_mut().zip(&walk.strides) {
+                *to = std::array::from_fn(|axis| axis.checked_sub(pad).map_or(0, |axis| from[axis] as u32));
+            }
+        }
+        let int64 = context.caps.int64;
+        let mut slots = vec![Slot::Read; inputs.len()];
+        slots.extend([Slot::ReadWrite, Slot::Uniform]);
+        let pipeline = context.pipeline(&Shader {
+            label: "expr_map",
+            source: &|| source::map(&plan.program, &access, int64),
+            variant: &format!("{:?} {access:?}", plan.program.shape()),
+            constants: &[("SIZE", GROUP as f64)],
+            workgroup: [GROUP as u32, 1, 1],
+            workgroup_bytes: 0,
+            slots: &slots,
+        })?;
+        Ok(Self { context, plan, control, sources, walk, base, pipeline })
+    }
+
+    /// Ranges of the plan's results that fit a block.
+    fn chunks(&self) -> Vec<Range<usize>> {
+        let most = CHUNK.min((self.context.max_block() / 4) as usize);
+        let len = self.plan.outputs();
+        (0..len).step_by(most).map(|start| start..len.min(start + most)).collect()
+    }
+
+    /// Computes results `range` of the plan into `results`.
+    fn dispatch(&self, range: Range<usize>, results: &Block) -> Result<()> {
+        let (context, first) = (self.context, self.plan.range.start);
+        let wanted = first + range.start..first + range.end;
+        let align = u64::from(context.limits.offset_alignment);
+        let mut params = Params { first: [wanted.start as u32, 0], ..self.base };
+        let mut parts = vec![];
+        for (index, source) in self.sources.iter().enumerate() {
+            let gathered = match source {
+                Source::Resident(buffer) => buffer.gather(4 * wanted.start as u64..4 * wanted.end as u64)?,
+                Source::Whole(gathered) => gathered.clone(),
+                Source::Host(view) => Gathered { block: self.upload(view, index, wanted.clone())?, offset: 0 },
+            };
+            let start = gathered.offset - gathered.offset % align;
+            params.offsets[index / 4][index % 4] = ((gathered.offset - start) / 4) as u32;
+            parts.push((gathered.block, start));
+        }
+        let cost = self.plan.program.cost();
+        context.sliced(&format!("expr_map {}", cost.ilog2()), range.len() as u64, GROUP, cost, self.control, &mut |slice| {
+            let mut params = Params { count: (slice.end - slice.start) as u32, place: slice.start as u32, ..params };
+            params.first[0] += slice.start as u32;
+            for (index, source) in self.sources.iter().enumerate() {
+                if !matches!(source, Source::Whole(_)) {
+                    params.offsets[index / 4][index % 4] += slice.start as u32;
+                }
+            }
+            let mut binds: Vec<Bind<'_>> = parts.iter().map(|(block, start)| Bind::Part(block, *start..block.size())).collect();
+            binds.extend([Bind::Block(results), Bind::Uniform(bytemuck::bytes_of(&params))]);
+            let groups = fold((slice.end - slice.start).div_ceil(GROUP), &context.limits);
+            context.submit(&[Dispatch { pipeline: &self.pipeline, binds: &binds, groups }])
+        })
+    }
+
+    /// What results `range` read of an array, one after the other, as float32.
+    fn upload(&self, view: &View<'_>, index: usize, range: Range<usize>) -> Result<Block> {
+        let bytes = 4 * range.len() as u64;
+        let block = self.context.block(bytes)?;
+        let mut at = range.start;
+        self.context.upload(&block, bytes, self.control, &mut |piece, out| {
+            let wanted = at..at + (piece.end - piece.start) as usize / 4;
+            crate::dtype::with_dtype!(view.dtype(), S => convert::<S>(view, &self.walk, index, wanted.clone(), out));
+            at = wanted.end;
+        })?;
+        Ok(block)
+    }
+}
+
+/// Elements as the bytes of float32.
+fn convert<S: Number>(view: &View<'_>, walk: &Walk, index: usize, range: Range<usize>, out: &mut [u8]) {
+    let first = view.as_ptr().cast::<S>();
+    let mut rest = out;
+    walk.runs(index, range, |offset, stride, count| {
+        let (part, after) = std::mem::take(&mut rest).split_at_mut(4 * count);
+        rest = after;
+        let (words, _) = part.as_chunks_mut::<4>();
+        for (i, word) in words.iter_mut().enumerate() {
+            // SAFETY: the walk stays within the view's shape, whose every element is readable and aligned.
+            let element = unsafe { *first.wrapping_offset(offset + i as isize * stride) };
+            *word = f32::of(element).to_ne_bytes();
+        }
+    });
+}
+
+/// The sums of an integrand over the plan's samples.
+pub(super) fn sums(context: &Arc<Context>, plan: &IntegratePlan, control: &Control) -> Result<IntegralSums> {
+    control.check()?;
+    check_dtype(context, plan.dtype)?;
+    let uniforms: Vec<f32> = plan.program.uniforms(&plan.expression, &plan.bindings);
+    let (dimensions, count, int64) = (plan.bounds.len(), uniforms.len(), context.caps.int64);
+    let scales = plan.bounds.iter().flat_map(|&[from, to]| [f32::nearest(from), f32::nearest(to - from)]);
+    let keys = Philox4x32::new(plan.seed).round_keys();
+    let base = Params {
+        keys: std::array::from_fn(|i| [keys[2 * i][0], keys[2 * i][1], keys[2 * i + 1][0], keys[2 * i + 1][1]]),
+        values: values(context, uniforms.into_iter().chain(scales))?,
+        ..Params::zeroed()
+    };
+    let pipeline = context.pipeline(&Shader {
+        label: "expr_integrate",
+        source: &|| source::integrate(&plan.program, dimensions, count, int64),
+        variant: &format!("{:?}", plan.program.shape()),
+        constants: &[("SIZE", GROUP as f64)],
+        workgroup: [GROUP as u32, 1, 1],
+        workgroup_bytes: 0,
+        slots: &[Slot::ReadWrite, Slot::ReadWrite, Slot::Uniform],
+    })?;
+    let most = (CHUNK as u64 / 4).min(context.max_block() / 8).min(plan.len().max(1));
+    let (results, squares) = (context.block(4 * most)?, context.block(8 * most)?);
+    let mut all = IntegralSums { count: plan.len(), ..IntegralSums::default() };
+    let cost = (plan.program.cost() + 8 * dimensions as u64).ilog2();
+    let mut at = plan.samples.start;
+    while at < plan.samples.end {
+        let len = most.min(plan.samples.end - at);
+        context.sliced(&format!("expr_integrate {cost}"), len, GROUP, 1, control, &mut |slice| {
+            let first = at + slice.start;
+            let params = Params {
+                first: [first as u32, (first >> 32) as u32],
+                count: (slice.end - slice.start) as u32,
+                place: slice.start as u32,
+                ..base
+            };
+            let binds = [Bind::Block(&results), Bind::Block(&squares), Bind::Uniform(bytemuck::bytes_of(&params))];
+            let groups = fold((slice.end - slice.start).div_ceil(GROUP), &context.limits);
+            context.submit(&[Dispatch { pipeline: &pipeline, binds: &binds, groups }])
+        })?;
+        for (sum, dtype, block) in [(&mut all.sum, Dtype::F32, &results), (&mut all.squares, Dtype::F64, &squares)] {
+            merge(sum, &reduced(context, ReduceOp::from(op::Sum), dtype, len as usize, block, control)?);
+        }
+        at += len;
+    }
+    Ok(all)
+}
+
+fn merge(sum: &mut ExactSum, partials: &Partials) {
+    if let Partials::Float(sums) = partials {
+        sums.iter().for_each(|more| sum.merge(more));
+    }
+}

@@ -1,0 +1,168 @@
+//! WGSL from programs. What is generated is a line per operation; the operations themselves are parts.
+
+use crate::expr::lower::{Program, Slot, Step};
+use crate::expr::{Binary, Unary};
+use crate::gpu::shaders;
+use crate::plan::words_per_sample;
+
+const PARAMS: &str = include_str!("../../../shaders/parts/expr_params.wgsl");
+const ARITHMETIC: &str = include_str!("../../../shaders/parts/expr_arithmetic.wgsl");
+const DIVIDE: &str = include_str!("../../../shaders/parts/expr_divide.wgsl");
+const FUNCTIONS: &str = include_str!("../../../shaders/parts/expr_functions.wgsl");
+const MAP: &str = include_str!("../../../shaders/expr_map.wgsl");
+const INTEGRATE: &str = include_str!("../../../shaders/expr_integrate.wgsl");
+
+fn unary(op: Unary) -> &'static str {
+    match op {
+        Unary::Neg => "neg",
+        Unary::Abs => "abs",
+        Unary::Not => "not",
+        Unary::Floor => "floor",
+        Unary::Ceil => "ceil",
+        Unary::Trunc => "trunc",
+        Unary::Round => "round",
+        Unary::Sqrt => "sqrt",
+        Unary::Exp => "exp",
+        Unary::Exp2 => "exp2",
+        Unary::Log => "log",
+        Unary::Log2 => "log2",
+        Unary::Log10 => "log10",
+        Unary::Sin => "sin",
+        Unary::Cos => "cos",
+    }
+}
+
+fn binary(op: Binary) -> &'static str {
+    match op {
+        Binary::Add => "add",
+        Binary::Sub => "sub",
+        Binary::Mul => "mul",
+        Binary::Div => "div",
+        Binary::Pow => "pow",
+        Binary::Min => "min",
+        Binary::Max => "max",
+        Binary::Less => "less",
+        Binary::LessEqual => "less_equal",
+        Binary::Equal => "equal",
+        Binary::NotEqual => "not_equal",
+        Binary::And => "and",
+        Binary::Or => "or",
+    }
+}
+
+/// `evaluate(x0, x1 …)`, on the bits of binary32.
+fn evaluate(program: &Program) -> String {
+    let slot = |slot: Slot| match slot {
+        Slot::Input(input) => format!("x{input}"),
+        Slot::Uniform(uniform) => format!("value({uniform}u)"),
+        Slot::Step(step) => format!("t{step}"),
+    };
+    let arguments: Vec<String> = (0..program.inputs).map(|input| format!("x{input}: u32")).collect();
+    let mut text = format!("fn evaluate({}) -> u32 {{\n", arguments.join(", "));
+    for (at, step) in program.steps.iter().enumerate() {
+        let (name, operands) = match step {
+            Step::Unary(op, _) => (unary(*op), step.operands()),
+            Step::Binary(op, ..) => (binary(*op), step.operands()),
+            Step::Where(..) => ("where", step.operands()),
+        };
+        let operands: Vec<String> = operands.map(slot).collect();
+        text += &format!("    let t{at} = e_{name}({});\n", operands.join(", "));
+    }
+    text + &format!("    return {};\n}}\n", slot(program.result))
+}
+
+/// The parts that the program's operations need.
+fn parts(program: &Program, int64: bool) -> Vec<&'static str> {
+    let divides = |step: &Step| matches!(step, Step::Unary(Unary::Sqrt, _) | Step::Binary(Binary::Div, ..));
+    let functions = |step: &Step| {
+        use Unary::{Cos, Exp, Exp2, Log, Log2, Log10, Sin};
+        matches!(step, Step::Unary(Exp | Exp2 | Log | Log2 | Log10 | Sin | Cos, _) | Step::Binary(Binary::Pow, ..))
+    };
+    let mut parts = vec![shaders::mul_wide(int64), PARAMS, ARITHMETIC];
+    parts.extend(program.steps.iter().any(divides).then_some(DIVIDE));
+    parts.extend(program.steps.iter().any(functions).then_some(FUNCTIONS));
+    parts
+}
+
+/// How an array's elements are found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Access {
+    /// One after the other.
+    Flat,
+    /// Through strides.
+    Strided,
+}
+
+/// The shader of a map.
+pub(super) fn map(program: &Program, access: &[Access], int64: bool) -> String {
+    let mut text = String::new();
+    for index in 0..access.len() {
+        text += &format!("@group(0) @binding({index}) var<storage, read> array{index}: array<u32>;\n");
+    }
+    let next = access.len();
+    text += &format!("@group(0) @binding({next}) var<storage, read_write> results: array<u32>;\n");
+    text += &format!("@group(0) @binding({}) var<uniform> params: Params;\n", next + 1);
+    let loads: Vec<String> = (access.iter().enumerate())
+        .map(|(index, access)| {
+            let offset = format!("params.offsets[{}][{}]", index / 4, index % 4);
+            match access {
+                Access::Flat => format!("array{index}[{offset} + at]"),
+                Access::Strided => format!("array{index}[{offset} + place_of({index}u, at)]"),
+            }
+        })
+        .collect();
+    if access.contains(&Access::Strided) {
+        text += "fn place_of(index: u32, at: u32) -> u32 {
+    var rest = params.first.x + at;
+    let d = rest % params.shape.w;
+    rest /= params.shape.w;
+    let c = rest % params.shape.z;
+    rest /= params.shape.z;
+    let b = rest % params.shape.y;
+    let a = rest / params.shape.y;
+    let strides = params.strides[index];
+    return a * strides.x + b * strides.y + c * strides.z + d * strides.w;
+}
+";
+    }
+    text += &evaluate(program);
+    text += &format!("fn evaluate_at(at: u32) -> u32 {{\n    return evaluate({});\n}}\n", loads.join(", "));
+    let mut all = parts(program, int64);
+    all.extend([text.as_str(), MAP]);
+    shaders::join(&all)
+}
+
+/// The shader of an integral over so many coordinates, whose scales lie behind `uniforms` numbers.
+pub(super) fn integrate(program: &Program, dimensions: usize, uniforms: usize, int64: bool) -> String {
+    let mut text = String::from(
+        "@group(0) @binding(0) var<storage, read_write> results: array<u32>;
+@group(0) @binding(1) var<storage, read_write> squares: array<vec2<u32>>;
+@group(0) @binding(2) var<uniform> params: Params;
+",
+    );
+    text += &evaluate(program);
+    text += "fn evaluate_sample(sample: vec2<u32>) -> u32 {\n";
+    let words = words_per_sample(dimensions);
+    // Samples of few coordinates share a block.
+    let shared = (4 / words.min(4)).ilog2();
+    text += &match shared {
+        0 => "    let block = sample;\n".to_string(),
+        shift => format!(
+            "    let block = wide_shr(sample, {shift}u);\n    let lead = (sample.x & {}u) * {words}u;\n",
+            (1 << shift) - 1
+        ),
+    };
+    for group in 0..dimensions.div_ceil(4) {
+        text += &format!("    let w{group} = words(block, {group}u);\n");
+    }
+    let coordinates: Vec<String> = (0..dimensions)
+        .map(|d| {
+            let lane = if shared == 0 { format!("{}", d % 4) } else { format!("lead + {d}u") };
+            format!("coordinate(w{}[{lane}], {}u)", d / 4, uniforms + 2 * d)
+        })
+        .collect();
+    text += &format!("    return evaluate({});\n}}\n", coordinates.join(", "));
+    let mut all = parts(program, int64);
+    all.extend([shaders::PHILOX, text.as_str(), INTEGRATE]);
+    shaders::join(&all)
+}

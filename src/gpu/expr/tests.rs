@@ -1,0 +1,169 @@
+use super::*;
+use crate::Engine;
+use crate::Expression;
+use crate::expr::lower::{Binding, Program};
+use crate::expr::scalar;
+use crate::gpu::tests::engines;
+use crate::plan::{Integrate, Map as How};
+
+/// Numbers of every kind: all exponents, subnormals, specials, integers, halves, and neighbours of what matters.
+fn numbers(len: usize, seed: u64) -> Vec<f32> {
+    let special = [
+        0.0,
+        -0.0,
+        1.0,
+        -1.0,
+        0.5,
+        -0.5,
+        1.5,
+        2.5,
+        -2.5,
+        2.0,
+        3.0,
+        1e-45,
+        -1e-45,
+        1.1754942e-38,
+        1.1754944e-38,
+        f32::MAX,
+        f32::MIN,
+        f32::INFINITY,
+        f32::NEG_INFINITY,
+        f32::NAN,
+        8388607.5,
+        8388608.0,
+        16777216.0,
+        88.72284,
+        -103.97208,
+        0.99999994,
+        1.0000001,
+        std::f32::consts::PI,
+        1e10,
+        1e22,
+        128.0,
+        -149.0,
+    ];
+    let philox = Philox4x32::new(seed);
+    (0..len)
+        .map(|i| {
+            let [a, b, ..] = philox.block(i as u64);
+            match b % 6 {
+                0 => special[a as usize % special.len()],
+                1 => f32::from_bits(a),
+                2 => (a as i32 >> 20) as f32 * 0.25,
+                3 => f32::from_bits(0x3f80_0000 + (a >> 14) - (1 << 17)),
+                _ => f32::from_bits((a & 0x87ff_ffff) + 0x3c00_0000),
+            }
+        })
+        .collect()
+}
+
+fn bits(vec: HostVec) -> Vec<u32> {
+    let HostVec::F32(vec) = vec else { panic!("float32 was asked for") };
+    vec.into_iter().map(f32::to_bits).collect()
+}
+
+fn on_device(engine: &crate::gpu::GpuEngine, plan: &MapPlan, arrays: &[&[f32]]) -> Vec<u32> {
+    let inputs: Vec<_> = arrays.iter().map(|array| Input::Host(View::from_slice(array))).collect();
+    let storage = engine.map(plan, &inputs, Target::Device(None), &Control::new()).unwrap();
+    let array = crate::DynArray { dtype: plan.dtype, shape: plan.shape.clone(), storage: storage.unwrap() };
+    bits(array.into_host().unwrap())
+}
+
+/// Every operation, on pairs of numbers of every kind, is that of the CPU.
+#[test]
+fn every_operation_has_the_bits_of_the_cpu() {
+    let len = 100_003;
+    let (x, y) = (numbers(len, 1), numbers(len, 2));
+    for engine in engines() {
+        for text in [
+            "x + y",
+            "x - y",
+            "x * y",
+            "x / y",
+            "x ** y",
+            "min(x, y)",
+            "max(x, y)",
+            "where(x, y, -x)",
+            "sqrt(x)",
+            "exp(x)",
+            "exp2(x)",
+            "log(x)",
+            "log2(x)",
+            "log10(x)",
+            "sin(x)",
+            "cos(x)",
+            "(x < y) + 2*(x <= y) + 4*(x == y) + 8*(x != y)",
+            "(x and y) + 2*(x or y) + 4*(not x)",
+            "floor(x)",
+            "ceil(x)",
+            "trunc(x)",
+            "round(x)",
+            "abs(x)",
+        ] {
+            let text = &format!("where(y == y, {text}, {text})");
+            let plan = MapPlan::new(&How::new(text).unwrap(), &[("x", Dtype::F32, &[len]), ("y", Dtype::F32, &[len])]).unwrap();
+            let got = on_device(&engine, &plan, &[&x, &y]);
+            let expression = Expression::new(text).unwrap();
+            let names = expression.names().to_vec();
+            let bindings: Vec<_> = names.iter().map(|name| Binding::Input(usize::from(name == "y"))).collect();
+            let program = Program::new(&expression, &bindings, 2);
+            let uniforms: Vec<f32> = program.uniforms(&expression, &bindings);
+            for i in 0..len {
+                let expected = scalar::Lane::canonical(evaluate(&program, &uniforms, [x[i], y[i]]));
+                let of = f32::from_bits(got[i]);
+                assert_eq!(
+                    got[i],
+                    expected.to_bits(),
+                    "{engine:?} {text}: x = {:e}, y = {:e}: {of:e}, not {expected:e}",
+                    x[i],
+                    y[i]
+                );
+            }
+        }
+    }
+}
+
+/// The program on one element, step by step.
+fn evaluate(program: &Program, uniforms: &[f32], inputs: [f32; 2]) -> f32 {
+    use crate::expr::lower::{Slot, Step};
+    let mut values: Vec<f32> = vec![];
+    let read = |slot: Slot, values: &[f32]| match slot {
+        Slot::Input(input) => inputs[input],
+        Slot::Uniform(uniform) => uniforms[uniform],
+        Slot::Step(step) => values[step],
+    };
+    for step in &program.steps {
+        values.push(match *step {
+            Step::Unary(op, a) => scalar::unary::<f32>(op, read(a, &values)),
+            Step::Binary(op, a, b) => scalar::binary::<f32>(op, read(a, &values), read(b, &values)),
+            Step::Where(c, a, b) => {
+                if read(c, &values) != 0.0 {
+                    read(a, &values)
+                } else {
+                    read(b, &values)
+                }
+            }
+        });
+    }
+    read(program.result, &values)
+}
+
+/// Sums do not depend on where the samples were drawn, in any number of coordinates, far along the stream, in any cut.
+#[test]
+fn integrals_have_the_sums_of_the_cpu() {
+    let cpu = crate::select::cpu();
+    let control = Control::new();
+    for engine in engines() {
+        for dimensions in [1, 2, 3, 5] {
+            let names: Vec<String> = (0..dimensions).map(|d| format!("x{d}")).collect();
+            let text = format!("exp(-({})) * s", names.join(" + "));
+            let bounds: Vec<_> = names.iter().map(|name| (name.as_str(), -0.5, 1.25)).collect();
+            let how = Integrate::new(&text, &bounds).unwrap().seed(5).param("s", 3.0);
+            for samples in [0..0, 0..1, 3..10_007, (1 << 33) + 1..(1 << 33) + 5002] {
+                let plan = IntegratePlan::new(&how, samples).unwrap();
+                let (got, expected) = (engine.integrate(&plan, &control).unwrap(), cpu.integrate(&plan, &control).unwrap());
+                assert_eq!(got, expected, "{engine:?} {dimensions} {:?}", plan.samples);
+            }
+        }
+    }
+}
