@@ -31,6 +31,7 @@ examples! {
     convolve_bank("--device", "cpu", "--kernels", "5", "--size", "60"): "identical to one CPU thread";
     big_sum("--device", "cpu", "--elements", "100003", "--chunk", "1000"): "the same bits";
     monte_carlo_pi("--device", "cpu:1", "--samples", "1000003"): "standard error";
+    integrate("--device", "cpu:1", "--samples", "100003"): "samples/s on cpu:1";
     async_jobs("--device", "cpu", "--jobs", "3", "--samples", "100000"): "it ended after";
     random_numbers("--device", "cpu:1", "--numbers", "100003"): "the same bits";
     two_devices("--device", "cpu:1+cpu:1", "--frames", "6"): "same bits";

@@ -1,0 +1,76 @@
+//! Expressions over arrays, reduced, and sampled, on each device, beside what the machine can do at most.
+//!
+//! `UNISONO_BENCH_DEVICES=cpu,gpu:0 cargo bench --bench expressions` chooses the devices (default: `cpu`). The lines that
+//! start with `ratio:` compare the best of several runs with copying as many bytes, and with the rate of multiply-adds.
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use criterion::{BenchmarkId, Criterion, Throughput};
+use unisono::{AsOperand, Backend, HostVec, Integrate, Map, ReduceOp};
+
+#[path = "limits/mod.rs"]
+mod limits;
+
+const ELEMENTS: usize = 1 << 22;
+const SAMPLES: u64 = 1 << 22;
+const MAPS: [&str; 4] = ["(a - b)*(a - b)", "a/(1 + b*b) - sqrt(a*a)", "exp(-a*a)", "sin(a)*log(b + 4)"];
+const INTEGRAND: &str = "exp(-(x*x + y*y + z*z + w*w))";
+
+fn main() {
+    let names = std::env::var("UNISONO_BENCH_DEVICES").unwrap_or_else(|_| "cpu".into());
+    let a: Vec<f32> = (0..ELEMENTS).map(|i| (i % 1009) as f32 * 0.003 - 1.5).collect();
+    let b: Vec<f32> = (0..ELEMENTS).map(|i| (i % 997) as f32 * 0.003 - 1.5).collect();
+    let mut criterion = Criterion::default().configure_from_args().sample_size(10);
+    for name in names.split(',') {
+        let backend: Backend = name.parse().unwrap_or_else(|error| panic!("{error}"));
+        let threads = backend.info().threads.max(1);
+        let mut group = criterion.benchmark_group(format!("expressions on {name}"));
+        let mut ratios = vec![];
+        for text in MAPS {
+            let how = Map::new(text).unwrap_or_else(|error| panic!("{error}"));
+            let names: Vec<_> = how.names().to_vec();
+            let arrays: Vec<_> =
+                names.iter().map(|name| (name.as_str(), if name == "a" { a.as_operand() } else { b.as_operand() })).collect();
+            let mut out = vec![0f32; ELEMENTS];
+            let mut map = || {
+                let output = unisono::AsOutput::as_output(&mut out[..]);
+                backend.map_dyn_into(black_box(&how), &arrays, output).unwrap_or_else(|error| panic!("{error}"));
+            };
+            group.throughput(Throughput::Elements(ELEMENTS as u64));
+            group.bench_function(BenchmarkId::new("map", text), |bencher| bencher.iter(&mut map));
+            let time = best(&mut map);
+            let copying = (4 * ELEMENTS * (names.len() + 1)) as f64 / limits::copied(threads);
+            ratios.push(format!(
+                "map {text}: {:.2} G elements/s, {:.2} of the time of copying its bytes",
+                ELEMENTS as f64 / time / 1e9,
+                time / copying
+            ));
+            let reduce =
+                || backend.map_reduce_dyn(black_box(&how), ReduceOp::Sum, &arrays).unwrap_or_else(|error| panic!("{error}"));
+            assert!(matches!(reduce().into_host(), Ok(HostVec::F32(_))));
+            group.bench_function(BenchmarkId::new("map_reduce", text), |bencher| bencher.iter(reduce));
+        }
+        let how = Integrate::new(INTEGRAND, &["x", "y", "z", "w"].map(|name| (name, 0.0, 1.0))).map(|how| how.samples(SAMPLES));
+        let how = how.unwrap_or_else(|error| panic!("{error}"));
+        let run = || backend.integrate(black_box(&how)).unwrap_or_else(|error| panic!("{error}"));
+        assert!((run().estimate - 0.746_824_132_8f64.powi(4)).abs() < 5.0 * run().standard_error);
+        group.throughput(Throughput::Elements(SAMPLES));
+        group.bench_function("integrate", |bencher| bencher.iter(run));
+        let rate = SAMPLES as f64 / best(&mut || drop(run()));
+        let limit = limits::multiply_adds(threads, false);
+        ratios.push(format!("integrate {INTEGRAND}: {:.3} G samples/s, one for {:.0} multiply-adds", rate / 1e9, limit / rate));
+        group.finish();
+        ratios.iter().for_each(|text| println!("ratio: {name}: {text}"));
+    }
+}
+
+/// Seconds of the best of some runs.
+fn best(run: &mut dyn FnMut()) -> f64 {
+    let once = |_| {
+        let start = Instant::now();
+        run();
+        start.elapsed().as_secs_f64()
+    };
+    (0..7).map(once).fold(f64::INFINITY, f64::min)
+}
