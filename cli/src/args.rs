@@ -33,6 +33,10 @@ pub enum Command {
     Reduce(ReduceArgs),
     /// Count the elements of a .npy file between edges
     Histogram(HistogramArgs),
+    /// Evaluate an expression at every element of .npy files, or reduce its results
+    Map(MapArgs),
+    /// Integrate an expression over a box by Monte Carlo, to a number of samples or a target error
+    Integrate(IntegrateArgs),
     /// Estimate π by Monte Carlo; the hits are the same on every device
     Pi(PiArgs),
     /// Race every device on the same work and compare the answers bit by bit
@@ -202,6 +206,92 @@ pub struct HistogramArgs {
     pub output: Option<PathBuf>,
     #[command(flatten)]
     pub common: Common,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  unisono map '(a - b)**2' a=x.npy b=y.npy --reduce sum
+  unisono map 'exp(-x/tau)' x=times.npy --param tau=2.5 -o decay.npy
+
+Syntax and precedence are Python's: numbers, names, + - * / **, comparisons, and, or, not, and the functions abs ceil cos
+exp exp2 floor hypot log log10 log2 max min pow round sin sqrt tan trunc where. Arrays are broadcast. float32 has the same
+bits on every device; float64 is computed on CPUs.")]
+pub struct MapArgs {
+    /// The expression
+    #[arg(value_name = "EXPRESSION", allow_hyphen_values = true)]
+    pub expression: String,
+    /// The arrays: NAME=FILE.npy
+    #[arg(value_name = "NAME=FILE", value_parser = array)]
+    pub arrays: Vec<(String, PathBuf)>,
+    /// The value of a parameter (repeatable): NAME=NUMBER
+    #[arg(long, value_name = "NAME=NUMBER", value_parser = param)]
+    pub param: Vec<(String, f64)>,
+    /// Reduce the results: sum, prod, min, max, mean, argmin, argmax, any, all or count_nonzero
+    #[arg(long, value_name = "OP")]
+    pub reduce: Option<unisono::ReduceOp>,
+    /// float32 or float64, in which everything is computed
+    #[arg(long, value_name = "DTYPE")]
+    pub dtype: Option<Dtype>,
+    /// Write the result to this .npy file instead of printing it
+    #[arg(short, long, value_name = "FILE.npy")]
+    pub output: Option<PathBuf>,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  unisono integrate 'exp(-(x*x + y*y))' x=0:1 y=0:1
+  unisono integrate 'x*x + y*y <= r*r' x=-2:2 y=-2:2 --param r=2 --relative-error 1e-4 -n 1e10
+
+Syntax as in `unisono map --help`. The exit code is 1 if a target error was not reached.")]
+pub struct IntegrateArgs {
+    /// The integrand
+    #[arg(value_name = "EXPRESSION", allow_hyphen_values = true)]
+    pub expression: String,
+    /// The box: NAME=FROM:TO for every coordinate
+    #[arg(required = true, value_name = "NAME=FROM:TO", value_parser = bound)]
+    pub bounds: Vec<(String, f64, f64)>,
+    /// The value of a parameter (repeatable): NAME=NUMBER
+    #[arg(long, value_name = "NAME=NUMBER", value_parser = param)]
+    pub param: Vec<(String, f64)>,
+    /// How many samples to draw; with a target error, at most
+    #[arg(short = 'n', long, default_value = "1e7", value_name = "N", value_parser = samples, allow_negative_numbers = true)]
+    pub samples: u64,
+    /// Stop at this standard error
+    #[arg(long, default_value_t = 0.0, value_name = "ERROR")]
+    pub error: f64,
+    /// Stop at this standard error over the estimate
+    #[arg(long, default_value_t = 0.0, value_name = "ERROR")]
+    pub relative_error: f64,
+    /// The seed of the random numbers
+    #[arg(long, default_value_t = 42, value_name = "SEED")]
+    pub seed: u64,
+    /// float32 or float64 (CPUs)
+    #[arg(long, default_value = "float32", value_name = "DTYPE")]
+    pub dtype: Dtype,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// `NAME=FILE`.
+fn array(text: &str) -> Result<(String, PathBuf), String> {
+    let (name, path) = text.split_once('=').ok_or("expected NAME=FILE.npy")?;
+    Ok((name.into(), path.into()))
+}
+
+/// `NAME=NUMBER`.
+fn param(text: &str) -> Result<(String, f64), String> {
+    let (name, value) = text.split_once('=').ok_or("expected NAME=NUMBER")?;
+    Ok((name.into(), value.parse().map_err(|_| format!("{value:?} is not a number"))?))
+}
+
+/// `NAME=FROM:TO`.
+fn bound(text: &str) -> Result<(String, f64, f64), String> {
+    let parts = text.split_once('=').and_then(|(name, range)| Some((name, range.split_once(':')?)));
+    let (name, (from, to)) = parts.ok_or("expected NAME=FROM:TO, as in x=0:1")?;
+    let number = |text: &str| text.parse().map_err(|_| format!("{text:?} is not a number"));
+    Ok((name.into(), number(from)?, number(to)?))
 }
 
 #[derive(Debug, Args)]

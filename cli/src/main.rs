@@ -7,8 +7,10 @@ mod devices;
 mod erased;
 mod failure;
 mod image_io;
+mod integrate;
 mod interrupt;
 mod kernels;
+mod map;
 mod npy;
 mod order;
 mod output;
@@ -32,6 +34,8 @@ fn main() -> ExitCode {
         Command::Convolve(args) => convolve::run(&args),
         Command::Reduce(args) => reduce::run(&args),
         Command::Histogram(args) => order::histogram(&args),
+        Command::Map(args) => map::run(&args),
+        Command::Integrate(args) => integrate::run(&args),
         Command::Pi(args) => pi::run(&args),
         Command::Compare(args) => compare::run(&args),
     };

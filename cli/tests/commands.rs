@@ -9,10 +9,10 @@ use serde_json::Value;
 fn help_and_version_are_there() {
     assert_eq!(stdout(&["--version"]), format!("unisono {}\n", env!("CARGO_PKG_VERSION")));
     let help = stdout(&["--help"]);
-    for word in ["devices", "convolve", "reduce", "pi", "compare", "UNISONO_DEVICE", "Exit codes"] {
+    for word in ["devices", "convolve", "reduce", "map", "integrate", "pi", "compare", "UNISONO_DEVICE", "Exit codes"] {
         assert!(help.contains(word), "{word}");
     }
-    for command in ["devices", "convolve", "reduce", "pi", "compare"] {
+    for command in ["devices", "convolve", "reduce", "map", "integrate", "pi", "compare"] {
         let help = stdout(&[command, "--help"]);
         assert!(help.contains("--json") && help.contains("--device"), "{command}");
     }

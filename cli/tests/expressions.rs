@@ -1,0 +1,32 @@
+//! `unisono map` and `unisono integrate`.
+
+mod common;
+
+use common::{arg, error, json, stdout};
+
+#[test]
+fn arrays_are_mapped_and_reduced() {
+    let folder = tempfile::tempdir().unwrap();
+    let (a, b, out) = (folder.path().join("a.npy"), folder.path().join("b.npy"), folder.path().join("out.npy"));
+    ndarray_npy::write_npy(&a, &ndarray::array![[1.0f64, 2.0, 3.0], [4.0, 5.0, 6.0]]).unwrap();
+    ndarray_npy::write_npy(&b, &ndarray::array![1.0f64, 0.0, -1.0]).unwrap();
+    let (a, b) = (format!("a={}", arg(&a)), format!("b={}", arg(&b)));
+    assert_eq!(stdout(&["map", "s*(a - b)**2", &a, &b, "--param", "s=0.5", "--reduce", "sum"]), "43.5\n");
+    assert_eq!(stdout(&["map", "a > b*4", &a, &b, "--reduce", "count_nonzero"]), "5\n");
+    stdout(&["map", "-a + b", &a, &b, "-o", arg(&out), "--dtype", "float32"]);
+    let result: ndarray::Array2<f32> = ndarray_npy::read_npy(&out).unwrap();
+    assert_eq!(result, ndarray::array![[0.0, -2.0, -4.0], [-3.0, -5.0, -7.0]]);
+    assert!(error(2, &["map", "a + ", &a]).contains("column 5"));
+    assert!(error(2, &["map", "a + c", &a]).contains("`c`"));
+}
+
+#[test]
+fn integrals_say_their_error() {
+    let report = json(&["integrate", "x*x + y*y <= r*r", "x=-1:1", "y=-1:1", "--param", "r=1", "-n", "1e6"]);
+    let (estimate, error_) = (report["estimate"].as_f64().unwrap(), report["standard_error"].as_f64().unwrap());
+    assert!((estimate - std::f64::consts::PI).abs() < 5.0 * error_ && (1.5e-3..1.8e-3).contains(&error_), "{report}");
+    assert!(stdout(&["integrate", "exp(x)", "x=0:1", "-n", "1e5", "--dtype", "float64"]).starts_with("∫ ≈ 1.7"));
+    let report = json(&["integrate", "x", "x=0:1", "-n", "1e7", "--relative-error", "1e-3"]);
+    assert!(report["samples"].as_u64().unwrap() < 1_000_000 && report["converged"] == true, "{report}");
+    assert!(error(2, &["integrate", "x", "x=0:oops"]).contains("oops"));
+}
