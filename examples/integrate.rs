@@ -5,7 +5,7 @@
 use std::time::Instant;
 
 use clap::Parser;
-use unisono::{Backend, Integral, Integrate, Moments, Result};
+use unisono::{Backend, Integral, IntegralSums, Integrate, Result};
 
 #[derive(Parser)]
 struct Args {
@@ -39,19 +39,19 @@ fn main() -> Result<()> {
     let how = Integrate::new(&args.expression, &bounds)?.seed(args.seed).samples(args.samples);
     println!("{}", backend.explain_integrate(&how)?);
     let volume = bounds.iter().map(|(_, from, to)| to - from).product();
-    let (mut moments, start) = (Moments::default(), Instant::now());
+    let (mut sums, start) = (IntegralSums::default(), Instant::now());
     println!("{:>14} {:>18} {:>12}  95 % interval", "samples", "estimate", "error");
-    while moments.count < args.samples {
+    while sums.count < args.samples {
         // Ranges of doubling length merge to the sums of one run.
-        let end = args.samples.min((2 * moments.count).max(1 << 14));
-        moments.merge(&backend.integrate_range(&how, moments.count..end)?);
-        let integral = Integral::new(moments, volume);
+        let end = args.samples.min((2 * sums.count).max(1 << 14));
+        sums.merge(&backend.integrate_range(&how, sums.count..end)?);
+        let integral = Integral::new(sums, volume);
         let interval = integral.interval(0.95)?;
         println!(
             "{end:>14} {:>18.10} {:>12.1e}  {:.8} … {:.8}",
             integral.estimate, integral.standard_error, interval.start, interval.end
         );
-        moments = integral.moments;
+        sums = integral.sums;
     }
     println!("{:.3e} samples/s on {}", args.samples as f64 / start.elapsed().as_secs_f64(), backend.info().id);
     Ok(())

@@ -10,6 +10,7 @@ mod device_array;
 mod error;
 mod exact_sum;
 mod explain;
+mod expression;
 mod group;
 mod monte_carlo;
 mod operate;
@@ -35,6 +36,8 @@ mod _unisono {
     use super::exact_sum::ExactSum;
     #[pymodule_export]
     use super::explain::explain_convolve;
+    #[pymodule_export]
+    use super::expression::{Integral, integrate, map, map_reduce};
     #[pymodule_export]
     use super::group::{Histogram, bincount, by_label, histogram};
     #[pymodule_export]

@@ -45,7 +45,7 @@ from ._filters import (
     uniform_filter1d,
     unsharp_mask,
 )
-from ._functions import Pi, convolve, correlate, explain_convolve, pi, upload
+from ._functions import Pi, convolve, correlate, explain_convolve, integrate, map, map_reduce, pi, upload
 from ._reductions import (
     all,
     any,
@@ -101,7 +101,7 @@ from ._group import (
     min_by_label,
     sum_by_label,
 )
-from ._unisono import Array, ExactDot, ExactSum, Histogram, MinMax, Moments, MonteCarloState, __version__
+from ._unisono import Array, ExactDot, ExactSum, Histogram, Integral, MinMax, Moments, MonteCarloState, __version__
 
 __all__ = [
     "Array",
@@ -111,6 +111,7 @@ __all__ = [
     "ExactDot",
     "ExactSum",
     "Histogram",
+    "Integral",
     "MinMax",
     "Moments",
     "MonteCarloState",
@@ -145,8 +146,11 @@ __all__ = [
     "gaussian_gradient_magnitude",
     "gaussian_laplace",
     "histogram",
+    "integrate",
     "laplace",
     "logsumexp",
+    "map",
+    "map_reduce",
     "max",
     "max_by_label",
     "mean",

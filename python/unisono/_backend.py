@@ -519,3 +519,15 @@ class Backend:
     def pi(self, samples, seed=0, start=0):
         """As :func:`unisono.pi`."""
         return _functions.pi(samples, seed, self, start)
+
+    def map(self, expr, arrays=None, /, *, dtype=None, out=None, **named):
+        """As :func:`unisono.map`."""
+        return _functions.map(expr, arrays, device=self, dtype=dtype, out=out, **named)
+
+    def map_reduce(self, expr, op, arrays=None, /, *, dtype=None, **named):
+        """As :func:`unisono.map_reduce`."""
+        return _functions.map_reduce(expr, op, arrays, device=self, dtype=dtype, **named)
+
+    def integrate(self, expr, bounds, samples=2**20, **options):
+        """As :func:`unisono.integrate`."""
+        return _functions.integrate(expr, bounds, samples, device=self, **options)

@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, overload
 
@@ -9,7 +9,7 @@ from ._filters import _Output
 from ._functions import _Accuracy, _Algorithm, _Axis, _Centre, _Mode, _OutT, _Overflow, Pi
 from ._reductions import _Scalar
 from ._order import _Method
-from ._unisono import Array
+from ._unisono import Array, Integral
 
 @dataclass(frozen=True)
 class Device:
@@ -562,3 +562,37 @@ class Backend:
         axes: int | Sequence[int] | None = None,
     ) -> Any: ...
     def pi(self, samples: int, seed: int = 0, start: int = 0) -> Pi: ...
+    def map(
+        self,
+        expr: str,
+        arrays: Mapping[str, ArrayLike | Array] | None = None,
+        /,
+        *,
+        dtype: DTypeLike | None = None,
+        out: NDArray[Any] | Array | None = None,
+        **named: ArrayLike | Array,
+    ) -> Any: ...
+    def map_reduce(
+        self,
+        expr: str,
+        op: str,
+        arrays: Mapping[str, ArrayLike | Array] | None = None,
+        /,
+        *,
+        dtype: DTypeLike | None = None,
+        **named: ArrayLike | Array,
+    ) -> Any: ...
+    def integrate(
+        self,
+        expr: str,
+        bounds: Mapping[str, tuple[float, float]],
+        samples: int = ...,
+        *,
+        seed: int = 0,
+        absolute_error: float = 0.0,
+        relative_error: float = 0.0,
+        round: int = ...,
+        params: Mapping[str, float] | None = None,
+        dtype: DTypeLike = "float32",
+        start: int = 0,
+    ) -> Integral: ...

@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, TypeVar, overload
 
@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from ._backend import Backend
-from ._unisono import Array
+from ._unisono import Array, Integral
 
 _DeviceLike: TypeAlias = str | Backend
 _Algorithm: TypeAlias = Literal["auto", "direct", "separable", "fast-fir", "fft"]
@@ -169,3 +169,38 @@ class Pi:
     def merge(self, other: Pi) -> Pi: ...
 
 def pi(samples: int, seed: int = 0, device: _DeviceLike = "auto", start: int = 0) -> Pi: ...
+
+def map(
+    expr: str,
+    arrays: Mapping[str, ArrayLike | Array] | None = None,
+    /,
+    *,
+    device: _DeviceLike = "auto",
+    dtype: DTypeLike | None = None,
+    out: NDArray[Any] | Array | None = None,
+    **named: ArrayLike | Array,
+) -> Any: ...
+def map_reduce(
+    expr: str,
+    op: str,
+    arrays: Mapping[str, ArrayLike | Array] | None = None,
+    /,
+    *,
+    device: _DeviceLike = "auto",
+    dtype: DTypeLike | None = None,
+    **named: ArrayLike | Array,
+) -> Any: ...
+def integrate(
+    expr: str,
+    bounds: Mapping[str, tuple[float, float]],
+    samples: int = ...,
+    *,
+    seed: int = 0,
+    absolute_error: float = 0.0,
+    relative_error: float = 0.0,
+    round: int = ...,
+    params: Mapping[str, float] | None = None,
+    dtype: DTypeLike = "float32",
+    start: int = 0,
+    device: _DeviceLike = "auto",
+) -> Integral: ...

@@ -16,6 +16,7 @@ __all__ = [
     "ExactDot",
     "ExactSum",
     "Histogram",
+    "Integral",
     "MinMax",
     "Moments",
     "MonteCarloState",
@@ -29,7 +30,10 @@ __all__ = [
     "explain_convolve",
     "histogram",
     "info",
+    "integrate",
     "logsumexp",
+    "map",
+    "map_reduce",
     "open",
     "pi",
     "pi_from_counts",
@@ -156,6 +160,53 @@ class Histogram:
     def __eq__(self, value: object, /) -> bool: ...
     def __reduce__(self) -> tuple[Any, tuple[bytes]]: ...
 
+@final
+
+@final
+class Integral:
+    @property
+    def estimate(self) -> float: ...
+    @property
+    def standard_error(self) -> float: ...
+    @property
+    def samples(self) -> int: ...
+    @property
+    def converged(self) -> bool: ...
+    @property
+    def volume(self) -> float: ...
+    def interval(self, confidence: float = 0.95) -> tuple[float, float]: ...
+    def merge(self, other: Integral) -> Integral: ...
+    def __float__(self) -> float: ...
+    def __eq__(self, value: object, /) -> bool: ...
+
+def map(
+    expr: str,
+    arrays: Sequence[tuple[str, ArrayLike | Array]],
+    params: Sequence[tuple[str, float]],
+    dtype: np.dtype[Any] | None,
+    device: _DeviceLike,
+    out: NDArray[Any] | Array | None,
+) -> Any: ...
+def map_reduce(
+    expr: str,
+    op: str,
+    arrays: Sequence[tuple[str, ArrayLike | Array]],
+    params: Sequence[tuple[str, float]],
+    dtype: np.dtype[Any] | None,
+    device: _DeviceLike,
+) -> Any: ...
+def integrate(
+    expr: str,
+    bounds: Sequence[tuple[str, float, float]],
+    params: Sequence[tuple[str, float]],
+    samples: int,
+    start: int,
+    seed: int,
+    errors: tuple[float, float],
+    round: int,
+    dtype: np.dtype[Any],
+    device: _DeviceLike,
+) -> Integral: ...
 def open(device: _DeviceLike) -> str: ...
 def info(device: _DeviceLike) -> dict[str, Any]: ...
 def counters(device: _DeviceLike) -> dict[str, int]: ...

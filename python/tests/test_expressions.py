@@ -1,0 +1,61 @@
+"""Expressions over arrays and their integrals."""
+
+import numpy as np
+import pytest
+
+import unisono
+
+
+def test_map_is_numpys_expression(device):
+    rng = np.random.default_rng(1)
+    a, b = rng.standard_normal((40, 1, 33)).astype("f4"), rng.standard_normal((33, 20)).astype("f4").T
+    got = unisono.map("(a - b)*(a - b)/(1 + abs(a))", a=a, b=b, device=device)
+    assert got.dtype == np.float32
+    np.testing.assert_array_equal(got, (a - b) * (a - b) / (1 + np.abs(a)))
+    out = np.empty((40, 20, 33), "f4")
+    assert unisono.map("where(a > b, s, -s)", a=a, b=b, s=2, out=out, device=device) is out
+    np.testing.assert_array_equal(out, np.where(a > b, np.float32(2), np.float32(-2)))
+
+
+def test_functions_are_near_numpys_and_dtypes_promote():
+    x = np.linspace(0.01, 20, 1001)
+    for text, expected in [("exp(-x)", np.exp(-x)), ("log(x)", np.log(x)), ("sin(x)", np.sin(x)), ("x**1.5", x**1.5)]:
+        got = unisono.map(text, x=x)
+        assert got.dtype == np.float64
+        np.testing.assert_allclose(got, expected, rtol=1e-14)
+    assert unisono.map("x", x=np.arange(3, dtype="u1")).dtype == np.float32
+    assert unisono.map("x", x=np.arange(3, dtype="i8")).dtype == np.float64
+    assert unisono.map("x", x=np.arange(3, dtype="i8"), dtype="f4").dtype == np.float32
+    assert unisono.map("device + out", {"device": [1.0], "out": 2}).tolist() == [3.0]
+
+
+def test_map_reduce_is_exact(device):
+    a, b = np.float32([1e20, 3, -1e20, 4]), np.float32([1, 1, 1, 1])
+    assert unisono.map_reduce("a*b", "sum", a=a, b=b, device=device) == 7
+    assert unisono.map_reduce("a > b", "count_nonzero", a=a, b=b, device=device) == 3
+    assert unisono.map_reduce("a", "argmin", a=a, device=device) == 2
+
+
+def test_integrals_converge_and_merge(device):
+    box = {"x": (0, 1), "y": (0, 1)}
+    whole = unisono.integrate("exp(-(x*x + y*y))", box, 100_000, seed=3, device=device)
+    assert abs(whole.estimate - 0.557746285) < 5 * whole.standard_error
+    parts = [unisono.integrate("exp(-(x*x + y*y))", box, n, seed=3, start=s) for s, n in [(60_000, 40_000), (0, 60_000)]]
+    assert parts[0].merge(parts[1]) == whole
+    low, high = whole.interval(0.95)
+    assert high - low == pytest.approx(2 * 1.959964 * whole.standard_error)
+    reached = unisono.integrate("x", {"x": (0, 2)}, 10**7, relative_error=1e-3, device=device)
+    assert reached.converged and reached.samples < 10**6
+
+
+def test_errors_say_where():
+    with pytest.raises(ValueError, match="column 5"):
+        unisono.map("a + ", a=[1.0])
+    with pytest.raises(ValueError, match="`b`, which has no value"):
+        unisono.map("a + b", a=[1.0])
+    with pytest.raises(ValueError, match="broadcast"):
+        unisono.map("a + b", a=np.ones(2), b=np.ones(3))
+    with pytest.raises(ValueError, match="twice"):
+        unisono.map("a", {"a": [1.0]}, a=[1.0])
+    with pytest.raises(TypeError, match="float32 or float64"):
+        unisono.map("a", a=[1.0], dtype="i4")
