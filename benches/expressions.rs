@@ -57,7 +57,10 @@ fn main() {
         assert!((run().estimate - 0.746_824_132_8f64.powi(4)).abs() < 5.0 * run().standard_error);
         group.throughput(Throughput::Elements(SAMPLES));
         group.bench_function("integrate", |bencher| bencher.iter(run));
-        let rate = SAMPLES as f64 / best(&mut || drop(run()));
+        let timed = best(&mut || {
+            black_box(run());
+        });
+        let rate = SAMPLES as f64 / timed;
         let limit = limits::multiply_adds(threads, false);
         ratios.push(format!("integrate {INTEGRAND}: {:.3} G samples/s, one for {:.0} multiply-adds", rate / 1e9, limit / rate));
         group.finish();

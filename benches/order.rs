@@ -38,6 +38,9 @@ fn shortest(runs: usize, work: &mut dyn FnMut()) -> Duration {
     (0..runs).map(time).min().unwrap_or_default()
 }
 
+/// What is timed.
+type Case<'a> = Box<dyn FnMut() + 'a>;
+
 fn order(c: &mut Criterion) {
     // The sum of twelve words of noise: nearly normal.
     let noise = |i: usize| (0..4).map(|k| ((i * 4 + k) as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 11).sum::<u64>() as f64;
@@ -52,7 +55,7 @@ fn order(c: &mut Criterion) {
         assert_eq!(sums.last().copied(), Some(backend.sum(&values).and_then(|sum| sum.item()).expect("the sum")));
         let middle = backend.median(&values).and_then(|median| median.item()).expect("the median");
         assert_eq!(values.iter().filter(|&&x| x <= middle).count(), N / 2);
-        let mut cases: Vec<(&str, Box<dyn FnMut() + '_>)> = vec![
+        let mut cases: Vec<(&str, Case<'_>)> = vec![
             ("cumsum", Box::new(|| drop(black_box(backend.scan_dyn(&x, &Scan::sum()).expect("sums"))))),
             ("cummax", Box::new(|| drop(black_box(backend.scan_dyn(&x, &Scan::max()).expect("maxima"))))),
             ("cumsum axis 0", Box::new(|| drop(black_box(backend.cumsum(&matrix, Some(0)).expect("sums"))))),

@@ -130,7 +130,6 @@ pub(crate) fn topk<'py>(
 
 /// The logarithm of the sum of exponentials, and the sign if it is asked for.
 #[pyfunction]
-#[expect(clippy::too_many_arguments)]
 pub(crate) fn logsumexp<'py>(
     py: Python<'py>,
     array: &Bound<'py, PyAny>,

@@ -226,7 +226,7 @@ fn general_norms_are_near_and_only_where_powers_are_accurate() {
     for backend in devices::all() {
         let norm = backend.reduce(&[3.0f64, -4.0, 5.0], &Reduce::norm(NormOrder::new(3.0).unwrap())).and_then(|x| x.item());
         match norm {
-            Ok(norm) => assert!((f64::from(norm) - 216f64.cbrt()).abs() < 1e-14, "{backend:?} {norm}"),
+            Ok(norm) => assert!((norm - 216f64.cbrt()).abs() < 1e-14, "{backend:?} {norm}"),
             Err(error) => {
                 assert!(matches!(error, Error::Unsupported { .. }) && backend.info().threads == 0, "{backend:?} {error}")
             }

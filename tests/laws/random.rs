@@ -76,7 +76,8 @@ fn numbers_follow_their_distributions() {
             let (uniform, normal) = (Random::uniform(0.0, 1.0).stream(stream), Random::normal(0.0, 1.0).stream(stream));
             let exponential = Random::exponential(1.0).stream(stream);
             // Each number's probability below it, which is uniform.
-            let below: [(Vec<f64>, fn(f64) -> f64); 3] = [
+            type Distribution = fn(f64) -> f64;
+            let below: [(Vec<f64>, Distribution); 3] = [
                 (draw(uniform, dtype), |x| x),
                 (draw(normal, dtype), normal_below),
                 (draw(exponential, dtype), |x| -(-x).exp_m1()),

@@ -268,7 +268,7 @@ fn encode(vec: &HostVec) -> Vec<u64> {
 }
 
 fn values(plan: &ReducePlan, input: &View<'_>, simd: Simd) -> Result<HostVec> {
-    match run(plan, &[input.clone()], Target::Device(None), simd, &Control::new())? {
+    match run(plan, std::slice::from_ref(input), Target::Device(None), simd, &Control::new())? {
         Some(Storage::Host(vec)) => Ok((*vec).clone()),
         other => panic!("{other:?}"),
     }
@@ -295,7 +295,7 @@ fn check<T: Sample>(view: &ArrayViewD<'_, T>, axes: &[isize]) {
         for simd in Simd::available() {
             let label = format!("{op} {} {:?} {:?} over {axes:?} {simd:?}", T::DTYPE, view.shape(), view.strides());
             let got = values(&plan, &input, simd);
-            let partials = partials(&plan, &[input.clone()], simd, &Control::new()).unwrap();
+            let partials = partials(&plan, std::slice::from_ref(&input), simd, &Control::new()).unwrap();
             let by_partials = plan.finish(&partials);
             if op == ReduceOp::Product && T::DTYPE.is_float() {
                 let (got, by_partials) = (got.unwrap(), by_partials.unwrap());
@@ -439,7 +439,7 @@ fn parts_merge_to_the_whole() {
         for op in ReduceOp::ALL {
             let Ok(plan) = ReducePlan::new(&Reduce::of(op).axes(&[1, 2]), T::DTYPE, a.shape()) else { continue };
             let simd = Simd::current();
-            let whole = partials(&plan, &[view.clone()], simd, &Control::new()).unwrap();
+            let whole = partials(&plan, std::slice::from_ref(&view), simd, &Control::new()).unwrap();
             let mut merged = plan.empty_partials();
             for range in [0..17, 17..17, 17..50] {
                 let part = plan.narrow(1, range.clone());
@@ -463,14 +463,15 @@ fn results_go_where_they_are_wanted() {
     let mut out = ndarray::Array1::<i64>::zeros(8);
     let window = out.slice_mut(ndarray::s![..;-2]);
     let target = Target::Host(ViewMut::from_ndarray(window));
-    assert!(run(&plan, &[view.clone()], target, Simd::current(), &Control::new()).unwrap().is_none());
+    assert!(run(&plan, std::slice::from_ref(&view), target, Simd::current(), &Control::new()).unwrap().is_none());
     assert_eq!(out.slice(ndarray::s![..;-2]).to_vec(), expected);
 
     let reuse = std::sync::Arc::new(HostVec::I64(vec![7; 4]));
     let HostVec::I64(vec) = &*reuse else { unreachable!() };
     let address = vec.as_ptr();
     let target = Target::Device(Some(Storage::Host(reuse)));
-    let Some(Storage::Host(vec)) = run(&plan, &[view.clone()], target, Simd::current(), &Control::new()).unwrap() else {
+    let Some(Storage::Host(vec)) = run(&plan, std::slice::from_ref(&view), target, Simd::current(), &Control::new()).unwrap()
+    else {
         panic!()
     };
     let HostVec::I64(vec) = &*vec else { panic!() };
@@ -478,7 +479,7 @@ fn results_go_where_they_are_wanted() {
 
     let mut wrong = [0i64; 3];
     let target = Target::Host(ViewMut::from_slice(&mut wrong));
-    let error = run(&plan, &[view.clone()], target, Simd::current(), &Control::new()).unwrap_err();
+    let error = run(&plan, std::slice::from_ref(&view), target, Simd::current(), &Control::new()).unwrap_err();
     assert_eq!(error.to_string(), "output shape: got [3], expected [4]");
     let control = Control::new();
     control.cancel();
