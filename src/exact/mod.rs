@@ -265,7 +265,7 @@ impl ExactSum {
     /// Reads [`to_bytes`](Self::to_bytes)'s form.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] for another version or length, or bytes that no sum has.
+    /// [`Error::Corrupt`](crate::Error::Corrupt) for another version or length, or bytes that no sum has.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         let read = Reader::new("exact sum", bytes, VERSION, BYTES)?;
         let mut sum = Self { kind: bytes[1], special: bytes[2], ..Self::new() };

@@ -2,7 +2,9 @@
 
 use std::ops::Range;
 
-use crate::random::{POINT, Quantile, Stream};
+#[cfg(feature = "gpu")]
+use crate::random::Quantile;
+use crate::random::{POINT, Stream};
 use crate::{Dtype, Error, Result};
 
 /// A distribution, as the caller gives it.
@@ -151,6 +153,7 @@ pub enum Draw {
 
 impl Draw {
     /// The table that it looks up, if it does.
+    #[cfg(feature = "gpu")]
     pub(crate) fn quantile(self) -> Option<Quantile> {
         match self {
             Self::Normal { .. } => Some(Quantile::Normal),
