@@ -354,7 +354,7 @@ impl Backend {
     /// use unisono::{Backend, NormOrder, Reduce};
     /// let (cpu, x) = (Backend::cpu(), [1e9, 1e9 + 1.0, 1e9 + 2.0, f64::NAN]);
     /// assert_eq!(cpu.reduce(&x, &Reduce::var().ddof(1).skip_nan())?.item()?, 1.0);
-    /// assert_eq!(cpu.reduce(&[3e300, 1e-300], &Reduce::norm(NormOrder::Two))?.item()?, 3e300);
+    /// assert_eq!(cpu.reduce(&[3e300f64, 1e-300], &Reduce::norm(NormOrder::Two))?.item()?, 3e300);
     /// # Ok(())
     /// # }
     /// ```
@@ -406,7 +406,7 @@ impl Backend {
     /// ```
     /// # fn main() -> unisono::Result<()> {
     /// use unisono::{Backend, Reduce};
-    /// let mean = Backend::cpu().reduce_where(&[1.0, 2.0, 9.0], &[true, true, false], &Reduce::mean())?;
+    /// let mean = Backend::cpu().reduce_where(&[1.0f64, 2.0, 9.0], &[true, true, false], &Reduce::mean())?;
     /// assert_eq!(mean.item()?, 1.5);
     /// # Ok(())
     /// # }
@@ -456,7 +456,7 @@ impl Backend {
     ///
     /// ```
     /// # fn main() -> unisono::Result<()> {
-    /// let x = [1e200, 1.0, 1e200];
+    /// let x = [1e200f64, 1.0, 1e200];
     /// assert_eq!(unisono::Backend::cpu().dot(&x, &[1e200, 3.0, -1e200])?.item()?, 3.0);
     /// # Ok(())
     /// # }

@@ -170,7 +170,7 @@ impl Backend {
     ///
     /// ```
     /// # fn main() -> unisono::Result<()> {
-    /// assert_eq!(unisono::Backend::cpu().median(&[3, 1, 2, 10])?.item()?, 2.5);
+    /// assert_eq!(unisono::Backend::cpu().median(&[3i64, 1, 2, 10])?.item()?, 2.5);
     /// # Ok(())
     /// # }
     /// ```

@@ -11,8 +11,8 @@ fn arrays_are_mapped_and_reduced() {
     ndarray_npy::write_npy(&a, &ndarray::array![[1.0f64, 2.0, 3.0], [4.0, 5.0, 6.0]]).unwrap();
     ndarray_npy::write_npy(&b, &ndarray::array![1.0f64, 0.0, -1.0]).unwrap();
     let (a, b) = (format!("a={}", arg(&a)), format!("b={}", arg(&b)));
-    assert_eq!(stdout(&["map", "s*(a - b)**2", &a, &b, "--param", "s=0.5", "--reduce", "sum"]), "43.5\n");
-    assert_eq!(stdout(&["map", "a > b*4", &a, &b, "--reduce", "count_nonzero"]), "5\n");
+    assert_eq!(stdout(&["map", "s*(a - b)**2", &a, &b, "--param", "s=0.5", "--reduce", "sum"]), "51.5\n");
+    assert_eq!(stdout(&["map", "a > b*4", &a, &b, "--reduce", "count_nonzero"]), "4\n");
     stdout(&["map", "-a + b", &a, &b, "-o", arg(&out), "--dtype", "float32"]);
     let result: ndarray::Array2<f32> = ndarray_npy::read_npy(&out).unwrap();
     assert_eq!(result, ndarray::array![[0.0, -2.0, -4.0], [-3.0, -5.0, -7.0]]);

@@ -528,6 +528,31 @@ class Backend:
         """As :func:`unisono.map_reduce`."""
         return _functions.map_reduce(expr, op, arrays, device=self, dtype=dtype, **named)
 
-    def integrate(self, expr, bounds, samples=2**20, **options):
+    def integrate(
+        self,
+        expr,
+        bounds,
+        samples=2**20,
+        *,
+        seed=0,
+        absolute_error=0.0,
+        relative_error=0.0,
+        round=2**18,
+        params=None,
+        dtype="float32",
+        start=0,
+    ):
         """As :func:`unisono.integrate`."""
-        return _functions.integrate(expr, bounds, samples, device=self, **options)
+        return _functions.integrate(
+            expr,
+            bounds,
+            samples,
+            seed=seed,
+            absolute_error=absolute_error,
+            relative_error=relative_error,
+            round=round,
+            params=params,
+            dtype=dtype,
+            start=start,
+            device=self,
+        )

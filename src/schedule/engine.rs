@@ -9,8 +9,8 @@ use super::parts::{Memory, Part, run_all};
 use crate::array::{HostVec, Storage};
 use crate::engine::{Counters, DeviceClass, DeviceInfo, Engine, Input, Target, Work, sealed};
 use crate::plan::{
-    ConvolvePlan, GroupPlan, Grouped, IntegralSums, IntegratePlan, MapPlan, MonteCarloPlan, NormOrder, Operation, Partials,
-    RandomPlan, Reduce, ReduceOp, ReducePlan, SeparablePart, SeparablePlan, cut,
+    ConvolvePlan, GroupOp, GroupPlan, Grouped, IntegralSums, IntegratePlan, MapPlan, MonteCarloPlan, NormOrder, Operation,
+    Partials, RandomPlan, Reduce, ReduceOp, ReducePlan, SeparablePart, SeparablePlan, cut,
 };
 use crate::view::View;
 use crate::{Control, Dtype, Error, Result};
@@ -37,12 +37,16 @@ impl SplitEngine {
     /// Each member's share of work of this kind, in proportion to its speed; 0 for one that cannot do it. Work too small
     /// to be worth measuring is cut evenly.
     fn weights(&self, kind: Kind, work: u64) -> Result<Vec<f64>> {
+        // What only the CPU has, functions of binary64 among it.
+        let cpu_only = match kind {
+            Kind::Reduce(ReduceOp::Norm(NormOrder::Power(_)), _) => true,
+            Kind::Operate(..) | Kind::Map(Dtype::F64) | Kind::Integrate(Dtype::F64) => true,
+            Kind::Group(op, _) => op != GroupOp::Count,
+            _ => false,
+        };
         let lacks = |member: &Member| match kind {
             Kind::Convolve(Dtype::F64, _) | Kind::Separable(Dtype::F64, _) => !member.engine.info().f64,
-            Kind::Reduce(ReduceOp::Norm(NormOrder::Power(_)), _) => member.engine.info().class != DeviceClass::Cpu,
-            // Functions of binary64 are the CPU's.
-            Kind::Map(Dtype::F64) | Kind::Integrate(Dtype::F64) => member.engine.info().class != DeviceClass::Cpu,
-            _ => false,
+            _ => cpu_only && member.engine.info().class != DeviceClass::Cpu,
         };
         let mut weights = Vec::with_capacity(self.members.len());
         let known: Option<Vec<_>> = self.members.iter().map(|member| member.known(kind)).collect();
