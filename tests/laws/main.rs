@@ -15,6 +15,7 @@ mod jobs;
 mod memory;
 mod moments;
 mod oracle;
+mod order;
 mod output;
 mod pi;
 mod properties;
