@@ -35,7 +35,6 @@ mod histogram;
 mod job;
 mod labels;
 mod nan;
-mod operations;
 mod philox;
 mod plan;
 pub mod random;

@@ -1,10 +1,10 @@
 //! The handle's operations from arrays to arrays: scans, order statistics, logarithms of sums of exponentials.
 
+use super::{Backend, deliver, wrap};
 use crate::array::{Array, AsOperand, DynArray, Operand, Output};
-use crate::backend::{deliver, wrap};
 use crate::engine::{Target, Work};
 use crate::plan::{LogSumExp, LogSumExpPlan, Operation, Quantile, QuantilePlan, Scan, ScanPlan, TopK, TopKPlan};
-use crate::{Backend, Real, Result};
+use crate::{Real, Result};
 
 impl Backend {
     /// Runs an operation on its operands to results where they were computed.

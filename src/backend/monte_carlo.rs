@@ -1,0 +1,139 @@
+//! Monte Carlo and random numbers.
+
+use std::ops::Range;
+
+use super::{Backend, deliver, wrap};
+use crate::array::{Array, AsOutput, DynArray, Output};
+use crate::engine::{Target, Work};
+use crate::plan::{Integral, IntegralSums, Integrate, IntegratePlan, MonteCarloPlan, Pi};
+use crate::random::{Random, RandomPlan};
+use crate::{Dtype, Element, Error, Result};
+
+impl Backend {
+    /// The integral of an expression over a box by Monte Carlo, from a number of samples or to a target error.
+    ///
+    /// **Numerics.** Samples are addressed by their index and their values summed exactly, so that neither threads nor a split
+    /// changes a bit; with float32 (the default) no device does. With a target error the samples come in rounds of
+    /// [`Integrate::round`], so that where it stops is as reproducible.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for names, bounds and errors that do not fit ([`IntegratePlan::new`]) and for 0 samples, and the
+    /// failures of the device.
+    pub fn integrate(&self, how: &Integrate) -> Result<Integral> {
+        let plan = IntegratePlan::new(how, 0..how.samples)?;
+        if plan.is_empty() {
+            return Err(Error::invalid("samples", 0, "at least 1"));
+        }
+        self.control.expect(plan.len());
+        let mut sums = IntegralSums::default();
+        let round = if how.has_target() { how.round } else { how.samples };
+        loop {
+            let at = sums.count;
+            let part = plan.part(at..how.samples.min(at.saturating_add(round)));
+            sums.merge(&self.engine.integrate(&part, &self.control)?);
+            let ended = sums.count == how.samples;
+            let integral = Integral::new(sums, plan.volume());
+            let met = how.is_met(&integral);
+            if met || ended {
+                return Ok(Integral { converged: met || !how.has_target(), ..integral });
+            }
+            sums = integral.sums;
+        }
+    }
+
+    /// The sums over a range of the samples of [`integrate`](Self::integrate), all of them: sums of disjoint ranges
+    /// [merge](IntegralSums::merge) exactly, and [`Integral::new`] reads them.
+    ///
+    /// # Errors
+    /// As [`integrate`](Self::integrate).
+    pub fn integrate_range(&self, how: &Integrate, samples: Range<u64>) -> Result<IntegralSums> {
+        let plan = IntegratePlan::new(how, samples)?;
+        self.control.expect(plan.len());
+        self.engine.integrate(&plan, &self.control)
+    }
+
+    /// An estimate of π from `samples` samples of `seed`. The hits are the same on every device.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for 0 samples, and the failures of the device.
+    pub fn pi(&self, samples: u64, seed: u64) -> Result<Pi> {
+        if samples == 0 {
+            return Err(Error::invalid("samples", samples, "at least 1"));
+        }
+        self.pi_range(0..samples, seed)
+    }
+
+    /// The estimate from a range of the samples of `seed`; ranges of one seed [merge](Pi::merge) exactly.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if the range ends before it starts, and the failures of the device.
+    pub fn pi_range(&self, samples: Range<u64>, seed: u64) -> Result<Pi> {
+        let plan = MonteCarloPlan::new(seed, samples)?;
+        self.control.expect(plan.len());
+        Ok(Pi::from_counts(self.engine.count_hits(&plan, &self.control)?, plan.len()))
+    }
+
+    /// An array of random numbers: uniform, normal, exponential, integers, from any place of a
+    /// [`Stream`](crate::random::Stream).
+    ///
+    /// **Numerics.** Every element is a function of its place in the stream, computed in integers: the same bits on every
+    /// device and in any cut. Uniform numbers are exact and rounded down; quantiles of normal and exponential numbers are within
+    /// 2^-31 (`f32`, of 32 random bits) or 2^-56 (`f64`, of 64) of the exact ones before the one rounding. Linear time.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] and [`Error::Dtype`] as [`RandomPlan::new`], and the failures of the device.
+    ///
+    /// ```
+    /// # fn main() -> unisono::Result<()> {
+    /// use unisono::{Backend, random::Random};
+    /// let x = Backend::cpu().random::<f64>(&Random::exponential(2.0), &[10, 10])?;
+    /// assert!((Backend::cpu().mean(&x)?.item()? - 2.0).abs() < 1.0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn random<T: Element>(&self, how: &Random, shape: &[usize]) -> Result<Array<T>> {
+        self.random_dyn(how, T::DTYPE, shape)?.typed()
+    }
+
+    /// [`random`](Self::random) into `out`, whose shape and dtype it has.
+    ///
+    /// # Errors
+    /// As [`random`](Self::random).
+    pub fn random_into<O: AsOutput + ?Sized>(&self, how: &Random, out: &mut O) -> Result<()> {
+        self.random_dyn_into(how, out.as_output())
+    }
+
+    /// [`random`](Self::random) with the dtype erased.
+    ///
+    /// # Errors
+    /// As [`random`](Self::random).
+    pub fn random_dyn(&self, how: &Random, dtype: Dtype, shape: &[usize]) -> Result<DynArray> {
+        let plan = RandomPlan::new(how, dtype, shape)?;
+        self.control.expect(plan.len());
+        let storage = self.engine.random(&plan, Target::Device(None), &self.control)?;
+        wrap(dtype, plan.shape, storage)
+    }
+
+    /// [`random_into`](Self::random_into) with the dtype erased.
+    ///
+    /// # Errors
+    /// As [`random`](Self::random).
+    pub fn random_dyn_into(&self, how: &Random, out: Output<'_>) -> Result<()> {
+        let plan = RandomPlan::new(how, out.dtype(), out.shape())?;
+        self.control.expect(plan.len());
+        deliver(plan.dtype, &plan.shape, out, |target| self.engine.random(&plan, target, &self.control))
+    }
+
+    /// Where an integrand would be sampled, and why.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for names and bounds that do not fit.
+    pub fn explain_integrate(&self, how: &Integrate) -> Result<String> {
+        Ok(self.engine.explain(Work::Integrate(&IntegratePlan::new(how, 0..how.samples)?)))
+    }
+
+    /// Where so many samples would be drawn, and why.
+    pub fn explain_pi(&self, samples: u64) -> String {
+        self.engine.explain(Work::CountHits(&MonteCarloPlan { seed: 0, samples: 0..samples }))
+    }
+}
