@@ -20,10 +20,12 @@ mod fixed;
 mod generator;
 mod quantile;
 mod rng;
+mod sobol;
 
 pub use crate::plan::{Distribution, Draw, Random, RandomPlan};
 pub use generator::{BitGenerator, Stream};
 pub use rng::Rng;
+pub use sobol::Sobol;
 
 pub(crate) use fixed::Scaled;
 pub(crate) use generator::{PARITY, ROTATIONS};
