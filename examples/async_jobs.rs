@@ -37,7 +37,7 @@ fn main() -> Result<()> {
         };
         let (i, job) = jobs.swap_remove(ready);
         let pi = job.wait()?;
-        total = total.merge(pi);
+        total = total.merge(pi)?;
         println!("{:>6.1} ms  job {i}: {:.6} from {} samples", 1e3 * start.elapsed().as_secs_f64(), pi.estimate, pi.samples);
     }
     println!("together: {:.7} ± {:.7}", total.estimate, total.standard_error);

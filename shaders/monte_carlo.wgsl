@@ -1,6 +1,5 @@
-// Counts the hits among the samples of a range of blocks: four samples per block, one per word. A word's halves, as signed
-// 16-bit integers, are x and y; it is a hit when x(x+1) + y(y+1) < 2^30.
-// Parts: mul_wide_u64 or mul_wide_u32, then philox.
+// Counts the points inside the circle, and the samples that have no other, among those of a range of blocks of Philox4x32-10.
+// Parts: mul_wide_u64 or mul_wide_u32, philox, then pi_square, or pi_inside and pi_quadrant.
 override SIZE: u32 = 256u;
 
 struct Params {
@@ -14,18 +13,11 @@ struct Params {
     steps: u32,
 }
 
-// The hits so far, low word first.
-@group(0) @binding(0) var<storage, read_write> hits: array<atomic<u32>, 2>;
+// The counts so far, low words first.
+@group(0) @binding(0) var<storage, read_write> counts: array<atomic<u32>, 4>;
 @group(0) @binding(1) var<uniform> params: Params;
 
-var<workgroup> group_hits: atomic<u32>;
-
-fn is_hit(word: u32) -> u32 {
-    let x = bitcast<i32>(word << 16u) >> 16u;
-    let y = bitcast<i32>(word) >> 16u;
-    // At most 2^31 - 2^16: no overflow.
-    return u32(x * (x + 1) + y * (y + 1) < 0x40000000);
-}
+var<workgroup> group_counts: array<atomic<u32>, 2>;
 
 @compute @workgroup_size(SIZE)
 fn main(
@@ -33,13 +25,13 @@ fn main(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
-    if (local == 0u) {
-        atomicStore(&group_hits, 0u);
+    if (local < 2u) {
+        atomicStore(&group_counts[local], 0u);
     }
     workgroupBarrier();
     let width = groups.x * groups.y * groups.z * SIZE;
     var at = ((group.z * groups.y + group.y) * groups.x + group.x) * SIZE + local;
-    var count = 0u;
+    var count = vec2<u32>(0u);
     for (var step = 0u; step < params.steps; step += 1u) {
         if (at < params.blocks) {
             let low = params.start.x + at;
@@ -55,18 +47,19 @@ fn main(
             c = philox_round(c, params.keys[3].zw);
             c = philox_round(c, params.keys[4].xy);
             c = philox_round(c, params.keys[4].zw);
-            count += is_hit(c.x) + is_hit(c.y) + is_hit(c.z) + is_hit(c.w);
+            count += count_block(c, low);
         }
         at += width;
     }
-    // At most 4 * 32767 * 1024 per workgroup: no overflow.
-    atomicAdd(&group_hits, count);
+    // At most 16 * 32767 * 1024 per workgroup: no overflow.
+    atomicAdd(&group_counts[0], count.x);
+    atomicAdd(&group_counts[1], count.y);
     workgroupBarrier();
-    if (local == 0u) {
-        let sum = atomicLoad(&group_hits);
-        let before = atomicAdd(&hits[0], sum);
+    if (local < 2u) {
+        let sum = atomicLoad(&group_counts[local]);
+        let before = atomicAdd(&counts[2u * local], sum);
         if (before + sum < before) {
-            atomicAdd(&hits[1], 1u);
+            atomicAdd(&counts[2u * local + 1u], 1u);
         }
     }
 }

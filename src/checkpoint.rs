@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::plan::{MonteCarloState, Pi};
+use crate::plan::{MonteCarloPlan, MonteCarloState};
 use crate::{Backend, Error, Result};
 
 /// How long a slice should take: what a cancellation can lose.
@@ -20,8 +20,8 @@ pub enum Goal {
     /// Having drawn these samples.
     Samples(Range<u64>),
     /// A standard error of at most this. The run draws samples `0 ..` and stops at the first multiple of
-    /// [`Pi::round_for`] at which it got there: a place that depends on the seed and the error only, not on devices, on
-    /// interruptions or on time.
+    /// [`MonteCarlo::round_for`](crate::MonteCarlo::round_for), of Sobol's method the first power of two from it on, at which it
+    /// got there: a place that depends on the problem and the error only, not on devices, on interruptions or on time.
     StandardError(f64),
 }
 
@@ -36,8 +36,8 @@ impl Backend {
     /// if the device fails, the state keeps the slices that were finished.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if a range ends before it starts or a standard error is below the bias, [`Error::Cancelled`], and the
-    /// failures of the device.
+    /// [`Error::Invalid`] if a range ends before it starts or starts inside a pass, or a standard error is below the bias,
+    /// [`Error::Cancelled`], and the failures of the device.
     ///
     /// ```
     /// use unisono::{Backend, Goal, MonteCarloState};
@@ -92,24 +92,23 @@ impl Backend {
 
     fn reach(&self, state: &mut MonteCarloState, goal: &Goal, after: &mut After<'_>) -> Result<()> {
         let error = match goal {
-            Goal::Samples(range) if range.end < range.start => {
-                return Err(Error::invalid("sample range", format!("{range:?}"), "an end not before the start"));
-            }
             Goal::Samples(range) => {
+                let range = MonteCarloPlan::new(state.problem(), range.clone())?.samples;
                 self.announce(state, range.clone());
-                return self.draw(state, range.clone(), &mut { FIRST }, after);
+                return self.draw(state, range, &mut { FIRST }, after);
             }
             Goal::StandardError(error) => *error,
         };
-        let round = Pi::round_for(error)?;
+        let how = *state.problem();
+        let round = how.round_for(error)?;
         let beyond = || Error::invalid("standard error", error, "one that 2^64 samples reach");
         // A state may end inside a round; it is looked at where a run without interruption would.
         let first = state.ranges().first().filter(|first| first.start == 0).map_or(0, |first| first.end);
-        let mut end = first.checked_next_multiple_of(round).ok_or_else(beyond)?.max(round);
+        let mut end = how.next_look(round, first).ok_or_else(beyond)?;
         // Most of what it will probably take; the rest is announced as it comes.
         let mut announced = end;
         if !state.estimate().is_within(error) {
-            announced = announced.max(Pi::samples_for(error).div_ceil(round) * round);
+            announced = announced.max(how.next_look(round, how.samples_for(error)).unwrap_or(end));
         }
         self.announce(state, 0..announced);
         let mut slice = FIRST;
@@ -122,7 +121,7 @@ impl Backend {
             if state.estimate().is_within(error) {
                 return Ok(());
             }
-            end = end.checked_add(round).ok_or_else(beyond)?;
+            end = how.next_look(round, end.saturating_add(1)).ok_or_else(beyond)?;
         }
     }
 
@@ -137,8 +136,8 @@ impl Backend {
         for Range { mut start, end } in state.missing(range) {
             while start < end {
                 let (began, next) = (Instant::now(), end.min(start.saturating_add(*slice)));
-                let part = backend.pi_range(start..next, state.seed())?;
-                state.add(start..next, part.hits)?;
+                let part = backend.monte_carlo(state.problem(), start..next)?;
+                state.add(start..next, part.tally())?;
                 after(state)?;
                 start = next;
                 // Towards slices of the wanted length, at most eight times the last: the first calls are not typical.

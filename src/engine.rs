@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::array::{HostVec, Storage};
 use crate::plan::{
     ConvolvePlan, GroupPlan, Grouped, IntegralSums, IntegratePlan, MapPlan, MonteCarloPlan, Operation, Partials, RandomPlan,
-    ReduceOp, ReducePlan, SeparablePlan,
+    ReduceOp, ReducePlan, SeparablePlan, Tally,
 };
 use crate::view::{View, ViewMut};
 use crate::{Control, Dtype, Result};
@@ -242,7 +242,7 @@ pub trait Engine: sealed::Sealed + Send + Sync + fmt::Debug {
     fn integrate(&self, plan: &IntegratePlan, control: &Control) -> Result<IntegralSums>;
 
     /// Counts the hits among the plan's samples. On cancellation the count so far is lost: run ranges to keep it.
-    fn count_hits(&self, plan: &MonteCarloPlan, control: &Control) -> Result<u64>;
+    fn count_hits(&self, plan: &MonteCarloPlan, control: &Control) -> Result<Tally>;
 
     /// Draws random numbers. Returns as [`convolve`](Self::convolve) does; a part of a plan is written to contiguous memory only.
     fn random(&self, plan: &RandomPlan, target: Target<'_>, control: &Control) -> Result<Option<Storage>>;

@@ -60,9 +60,9 @@ pub use philox::Philox4x32;
 pub use plan::{
     Accumulator, Accuracy, Algorithm, Boundary, Centre, Combine, Convolve, ConvolvePlan, Direction, Exponent, Factor, First,
     FloatProduct, GroupOp, GroupPlan, Grouped, Groups, IntegerProduct, Integral, IntegralSums, Integrate, IntegratePlan, Lanes,
-    LogSumExp, LogSumExpPlan, Map, MapPlan, Mode, MonteCarloPlan, MonteCarloState, NormOrder, Operation, OperationKind, Overflow,
-    Partials, Pass, Pi, Quantile, QuantileMethod, QuantilePlan, Reduce, ReduceOp, ReducePlan, Reduction, Scalar, Scan, ScanOp,
-    ScanPlan, Separable, SeparablePart, SeparablePlan, SumMode, TopK, TopKPlan, op,
+    LogSumExp, LogSumExpPlan, Map, MapPlan, Mode, MonteCarlo, MonteCarloPlan, MonteCarloState, NormOrder, Operation,
+    OperationKind, Overflow, Partials, Pass, Pi, PiMethod, Quantile, QuantileMethod, QuantilePlan, Reduce, ReduceOp, ReducePlan,
+    Reduction, Scalar, Scan, ScanOp, ScanPlan, Separable, SeparablePart, SeparablePlan, SumMode, Tally, TopK, TopKPlan, op,
 };
 pub use select::{Device, devices};
 pub use view::{View, ViewMut};

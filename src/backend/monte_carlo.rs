@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::{Backend, deliver, wrap};
 use crate::array::{Array, AsOutput, DynArray, Output};
 use crate::engine::{Target, Work};
-use crate::plan::{Integral, IntegralSums, Integrate, IntegratePlan, MonteCarloPlan, Pi};
+use crate::plan::{Integral, IntegralSums, Integrate, IntegratePlan, MonteCarlo, MonteCarloPlan, Pi};
 use crate::random::{Random, RandomPlan};
 use crate::{Dtype, Element, Error, Result};
 
@@ -52,7 +52,8 @@ impl Backend {
         self.engine.integrate(&plan, &self.control)
     }
 
-    /// An estimate of π from `samples` samples of `seed`. The hits are the same on every device.
+    /// An estimate of π from `samples` plain samples of `seed`, with coordinates of 16 bits. The hits are the same on every
+    /// device. [`monte_carlo`](Self::monte_carlo) has other methods.
     ///
     /// # Errors
     /// [`Error::Invalid`] for 0 samples, and the failures of the device.
@@ -68,9 +69,36 @@ impl Backend {
     /// # Errors
     /// [`Error::Invalid`] if the range ends before it starts, and the failures of the device.
     pub fn pi_range(&self, samples: Range<u64>, seed: u64) -> Result<Pi> {
-        let plan = MonteCarloPlan::new(seed, samples)?;
+        self.monte_carlo(&MonteCarlo::pi().seed(seed), samples)
+    }
+
+    /// The estimate of π from a range of the samples of a problem: by another method, from coordinates of more bits.
+    ///
+    /// **Numerics.** Counts are integers addressed by the index of the sample, the same on every device and in every cut; ranges
+    /// of one problem [merge](Pi::merge) exactly. The end of the range is rounded up to a whole [pass](crate::PiMethod::pass).
+    /// The estimate has a known [bias](Pi::bias) and a [standard error](Pi::standard_error) from the samples. Linear time.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if the range ends before it starts or starts inside a pass, for other bits than 16 and 32, and the
+    /// failures of the device.
+    ///
+    /// ```
+    /// # fn main() -> unisono::Result<()> {
+    /// use unisono::{Backend, MonteCarlo, PiMethod};
+    /// let backend = Backend::cpu();
+    /// let plain = backend.monte_carlo(&MonteCarlo::pi(), 0..1 << 16)?;
+    /// for method in PiMethod::ALL {
+    ///     let pi = backend.monte_carlo(&MonteCarlo::pi().method(method), 0..1 << 16)?;
+    ///     assert!(pi.standard_error <= plain.standard_error && pi.equivalent_samples() >= 65_536.0);
+    ///     assert!((pi.estimate - std::f64::consts::PI).abs() < 5.0 * pi.standard_error + pi.bias().abs());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn monte_carlo(&self, how: &MonteCarlo, samples: Range<u64>) -> Result<Pi> {
+        let plan = MonteCarloPlan::new(how, samples)?;
         self.control.expect(plan.len());
-        Ok(Pi::from_counts(self.engine.count_hits(&plan, &self.control)?, plan.len()))
+        Ok(Pi::from_tally(&plan.how, &self.engine.count_hits(&plan, &self.control)?))
     }
 
     /// An array of random numbers: uniform, normal, exponential, integers, from any place of a
@@ -134,6 +162,14 @@ impl Backend {
 
     /// Where so many samples would be drawn, and why.
     pub fn explain_pi(&self, samples: u64) -> String {
-        self.engine.explain(Work::CountHits(&MonteCarloPlan { seed: 0, samples: 0..samples }))
+        self.engine.explain(Work::CountHits(&MonteCarloPlan { how: MonteCarlo::pi(), samples: 0..samples }))
+    }
+
+    /// Where so many samples of a problem would be drawn, and why.
+    ///
+    /// # Errors
+    /// As [`monte_carlo`](Self::monte_carlo).
+    pub fn explain_monte_carlo(&self, how: &MonteCarlo, samples: Range<u64>) -> Result<String> {
+        Ok(self.engine.explain(Work::CountHits(&MonteCarloPlan::new(how, samples)?)))
     }
 }

@@ -25,7 +25,7 @@ use crate::engine::{Counters, DeviceClass, DeviceInfo, Engine, Input, Target, se
 use crate::fork::PerProcess;
 use crate::plan::{
     ConvolvePlan, GroupPlan, Grouped, IntegralSums, IntegratePlan, MapPlan, MonteCarloPlan, Operation, Partials, RandomPlan,
-    ReduceOp, ReducePlan, SeparablePlan,
+    ReduceOp, ReducePlan, SeparablePlan, Tally,
 };
 use crate::view::{View, ViewMut};
 use crate::{Control, Error, Result};
@@ -175,7 +175,7 @@ impl Engine for CpuEngine {
         self.install(plan.work(), LITTLE_REDUCTION, run)
     }
 
-    fn count_hits(&self, plan: &MonteCarloPlan, control: &Control) -> Result<u64> {
+    fn count_hits(&self, plan: &MonteCarloPlan, control: &Control) -> Result<Tally> {
         self.install(plan.len(), LITTLE_MONTE_CARLO, || monte_carlo::count_hits(plan, Simd::current(), control))
     }
 

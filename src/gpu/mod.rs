@@ -173,7 +173,7 @@ impl Engine for GpuEngine {
         self.run(plan.work(), |context| group::run(context, plan, keys, values, control))
     }
 
-    fn count_hits(&self, plan: &MonteCarloPlan, control: &Control) -> Result<u64> {
+    fn count_hits(&self, plan: &MonteCarloPlan, control: &Control) -> Result<crate::plan::Tally> {
         self.run(plan.len(), |context| monte_carlo::count_hits(context, plan, control))
     }
 

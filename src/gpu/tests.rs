@@ -10,7 +10,7 @@ use super::memory::GpuBuffer;
 use super::pipeline::{Shader, Slot};
 use super::{GpuEngine, adapters};
 use crate::engine::Engine;
-use crate::plan::MonteCarloPlan;
+use crate::plan::{MonteCarlo, MonteCarloPlan};
 use crate::view::View;
 use crate::{Control, Element, Error, HostVec, Philox4x32, Storage};
 
@@ -158,17 +158,17 @@ fn hits_are_those_of_the_scalar_reference() {
     for engine in engines() {
         for range in ranges.iter().chain(&far) {
             for seed in [0, 42, u64::MAX] {
-                let plan = MonteCarloPlan::new(seed, range.clone()).unwrap();
+                let plan = MonteCarloPlan::new(&MonteCarlo::pi().seed(seed), range.clone()).unwrap();
                 let philox = Philox4x32::new(seed);
                 let expected = range.clone().filter(|&sample| philox.sample_is_hit(sample)).count() as u64;
                 let control = Control::new();
-                assert_eq!(engine.count_hits(&plan, &control).unwrap(), expected, "{} {range:?}", engine.info().id);
+                assert_eq!(engine.count_hits(&plan, &control).unwrap().counts[0], expected, "{} {range:?}", engine.info().id);
                 assert_eq!(control.progress().done, plan.len());
             }
         }
         let control = Control::new();
         control.cancel();
-        let endless = MonteCarloPlan::new(1, 0..u64::MAX).unwrap();
+        let endless = MonteCarloPlan::new(&MonteCarlo::pi().seed(1), 0..u64::MAX).unwrap();
         assert!(matches!(engine.count_hits(&endless, &control), Err(Error::Cancelled { .. })));
     }
 }
@@ -179,7 +179,7 @@ fn long_runs_are_sliced_and_stop_when_cancelled() {
         let control = Control::new();
         let before = engine.counters().dispatches;
         let far = control.clone();
-        let plan = MonteCarloPlan::new(7, 0..u64::MAX).unwrap();
+        let plan = MonteCarloPlan::new(&MonteCarlo::pi().seed(7), 0..u64::MAX).unwrap();
         let error = std::thread::scope(|scope| {
             let run = scope.spawn(|| engine.count_hits(&plan, &control));
             while far.progress().done < 100_000_000 {
@@ -191,8 +191,8 @@ fn long_runs_are_sliced_and_stop_when_cancelled() {
         assert!(matches!(error, Error::Cancelled { done, .. } if done >= 100_000_000), "{error}");
         assert!(engine.counters().dispatches - before >= 3);
         // The device is as good as before.
-        let plan = MonteCarloPlan::new(7, 0..1000).unwrap();
-        assert!(engine.count_hits(&plan, &Control::new()).unwrap() > 700);
+        let plan = MonteCarloPlan::new(&MonteCarlo::pi().seed(7), 0..1000).unwrap();
+        assert!(engine.count_hits(&plan, &Control::new()).unwrap().counts[0] > 700);
     }
 }
 
@@ -227,7 +227,7 @@ fn a_shader_that_does_not_compile_is_an_error() {
         told(compile(&context, PANIC, 1, 0), "");
         told(compile(&context, GOOD, 4096, 0), "workgroup");
         told(compile(&context, GOOD, 1, 1 << 20), "workgroup memory");
-        assert!(engine.count_hits(&MonteCarloPlan::new(1, 0..100).unwrap(), &Control::new()).is_ok());
+        assert!(engine.count_hits(&MonteCarloPlan::new(&MonteCarlo::pi().seed(1), 0..100).unwrap(), &Control::new()).is_ok());
     }
 }
 
@@ -237,7 +237,7 @@ fn a_lost_device_is_an_error_and_then_replaced() {
         let context = engine.context().unwrap();
         let storage = engine.upload(&View::from_slice(&noise(1 << 20))).unwrap();
         context.destroy();
-        let plan = MonteCarloPlan::new(1, 0..100_000).unwrap();
+        let plan = MonteCarloPlan::new(&MonteCarlo::pi().seed(1), 0..100_000).unwrap();
         let error = engine.count_hits(&plan, &Control::new()).unwrap_err();
         assert!(matches!(error, Error::DeviceLost { .. }), "{error:?}");
         let mut out = vec![0u8; 1 << 20];
@@ -254,7 +254,7 @@ fn a_device_lost_under_several_threads_stops_them_all() {
     for engine in engines() {
         let context = engine.context().unwrap();
         let errors: Vec<Error> = std::thread::scope(|scope| {
-            let endless = |seed| MonteCarloPlan::new(seed, 0..u64::MAX).unwrap();
+            let endless = |seed| MonteCarloPlan::new(&MonteCarlo::pi().seed(seed), 0..u64::MAX).unwrap();
             let control = Control::new();
             let runs: Vec<_> = (0..4)
                 .map(|seed| {
@@ -271,7 +271,7 @@ fn a_device_lost_under_several_threads_stops_them_all() {
             runs.into_iter().map(|run| run.join().unwrap()).collect()
         });
         assert!(errors.iter().all(|error| matches!(error, Error::DeviceLost { .. })), "{errors:?}");
-        assert!(engine.count_hits(&MonteCarloPlan::new(1, 0..100).unwrap(), &Control::new()).is_ok());
+        assert!(engine.count_hits(&MonteCarloPlan::new(&MonteCarlo::pi().seed(1), 0..100).unwrap(), &Control::new()).is_ok());
     }
 }
 
@@ -330,10 +330,10 @@ fn several_threads_share_a_device() {
                         let values: Vec<u8> = noise(len).into_iter().map(|byte| byte ^ thread as u8).collect();
                         let storage = engine.upload(&View::from_slice(&values)).unwrap();
                         let start = thread * 1_000_003 + round;
-                        let plan = MonteCarloPlan::new(thread, start..start + 30_000).unwrap();
+                        let plan = MonteCarloPlan::new(&MonteCarlo::pi().seed(thread), start..start + 30_000).unwrap();
                         let philox = Philox4x32::new(thread);
                         let expected = plan.samples.clone().filter(|&sample| philox.sample_is_hit(sample)).count() as u64;
-                        assert_eq!(engine.count_hits(&plan, &Control::new()).unwrap(), expected);
+                        assert_eq!(engine.count_hits(&plan, &Control::new()).unwrap().counts[0], expected);
                         assert!(back::<u8>(&storage, len) == HostVec::U8(values));
                     }
                 });
@@ -382,7 +382,7 @@ fn two_logical_devices_on_one_adapter_do_not_share_memory() {
         let storage = engine.upload(&View::from_slice(&[1u8, 2, 3])).unwrap();
         assert!(gpu_buffer(&storage).belongs_to(&engine.context().unwrap()));
         assert!(!gpu_buffer(&storage).belongs_to(&twin.context().unwrap()));
-        let plan = MonteCarloPlan::new(3, 0..200_000).unwrap();
+        let plan = MonteCarloPlan::new(&MonteCarlo::pi().seed(3), 0..200_000).unwrap();
         let (a, b) = std::thread::scope(|scope| {
             let a = scope.spawn(|| engine.count_hits(&plan, &Control::new()).unwrap());
             (a.join().unwrap(), twin.count_hits(&plan, &Control::new()).unwrap())

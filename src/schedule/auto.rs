@@ -10,7 +10,7 @@ use crate::array::Storage;
 use crate::engine::{Counters, DeviceInfo, Engine, Input, Target, Work, sealed};
 use crate::plan::{
     ConvolvePlan, GroupPlan, Grouped, IntegralSums, IntegratePlan, MapPlan, MonteCarloPlan, Operation, Partials, RandomPlan,
-    ReduceOp, ReducePlan, SeparablePlan,
+    ReduceOp, ReducePlan, SeparablePlan, Tally,
 };
 use crate::view::View;
 use crate::{Control, Error, Result, select};
@@ -228,8 +228,8 @@ impl Engine for AutoEngine {
         self.run(&Load::integrate(plan), &[], |engine| engine.integrate(plan, control))
     }
 
-    fn count_hits(&self, plan: &MonteCarloPlan, control: &Control) -> Result<u64> {
-        self.run(&Load::samples(plan.len()), &[], |engine| engine.count_hits(plan, control))
+    fn count_hits(&self, plan: &MonteCarloPlan, control: &Control) -> Result<Tally> {
+        self.run(&Load::samples(plan), &[], |engine| engine.count_hits(plan, control))
     }
 
     fn random(&self, plan: &RandomPlan, target: Target<'_>, control: &Control) -> Result<Option<Storage>> {

@@ -12,7 +12,7 @@ use crate::array::{DynArray, HostVec, Storage};
 use crate::engine::{Engine, Target};
 use crate::fork::PerProcess;
 use crate::plan::{
-    Accuracy, Boundary, Convolve, ConvolvePlan, Direction, GroupPlan, Groups, Integrate, IntegratePlan, Map, MapPlan,
+    Accuracy, Boundary, Convolve, ConvolvePlan, Direction, GroupPlan, Groups, Integrate, IntegratePlan, Map, MapPlan, MonteCarlo,
     MonteCarloPlan, Random, RandomPlan, Reduce, ReducePlan, Separable, SeparablePlan,
 };
 use crate::{Control, DeviceClass, Dtype, Result};
@@ -205,9 +205,10 @@ fn probe(engine: &dyn Engine, kind: Kind) -> Result<Rates> {
             let run = move || engine.integrate(&plan, control).map(drop);
             Ok(few.then_some((work, Box::new(run))))
         }),
-        Kind::CountHits => fit(|size| {
+        Kind::CountHits(method, bits) => fit(|size| {
             let samples = 1u64 << (17 + 2 * size);
-            let run = move || engine.count_hits(&MonteCarloPlan { seed: 0, samples: 0..samples }, control).map(drop);
+            let plan = MonteCarloPlan::new(&MonteCarlo::pi().method(method).bits(bits), 0..samples)?;
+            let run = move || engine.count_hits(&plan, control).map(drop);
             Ok((samples <= 1 << 33).then_some((samples, Box::new(run))))
         }),
         Kind::Random(dtype) => fit(|size| {
@@ -340,7 +341,11 @@ mod tests {
     #[test]
     fn every_kind_is_measured_on_the_cpu_and_kept() {
         let member = Member::measured(crate::select::cpu_threads(1).unwrap());
-        for kind in [Kind::CountHits, Kind::Reduce(ReduceOp::Sum, Dtype::F64), Kind::Reduce(ReduceOp::Product, Dtype::I8)] {
+        for kind in [
+            Kind::CountHits(crate::PiMethod::Plain, 16),
+            Kind::Reduce(ReduceOp::Sum, Dtype::F64),
+            Kind::Reduce(ReduceOp::Product, Dtype::I8),
+        ] {
             assert!(member.known(kind).is_none());
             let rates = member.rates(kind).unwrap();
             assert!(rates.work > 1e6 && rates.work.is_finite() && rates.up == f64::INFINITY, "{kind:?} {rates:?}");

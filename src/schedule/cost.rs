@@ -8,8 +8,8 @@ use std::time::Duration;
 use crate::Dtype;
 use crate::engine::Work;
 use crate::plan::{
-    ConvolvePlan, GroupOp, GroupPlan, IntegratePlan, MapPlan, Operation, OperationKind, RandomPlan, ReduceOp, ReducePlan,
-    SeparablePlan,
+    ConvolvePlan, GroupOp, GroupPlan, IntegratePlan, MapPlan, MonteCarloPlan, Operation, OperationKind, PiMethod, RandomPlan,
+    ReduceOp, ReducePlan, SeparablePlan,
 };
 
 /// Work that one device does at one rate.
@@ -31,8 +31,8 @@ pub(crate) enum Kind {
     Map(Dtype),
     /// Operations of an integrand on samples.
     Integrate(Dtype),
-    /// Samples drawn.
-    CountHits,
+    /// Samples of this method and these bits drawn.
+    CountHits(PiMethod, u32),
     /// Random numbers of this dtype.
     Random(Dtype),
     /// Bytes moved to and from the device.
@@ -79,7 +79,7 @@ impl Kind {
             Self::ConvolveExactly(..) => 500_000,
             Self::Reduce(..) | Self::Map(_) | Self::Integrate(_) => 500_000,
             Self::Operate(..) | Self::Group(..) => 100_000,
-            Self::CountHits => 500_000,
+            Self::CountHits(..) => 500_000,
             Self::Random(_) => 50_000,
             Self::Transfer => 1 << 20,
         }
@@ -91,7 +91,7 @@ impl Kind {
             Self::Convolve(..) | Self::ConvolveExactly(..) | Self::Separable(..) => "multiply-adds",
             Self::Reduce(..) | Self::Operate(..) | Self::Group(..) => "elements",
             Self::Map(_) | Self::Integrate(_) => "operations",
-            Self::CountHits => "samples",
+            Self::CountHits(..) => "samples",
             Self::Random(_) => "numbers",
             Self::Transfer => "bytes",
         }
@@ -246,12 +246,16 @@ impl Load {
 
     /// The load of sampling an integrand.
     pub(crate) fn integrate(plan: &IntegratePlan) -> Self {
-        Self { kind: Kind::Integrate(plan.dtype), work: plan.work(), ..Self::samples(0) }
+        Self::sampling(Kind::Integrate(plan.dtype), plan.work())
     }
 
-    /// The load of counting the hits among so many samples.
-    pub(crate) fn samples(samples: u64) -> Self {
-        Self { kind: Kind::CountHits, work: samples, host_bytes: 0, device_bytes: 0, result_bytes: 8, to_host: true }
+    /// The load of counting the hits among samples.
+    pub(crate) fn samples(plan: &MonteCarloPlan) -> Self {
+        Self::sampling(Kind::CountHits(plan.how.method, plan.how.coordinate_bits()), plan.len())
+    }
+
+    fn sampling(kind: Kind, work: u64) -> Self {
+        Self { kind, work, host_bytes: 0, device_bytes: 0, result_bytes: 8, to_host: true }
     }
 
     /// The load of drawing random numbers; they stay where they are drawn unless memory was given for them.
@@ -270,7 +274,7 @@ impl Load {
             Work::Group(plan, host_bytes) => Self::group(plan, host_bytes),
             Work::Map(plan, host_bytes) => Self::map(plan, host_bytes, false, false),
             Work::Integrate(plan) => Self::integrate(plan),
-            Work::CountHits(plan) => Self::samples(plan.len()),
+            Work::CountHits(plan) => Self::samples(plan),
             Work::Random(plan) => Self::random(plan, false),
         }
     }
@@ -340,7 +344,11 @@ mod tests {
     #[test]
     fn a_cost_adds_up_and_says_so() {
         let rates = Rates { launch: 1e-4, work: 1e9, up: 1e9, down: 2e9 };
-        let load = Load { host_bytes: 1_000_000, result_bytes: 2_000_000, ..Load::samples(5_000_000) };
+        let load = Load {
+            host_bytes: 1_000_000,
+            result_bytes: 2_000_000,
+            ..Load::sampling(Kind::CountHits(PiMethod::Plain, 16), 5_000_000)
+        };
         let cost = load.cost(&rates, None);
         assert_eq!((cost.launch, cost.moving, cost.computing), (1e-4, 2e-3, 5e-3));
         assert_eq!(cost.to_string(), "7.1ms predicted (launch 100.0µs, moving data 2.0ms, computing 5.0ms)");

@@ -10,7 +10,7 @@ use crate::array::{HostVec, Storage};
 use crate::engine::{Counters, DeviceClass, DeviceInfo, Engine, Input, Target, Work, sealed};
 use crate::plan::{
     ConvolvePlan, GroupOp, GroupPlan, Grouped, IntegralSums, IntegratePlan, MapPlan, MonteCarloPlan, NormOrder, Operation,
-    Partials, RandomPlan, Reduce, ReduceOp, ReducePlan, SeparablePart, SeparablePlan, cut,
+    Partials, RandomPlan, Reduce, ReduceOp, ReducePlan, SeparablePart, SeparablePlan, Tally, cut,
 };
 use crate::view::View;
 use crate::{Control, Dtype, Error, Result};
@@ -407,12 +407,14 @@ impl Engine for SplitEngine {
         Ok(all)
     }
 
-    fn count_hits(&self, plan: &MonteCarloPlan, control: &Control) -> Result<u64> {
-        let weights = self.weights(Kind::CountHits, plan.len())?;
+    fn count_hits(&self, plan: &MonteCarloPlan, control: &Control) -> Result<Tally> {
+        let weights = self.weights(Load::samples(plan).kind, plan.len())?;
         let parts = plan.split(&weights, GRAIN);
         let busy = self.engines.iter().zip(parts).filter(|(_, part)| !part.is_empty());
-        let run = busy.map(|(engine, part)| -> Part<'_, u64> { Box::new(move |control| engine.count_hits(&part, control)) });
-        Ok(run_all(run.collect(), control)?.into_iter().sum())
+        let run = busy.map(|(engine, part)| -> Part<'_, Tally> { Box::new(move |control| engine.count_hits(&part, control)) });
+        let mut all = Tally::default();
+        run_all(run.collect(), control)?.iter().for_each(|part| all.merge(part));
+        Ok(all)
     }
 
     fn random(&self, plan: &RandomPlan, target: Target<'_>, control: &Control) -> Result<Option<Storage>> {

@@ -112,7 +112,7 @@ impl Engine for Fake {
     fn integrate(&self, plan: &IntegratePlan, control: &Control) -> Result<IntegralSums> {
         self.run(control, || self.inner.integrate(plan, control))
     }
-    fn count_hits(&self, plan: &MonteCarloPlan, control: &Control) -> Result<u64> {
+    fn count_hits(&self, plan: &MonteCarloPlan, control: &Control) -> Result<Tally> {
         self.run(control, || self.inner.count_hits(plan, control))
     }
     fn random(&self, plan: &RandomPlan, target: Target<'_>, control: &Control) -> Result<Option<Storage>> {
@@ -250,7 +250,7 @@ fn a_split_convolution_has_the_bits_of_one_device() {
 #[test]
 fn hits_are_split_in_the_measured_proportion() {
     let (engine, fakes) = split(&[1e9, 3e9, 0.0]);
-    let plan = MonteCarloPlan { seed: 7, samples: 5..40_000_003 };
+    let plan = MonteCarloPlan { how: MonteCarlo::pi().seed(7), samples: 5..40_000_003 };
     let control = Control::new();
     control.expect(plan.len());
     let hits = engine.count_hits(&plan, &control).unwrap();
@@ -301,7 +301,7 @@ fn moody(moods: Vec<Mood>) -> SplitEngine {
 #[test]
 fn the_failure_of_a_member_stops_the_others_and_is_told() {
     let lost = || Error::DeviceLost { device: "gpu:1".into(), reason: "unplugged".into() };
-    let plan = MonteCarloPlan { seed: 0, samples: 0..1_000_000 };
+    let plan = MonteCarloPlan { how: MonteCarlo::pi().seed(0), samples: 0..1_000_000 };
     for moods in [
         vec![Mood::Endless, Mood::Fails(lost()), Mood::Endless],
         vec![Mood::Fails(lost()), Mood::Endless],
@@ -323,7 +323,7 @@ fn cancelling_stops_all_members() {
         std::thread::sleep(Duration::from_millis(30));
         remote.cancel();
     });
-    let plan = MonteCarloPlan { seed: 0, samples: 0..1_000_000 };
+    let plan = MonteCarloPlan { how: MonteCarlo::pi().seed(0), samples: 0..1_000_000 };
     let error = moody(vec![Mood::Endless, Mood::Endless]).count_hits(&plan, &control).unwrap_err();
     assert!(matches!(error, Error::Cancelled { .. }), "{error}");
     canceller.join().unwrap();
@@ -342,7 +342,7 @@ fn auto_goes_where_the_work_is_predicted_to_be_done_first() {
     let gpu = || Fake::new("gpu:0", DeviceClass::DiscreteGpu, Mood::Fine);
     let runs = |fake: &Fake| fake.runs.load(Ordering::Relaxed);
     let control = Control::new();
-    let samples = |n| MonteCarloPlan { seed: 1, samples: 0..n };
+    let samples = |n| MonteCarloPlan { how: MonteCarlo::pi().seed(1), samples: 0..n };
 
     let (fast, slow) = (gpu(), gpu());
     let (engine, cpu) = auto(&[(fast.clone(), 1e12)]);
@@ -377,7 +377,7 @@ fn auto_splits_over_several_gpus_when_that_pays() {
     let gpus =
         [Fake::new("gpu:0", DeviceClass::DiscreteGpu, Mood::Fine), Fake::new("gpu:1", DeviceClass::DiscreteGpu, Mood::Fine)];
     let (engine, cpu) = auto(&[(gpus[0].clone(), 2e10), (gpus[1].clone(), 6e10)]);
-    let plan = MonteCarloPlan { seed: 3, samples: 0..64_000_000 };
+    let plan = MonteCarloPlan { how: MonteCarlo::pi().seed(3), samples: 0..64_000_000 };
     let said = engine.explain(Work::CountHits(&plan));
     assert!(said.starts_with("gpu:0+gpu:1: 900.0µs predicted"), "{said}");
     engine.count_hits(&plan, &Control::new()).unwrap();
@@ -391,7 +391,7 @@ fn auto_passes_on_what_a_device_has_no_feature_for() {
     let lacks = Error::Unsupported { device: "gpu:0".into(), operation: "hits".into(), feature: "luck".into() };
     let gpu = Fake::new("gpu:0", DeviceClass::DiscreteGpu, Mood::Fails(lacks));
     let (engine, cpu) = auto(&[(gpu.clone(), 1e12)]);
-    let plan = MonteCarloPlan { seed: 3, samples: 0..1_000_000 };
+    let plan = MonteCarloPlan { how: MonteCarlo::pi().seed(3), samples: 0..1_000_000 };
     assert_eq!(engine.count_hits(&plan, &Control::new()).unwrap(), cpu.inner.count_hits(&plan, &Control::new()).unwrap());
     assert_eq!((gpu.runs.load(Ordering::Relaxed), cpu.runs.load(Ordering::Relaxed)), (1, 1));
     let lost = Error::DeviceLost { device: "gpu:0".into(), reason: "unplugged".into() };
@@ -409,7 +409,7 @@ fn auto_measures_the_cpu_and_a_gpu_of_this_machine() {
     };
     let engine = AutoEngine::new(Member::measured(select::cpu()), vec![Member::measured(gpu)]);
     let control = Control::new();
-    let plan = MonteCarloPlan { seed: 4, samples: 3..3_000_000 };
+    let plan = MonteCarloPlan { how: MonteCarlo::pi().seed(4), samples: 3..3_000_000 };
     let said = engine.explain(Work::CountHits(&plan));
     assert!(said.contains("gpu:0: ") && said.contains("cpu: ") && said.matches("predicted (launch").count() == 2, "{said}");
     assert_eq!(engine.count_hits(&plan, &control).unwrap(), select::cpu().count_hits(&plan, &control).unwrap());

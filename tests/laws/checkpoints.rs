@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use unisono::{Backend, Control, Error, Goal, MonteCarloState, Pi};
+use unisono::{Backend, Control, Error, Goal, MonteCarlo, MonteCarloState, PiMethod};
 
 use crate::devices;
 
@@ -73,7 +73,7 @@ fn a_cancelled_run_keeps_its_slices_and_goes_on_from_the_file() {
 fn a_run_to_an_error_stops_at_the_same_sample_everywhere() {
     // 2.7 million samples in the mean, in rounds of 2^20.
     let (seed, error) = (6, 1e-3);
-    assert_eq!(Pi::round_for(error), Ok(1 << 20));
+    assert_eq!(MonteCarlo::pi().round_for(error), Ok(1 << 20));
     let within = |rounds: u64| Backend::cpu().pi(rounds << 20, seed).unwrap().standard_error <= error;
     let rounds = (1..).find(|&rounds| within(rounds)).unwrap();
     assert!(rounds > 1);
@@ -91,4 +91,29 @@ fn a_run_to_an_error_stops_at_the_same_sample_everywhere() {
     }
     let refused = Backend::cpu().extend(&mut MonteCarloState::pi(seed), Goal::StandardError(1e-9)).unwrap_err().to_string();
     assert!(refused.contains("1.66e-7"), "{refused}");
+}
+
+/// The other methods resume, and stop at the same sample, as plain samples do; states of different problems stay apart.
+#[test]
+fn every_method_goes_on_from_its_bytes() {
+    let backend = Backend::cpu();
+    for method in PiMethod::ALL {
+        let how = MonteCarlo::pi().method(method).bits(32).seed(8);
+        let (error, stop) = (2e-3, MonteCarloState::new(&how).unwrap());
+        let mut whole = stop.clone();
+        backend.extend(&mut whole, Goal::StandardError(error)).unwrap();
+        assert!(whole.estimate().standard_error <= error && whole.problem() == &how, "{method}");
+        let looks = whole.samples();
+        assert!(looks == how.round_for(error).unwrap() || method == PiMethod::Sobol && looks.is_power_of_two(), "{method}");
+        let mut resumed = stop;
+        backend.extend(&mut resumed, 0..16_384).unwrap();
+        let mut resumed = MonteCarloState::from_bytes(&resumed.to_bytes()).unwrap();
+        backend.extend(&mut resumed, Goal::StandardError(error)).unwrap();
+        assert_eq!(resumed, whole, "{method}");
+        assert_eq!(whole.estimate(), backend.monte_carlo(&how, 0..looks).unwrap());
+        let refused = resumed.merge(&MonteCarloState::pi(8)).unwrap_err().to_string();
+        assert!(refused.contains("plain, 16 bits, seed 8"), "{refused}");
+    }
+    let error = MonteCarloState::new(&MonteCarlo::pi().bits(8)).unwrap_err().to_string();
+    assert!(error.contains("16 or 32"), "{error}");
 }

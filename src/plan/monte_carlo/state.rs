@@ -2,14 +2,12 @@
 
 use std::ops::Range;
 
-use super::Pi;
+use super::{MonteCarlo, Pi, PiMethod, Tally};
 use crate::{Error, Result};
 
 /// The head of the byte form, and its version.
 const MAGIC: [u8; 4] = *b"UnMC";
-const VERSION: u8 = 1;
-/// The byte that stands for the estimate of π from points in the square.
-const PI: u8 = 0;
+const VERSION: u8 = 2;
 
 /// The samples that a Monte Carlo run has drawn, and what they sum to: a value that is extended, merged, saved and resumed.
 ///
@@ -31,21 +29,38 @@ const PI: u8 = 0;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MonteCarloState {
-    seed: u64,
+    how: MonteCarlo,
     /// Disjoint, not adjacent, in ascending order, none empty.
     ranges: Vec<Range<u64>>,
-    hits: u64,
+    tally: Tally,
 }
 
 impl MonteCarloState {
     /// No sample yet of the estimate of π under `seed`: the samples of [`Backend::pi`](crate::Backend::pi).
     pub fn pi(seed: u64) -> Self {
-        Self { seed, ranges: vec![], hits: 0 }
+        Self::empty(MonteCarlo::pi().seed(seed).bits(16))
+    }
+
+    /// No sample yet of a problem.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a number of bits that no coordinates have.
+    pub fn new(how: &MonteCarlo) -> Result<Self> {
+        Ok(Self::empty(how.resolved()?))
+    }
+
+    fn empty(how: MonteCarlo) -> Self {
+        Self { how, ranges: vec![], tally: Tally::default() }
+    }
+
+    /// The problem.
+    pub fn problem(&self) -> &MonteCarlo {
+        &self.how
     }
 
     /// The seed.
     pub fn seed(&self) -> u64 {
-        self.seed
+        self.how.seed
     }
 
     /// The indices of the samples drawn: disjoint ranges in ascending order.
@@ -55,12 +70,12 @@ impl MonteCarloState {
 
     /// How many samples were drawn.
     pub fn samples(&self) -> u64 {
-        self.ranges.iter().map(|range| range.end - range.start).sum()
+        self.tally.samples
     }
 
     /// What the samples say.
     pub fn estimate(&self) -> Pi {
-        Pi::from_counts(self.hits, self.samples())
+        Pi::from_tally(&self.how, &self.tally)
     }
 
     /// The samples of `range` that were not drawn yet: disjoint ranges in ascending order.
@@ -85,8 +100,8 @@ impl MonteCarloState {
     /// [`Error::Invalid`], and this state stays as it is, if the other is of another problem or seed, or has a sample that this
     /// one has.
     pub fn merge(&mut self, other: &Self) -> Result<()> {
-        if self.seed != other.seed {
-            let (got, expected) = (format!("seed {}", other.seed), format!("seed {}, that of this state", self.seed));
+        if self.how != other.how {
+            let (got, expected) = (other.how.to_string(), format!("the problem of this state: {}", self.how));
             return Err(Error::invalid("Monte Carlo state to merge", got, expected));
         }
         if let Some(twice) = other.ranges.iter().find_map(|range| overlap(&self.ranges, range)) {
@@ -102,7 +117,7 @@ impl MonteCarloState {
                 _ => self.ranges.push(range),
             }
         }
-        self.hits += other.hits;
+        self.tally.merge(&other.tally);
         Ok(())
     }
 
@@ -113,7 +128,7 @@ impl MonteCarloState {
     /// As [`merge`](Self::merge).
     pub(crate) fn join(&mut self, other: &Self) -> Result<()> {
         let covers = |all: &Self, part: &Self| part.ranges.iter().all(|range| all.missing(range.clone()).is_empty());
-        match self.seed == other.seed {
+        match self.how == other.how {
             true if covers(self, other) => Ok(()),
             true if covers(other, self) => {
                 self.clone_from(other);
@@ -123,20 +138,22 @@ impl MonteCarloState {
         }
     }
 
-    /// Adds the hits among the samples of a range that was [missing](Self::missing).
-    pub(crate) fn add(&mut self, range: Range<u64>, hits: u64) -> Result<()> {
+    /// Adds the tally of the samples of a range that was [missing](Self::missing).
+    pub(crate) fn add(&mut self, range: Range<u64>, tally: &Tally) -> Result<()> {
         let ranges = if range.is_empty() { vec![] } else { vec![range] };
-        self.merge(&Self { seed: self.seed, ranges, hits })
+        self.merge(&Self { how: self.how, ranges, tally: *tally })
     }
 
-    /// The byte form: `UnMC`, a version byte, a byte for the problem, two zeros, then in 64 bits each, least significant byte
-    /// first, the seed, the hits, the number of ranges, the ends of every range, and a checksum (FNV-1a) of all before it.
+    /// The byte form: `UnMC`, a version byte, a byte each for the method (the number of its place in [`PiMethod::ALL`]) and the
+    /// bits of a coordinate, a zero, then in 64 bits each, least significant byte first, the seed, the counts of
+    /// [`Tally`] (3, or of Sobol's method 32), the number of ranges, the ends of every range, and a checksum (FNV-1a) of all before it.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = [&MAGIC[..], &[VERSION, PI, 0, 0]].concat();
+        let method = self.how.method;
+        let mut bytes = [&MAGIC[..], &[VERSION, method as u8, self.how.coordinate_bits() as u8, 0]].concat();
+        let counts = self.tally.counts[..Tally::used(method)].iter().copied();
         let ends = self.ranges.iter().flat_map(|range| [range.start, range.end]);
-        for word in [self.seed, self.hits, self.ranges.len() as u64].into_iter().chain(ends) {
-            bytes.extend(word.to_le_bytes());
-        }
+        let words = std::iter::once(self.how.seed).chain(counts).chain([self.ranges.len() as u64]).chain(ends);
+        words.for_each(|word| bytes.extend(word.to_le_bytes()));
         bytes.extend(checksum(&bytes).to_le_bytes());
         bytes
     }
@@ -154,27 +171,33 @@ impl MonteCarloState {
         if head[4] != VERSION {
             return Err(corrupt(format!("version {}, expected {VERSION}", head[4])));
         }
-        if head[5..] != [PI, 0, 0] {
+        let (method, bits) = (PiMethod::ALL.get(usize::from(head[5])), u32::from(head[6]));
+        let (Some(&method), 16 | 32, 0) = (method, bits, head[7]) else {
             return Err(corrupt(format!("unknown problem {:?}", &head[5..])));
-        }
+        };
         let (words, left) = rest.as_chunks::<8>();
         let words: Vec<u64> = words.iter().map(|&word| u64::from_le_bytes(word)).collect();
-        let [seed, hits, count, ends @ .., sum] = &words[..] else {
-            return Err(corrupt(format!("{} bytes, expected more", bytes.len())));
+        let used = Tally::used(method);
+        let (Some((head, [ends @ .., sum])), true) = (words.split_at_checked(used + 2), left.is_empty()) else {
+            return Err(corrupt(format!("{} bytes, expected another number", bytes.len())));
         };
-        if !left.is_empty() || ends.len() as u64 != count.saturating_mul(2) {
+        let (seed, count) = (head[0], head[used + 1]);
+        if ends.len() as u64 != count.saturating_mul(2) {
             return Err(corrupt(format!("{} bytes do not fit {count} ranges", bytes.len())));
         }
         if *sum != checksum(&bytes[..bytes.len() - 8]) {
             return Err(corrupt("the checksum does not fit: the bytes were damaged or cut short".into()));
         }
         let ranges: Vec<Range<u64>> = ends.as_chunks::<2>().0.iter().map(|&[start, end]| start..end).collect();
-        let state = Self { seed: *seed, ranges, hits: *hits };
-        let ordered = ends.windows(2).all(|pair| pair[0] < pair[1]);
-        if !ordered || *hits > state.samples() {
-            return Err(corrupt("ranges out of order, or more hits than samples".into()));
+        if !ends.windows(2).all(|pair| pair[0] < pair[1]) {
+            return Err(corrupt("ranges out of order".into()));
         }
-        Ok(state)
+        let mut tally = Tally { samples: ranges.iter().map(|range| range.end - range.start).sum(), ..Tally::default() };
+        tally.counts[..used].copy_from_slice(&head[1..=used]);
+        if !tally.is_possible(method) {
+            return Err(corrupt("counts that these samples cannot have".into()));
+        }
+        Ok(Self { how: MonteCarlo::pi().method(method).bits(bits).seed(seed), ranges, tally })
     }
 }
 
@@ -195,7 +218,19 @@ mod tests {
 
     fn state(seed: u64, parts: &[(Range<u64>, u64)]) -> MonteCarloState {
         let mut state = MonteCarloState::pi(seed);
-        parts.iter().for_each(|(range, hits)| state.add(range.clone(), *hits).unwrap());
+        for (range, hits) in parts {
+            let samples = range.end - range.start;
+            state.add(range.clone(), &Tally::of_misses(samples, [samples - hits, 0])).unwrap();
+        }
+        state
+    }
+
+    /// Samples of another method.
+    fn other(method: PiMethod, range: Range<u64>, counts: &[u64]) -> MonteCarloState {
+        let mut state = MonteCarloState::new(&MonteCarlo::pi().method(method).seed(1)).unwrap();
+        let mut tally = Tally { samples: range.end - range.start, ..Tally::default() };
+        tally.counts[..counts.len()].copy_from_slice(counts);
+        state.add(range, &tally).unwrap();
         state
     }
 
@@ -230,6 +265,8 @@ mod tests {
             (state(1, &[(15..40, 1)]), "samples 20 to below 30"),
             (a.clone(), "samples 0 to below 10"),
             (state(2, &[(10..20, 1)]), "seed 2"),
+            (other(PiMethod::Antithetic, 10..20, &[10]), "antithetic"),
+            (MonteCarloState::new(&MonteCarlo::pi().bits(32).seed(1)).unwrap(), "32 bits"),
         ] {
             let error = a.merge(&other).unwrap_err().to_string();
             assert!(error.contains(word), "{error}");
@@ -257,7 +294,12 @@ mod tests {
 
     #[test]
     fn bytes_come_back_and_damage_is_seen() {
-        for state in [MonteCarloState::pi(u64::MAX), state(7, &[(0..10, 4), (20..30, 5), (1 << 60..u64::MAX, 1 << 63)])] {
+        for state in [
+            MonteCarloState::pi(u64::MAX),
+            state(7, &[(0..10, 4), (20..30, 5), (1 << 60..u64::MAX, 1 << 63)]),
+            other(PiMethod::Reflected, 3..10, &[2, 1, 4]),
+            other(PiMethod::Sobol, 64..128, &[2; 32]),
+        ] {
             let bytes = state.to_bytes();
             assert_eq!(MonteCarloState::from_bytes(&bytes), Ok(state));
             for len in 0..bytes.len() {
@@ -273,7 +315,10 @@ mod tests {
         let mut backwards = MonteCarloState::pi(1);
         backwards.ranges = vec![5..5];
         assert!(MonteCarloState::from_bytes(&backwards.to_bytes()).is_err());
-        backwards = MonteCarloState { hits: 11, ..state(1, &[(0..10, 1)]) };
-        assert!(MonteCarloState::from_bytes(&backwards.to_bytes()).is_err());
+        for (state, count) in [(state(1, &[(0..10, 1)]), 11), (other(PiMethod::Sobol, 0..32, &[1]), 2)] {
+            let mut wrong = state;
+            wrong.tally.counts[1] = count;
+            assert!(MonteCarloState::from_bytes(&wrong.to_bytes()).is_err());
+        }
     }
 }
