@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use unisono::{Accuracy, Algorithm, Boundary, Dtype, Mode, NormOrder, Overflow};
+use unisono::{Accuracy, Algorithm, Boundary, Dtype, Mode, NormOrder, Overflow, PiMethod};
 
 use crate::order::Op;
 
@@ -301,6 +301,7 @@ With --checkpoint a run goes on where the file says that an earlier one ended, w
 Examples:
   unisono pi --samples 1e13 --checkpoint pi.state
   unisono pi --standard-error 1e-6 --device all
+  unisono pi --method sobol --standard-error 1e-8
   unisono pi -n 1e9 --seed 7 --device cpu+gpu:0 --json")]
 pub struct PiArgs {
     /// How many samples to draw (1e9 if neither this nor --standard-error is given): 1000000, 10_000_000, 1e9, 2.5e6
@@ -309,6 +310,13 @@ pub struct PiArgs {
     /// Draw until the standard error is at most this: the same samples on every device
     #[arg(long, value_name = "ERROR", conflicts_with = "samples", allow_negative_numbers = true)]
     pub standard_error: Option<f64>,
+    /// How points are placed: plain, antithetic, reflected (in both axes), stratified (in 65,536 cells), sobol (sequences with
+    /// random shifts)
+    #[arg(short, long, default_value = "plain", value_name = "METHOD")]
+    pub method: PiMethod,
+    /// Bits of a coordinate, 16 or 32 (16 unless the method is sobol): more bits, less bias
+    #[arg(long, value_name = "BITS")]
+    pub bits: Option<u32>,
     /// The seed of the random numbers
     #[arg(long, default_value_t = 42, value_name = "SEED")]
     pub seed: u64,

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use unisono::{Control, Error, Goal, MonteCarloState, Pi};
+use unisono::{Control, Error, Goal, MonteCarlo, MonteCarloState, PiMethod};
 
 use crate::args::PiArgs;
 use crate::failure::{Outcome, Result};
@@ -13,6 +13,8 @@ use crate::{interrupt, progress};
 #[derive(Serialize)]
 struct Report {
     device: String,
+    method: &'static str,
+    bits: u32,
     seed: u64,
     samples: u64,
     resumed: u64,
@@ -21,6 +23,7 @@ struct Report {
     standard_error: f64,
     interval95: [f64; 2],
     bias: f64,
+    equivalent_samples: f64,
     error: f64,
     seconds: f64,
     samples_per_second: f64,
@@ -30,7 +33,8 @@ struct Report {
 pub fn run(args: &PiArgs) -> Result<Outcome> {
     let control = Control::new();
     let backend = crate::open(&args.common.device)?.with_control(&control);
-    let mut state = MonteCarloState::pi(args.seed);
+    let how = MonteCarlo::pi().method(args.method).seed(args.seed);
+    let mut state = MonteCarloState::new(&args.bits.map_or(how, |bits| how.bits(bits)))?;
     let saved = args.checkpoint.as_deref().map(MonteCarloState::load_if_there).transpose()?.flatten();
     let resumed = saved.as_ref().map_or(0, MonteCarloState::samples);
     interrupt::cancels(&control)?;
@@ -56,6 +60,8 @@ pub fn run(args: &PiArgs) -> Result<Outcome> {
     if args.common.json {
         print_json(&Report {
             device,
+            method: pi.method().name(),
+            bits: pi.bits(),
             seed: args.seed,
             samples: pi.samples,
             resumed,
@@ -63,7 +69,8 @@ pub fn run(args: &PiArgs) -> Result<Outcome> {
             estimate: pi.estimate,
             standard_error: pi.standard_error,
             interval95,
-            bias: Pi::BIAS,
+            bias: pi.bias(),
+            equivalent_samples: pi.equivalent_samples(),
             error: pi.estimate - std::f64::consts::PI,
             seconds: seconds.as_secs_f64(),
             samples_per_second: rate,
@@ -82,15 +89,23 @@ pub fn run(args: &PiArgs) -> Result<Outcome> {
     if pi.samples == 0 {
         return print(&text).map(|()| Outcome::Done);
     }
+    let digits = if pi.standard_error < 1e-7 { 11 } else { 8 };
+    let equivalent = match args.method {
+        PiMethod::Plain => String::new(),
+        _ => format!("  as good as      {:.2e} plain samples\n", pi.equivalent_samples()),
+    };
     text += &format!(
-        "π ≈ {}\n  standard error  {:.2e}\n  95 % interval   {:.8} … {:.8}\n  bias            {:.2e}\n  hits            {} of {}\n  seed            {}\n  device          {device}\n  time            {}, {}samples/s\n",
+        "π ≈ {}\n  standard error  {:.2e}\n  95 % interval   {:.digits$} … {:.digits$}\n  bias            {:.2e}\n{equivalent}  hits            {} of {} points\n  samples         {}, {}, {} bits\n  seed            {}\n  device          {device}\n  time            {}, {}samples/s\n",
         pi.estimate,
         pi.standard_error,
         interval95[0],
         interval95[1],
-        Pi::BIAS,
+        pi.bias(),
         grouped(pi.hits),
+        grouped(pi.samples.saturating_mul(pi.method().points())),
         grouped(pi.samples),
+        pi.method(),
+        pi.bits(),
         args.seed,
         duration(seconds),
         metric(rate),

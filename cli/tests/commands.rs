@@ -152,6 +152,29 @@ fn a_reader_that_goes_away_is_no_error() {
 }
 
 #[test]
+fn pi_has_methods() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("pi.state");
+    let report = json(&["pi", "-m", "sobol", "-n", "2e5", "--seed", "7", "--checkpoint", arg(&file)]);
+    let how = unisono::MonteCarlo::pi().method(unisono::PiMethod::Sobol).seed(7);
+    let expected = unisono::Backend::cpu().monte_carlo(&how, 0..200_000).unwrap();
+    assert_eq!((report["hits"].as_u64(), report["bits"].as_u64()), (Some(expected.hits), Some(32)));
+    assert_eq!(
+        (report["method"].as_str(), report["equivalent_samples"].as_f64()),
+        (Some("sobol"), Some(expected.equivalent_samples()))
+    );
+    let text = stdout(&["pi", "--method", "reflected", "--bits", "32", "-n", "1000"]);
+    assert!(
+        text.contains("of 4,000 points") && text.contains("1,000, reflected, 32 bits") && text.contains("plain samples"),
+        "{text}"
+    );
+    assert!(error(2, &["pi", "--method", "magic"]).contains("antithetic"));
+    assert!(error(2, &["pi", "--bits", "8", "-n", "1"]).contains("16 or 32"));
+    let other = error(2, &["pi", "-n", "1e6", "--seed", "7", "--checkpoint", arg(&file)]);
+    assert!(other.contains("sobol, 32 bits, seed 7"), "{other}");
+}
+
+#[test]
 fn a_run_goes_on_from_its_checkpoint() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("pi.state");

@@ -47,7 +47,7 @@ mod _unisono {
     #[pymodule_export]
     use super::partials::{Chunked, ExactDot, MinMax, Moments};
     #[pymodule_export]
-    use super::pi::{pi, pi_from_counts, pi_interval};
+    use super::pi::{pi, pi_interval, pi_merge};
     #[pymodule_export]
     use super::random::random;
     #[pymodule_export]

@@ -10,7 +10,7 @@ use pyo3::types::PyBytes;
 use unisono::Goal;
 
 use crate::error::{invalid, raise};
-use crate::{device, run};
+use crate::{device, pi, run};
 
 /// The samples that an estimate of pi has drawn, and their hits: extended, merged, saved and resumed.
 ///
@@ -35,11 +35,23 @@ pub(crate) struct MonteCarloState(unisono::MonteCarloState);
 
 #[pymethods]
 impl MonteCarloState {
-    /// No sample yet under ``seed``.
+    /// No sample yet under ``seed``, by a method and with coordinates of so many bits (:func:`unisono.pi`).
     #[new]
-    #[pyo3(signature = (seed = 0))]
-    fn new(seed: u64) -> Self {
-        Self(unisono::MonteCarloState::pi(seed))
+    #[pyo3(signature = (seed = 0, method = "plain", bits = None))]
+    fn new(seed: u64, method: &str, bits: Option<u32>) -> PyResult<Self> {
+        unisono::MonteCarloState::new(&pi::problem(seed, method, bits)?).map(Self).map_err(raise)
+    }
+
+    /// The method.
+    #[getter]
+    fn method(&self) -> &'static str {
+        self.0.problem().method.name()
+    }
+
+    /// The bits of a coordinate.
+    #[getter]
+    fn bits(&self) -> u32 {
+        self.0.problem().coordinate_bits()
     }
 
     /// The seed.
@@ -66,16 +78,11 @@ impl MonteCarloState {
         self.0.missing(start..end).iter().map(|range| (range.start, range.end)).collect()
     }
 
-    /// Hits, samples, estimate and standard error.
-    fn counts(&self) -> (u64, u64, f64, f64) {
-        let pi = self.0.estimate();
-        (pi.hits, pi.samples, pi.estimate, pi.standard_error)
-    }
-
     /// The estimate so far, a :class:`unisono.Pi`.
     fn estimate<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let kind = slf.py().import(intern!(slf.py(), "unisono"))?.getattr(intern!(slf.py(), "Pi"))?;
-        kind.call1(slf.borrow().counts())
+        let fields = pi::fields(&slf.borrow().0.estimate());
+        kind.getattr(intern!(slf.py(), "_of"))?.call1((fields,))
     }
 
     /// Draws the samples of ``range(start, end)`` that were not drawn yet, on ``device``; or, with ``standard_error`` instead of
@@ -111,7 +118,7 @@ impl MonteCarloState {
         done
     }
 
-    /// Adds the samples of another state of the same seed, which must have none in common.
+    /// Adds the samples of another state of the same seed, method and bits, which must have none in common.
     fn merge(slf: &Bound<'_, Self>, other: &Bound<'_, Self>) -> PyResult<()> {
         let other = other.borrow().0.clone();
         slf.borrow_mut().0.merge(&other).map_err(raise)
@@ -140,7 +147,12 @@ impl MonteCarloState {
     }
 
     fn __repr__(&self) -> String {
-        format!("<unisono.MonteCarloState seed={} samples={}>", self.0.seed(), self.0.samples())
+        let (how, samples) = (self.0.problem(), self.0.samples());
+        let settings = match how.method {
+            unisono::PiMethod::Plain if how.coordinate_bits() == 16 => String::new(),
+            method => format!(" method={method} bits={}", how.coordinate_bits()),
+        };
+        format!("<unisono.MonteCarloState seed={}{settings} samples={samples}>", how.seed)
     }
 
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyBytes>,))> {

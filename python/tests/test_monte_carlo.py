@@ -1,5 +1,6 @@
 """States of Monte Carlo runs: resumed, merged, saved, carried between processes."""
 
+import math
 import pathlib
 import pickle
 import runpy
@@ -46,6 +47,34 @@ def test_what_does_not_fit(tmp_path):
     with pytest.raises(OSError, match="nowhere"):
         state.save(tmp_path / "nowhere" / "pi.state")
     assert state.samples == 1000 and repr(state) == "<unisono.MonteCarloState seed=1 samples=1000>"
+
+
+@pytest.mark.parametrize("method", ["plain", "antithetic", "reflected", "stratified", "sobol"])
+def test_methods(device, method):
+    samples = 3 * 2**16
+    pi = unisono.pi(samples, seed=5, device=device, method=method, bits=32)
+    assert pi == unisono.pi(samples, seed=5, device="cpu", method=method, bits=32)
+    assert (pi.method, pi.bits, pi.samples) == (method, 32, samples) and abs(pi.bias) < 1e-14
+    low, high = pi.confidence_interval(0.99999)
+    assert low < math.pi < high and pi.equivalent_samples >= samples
+    state = unisono.MonteCarloState(5, method, 32)
+    state.extend(2**16, device=device)
+    state.extend(samples, start=2**17, device=device)
+    rest = unisono.pi(2**16, seed=5, start=2**16, method=method, bits=32)
+    assert state.estimate().merge(rest) == pi and (state.method, state.bits) == (method, 32)
+    assert pickle.loads(pickle.dumps(state)) == state and f"{method} bits=32" in repr(state)
+
+
+def test_methods_that_do_not_fit():
+    assert unisono.pi(5, method="sobol").samples == 32 and unisono.pi(5, method="sobol").bits == 32
+    assert unisono.pi(5).bits == 16
+    for wrong in [dict(method="magic"), dict(bits=24), dict(method="sobol", start=5)]:
+        with pytest.raises(ValueError, match="plain, antithetic|16 or 32|multiple of 32"):
+            unisono.pi(64, **wrong)
+    with pytest.raises(ValueError, match="antithetic samples of 16 bits"):
+        unisono.pi(10).merge(unisono.pi(10, method="antithetic"))
+    with pytest.raises(ValueError, match="sobol, 32 bits"):
+        unisono.MonteCarloState(1).merge(unisono.MonteCarloState(1, "sobol"))
 
 
 def test_the_example_runs(capsys, monkeypatch, tmp_path):

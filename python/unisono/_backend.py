@@ -516,9 +516,9 @@ class Backend:
             input, radius, amount, output, mode, cval, truncate, channel_axis=channel_axis, axes=axes, device=self
         )
 
-    def pi(self, samples, seed=0, start=0):
+    def pi(self, samples, seed=0, start=0, *, method="plain", bits=None):
         """As :func:`unisono.pi`."""
-        return _functions.pi(samples, seed, self, start)
+        return _functions.pi(samples, seed, self, start, method=method, bits=bits)
 
     def map(self, expr, arrays=None, /, *, dtype=None, out=None, **named):
         """As :func:`unisono.map`."""

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from ._filters import _Output
-from ._functions import _Accuracy, _Algorithm, _Axis, _Centre, _Mode, _OutT, _Overflow, Pi
+from ._functions import _Accuracy, _Algorithm, _Axis, _Centre, _Mode, _OutT, _Overflow, _PiMethod, Pi
 from ._reductions import _Scalar
 from ._order import _Method
 from ._unisono import Array, Integral
@@ -561,7 +561,15 @@ class Backend:
         channel_axis: int | None = None,
         axes: int | Sequence[int] | None = None,
     ) -> Any: ...
-    def pi(self, samples: int, seed: int = 0, start: int = 0) -> Pi: ...
+    def pi(
+        self,
+        samples: int,
+        seed: int = 0,
+        start: int = 0,
+        *,
+        method: _PiMethod = "plain",
+        bits: Literal[16, 32] | None = None,
+    ) -> Pi: ...
     def map(
         self,
         expr: str,

@@ -229,65 +229,93 @@ def _convolve(correlate, images, kernels, mode, boundary, fill_value, ndim, devi
 
 @dataclass(frozen=True)
 class Pi:
-    """An estimate of pi: four times the share of the samples that fell into the circle."""
+    """An estimate of pi: four times the share of the points that fell into the circle."""
 
     hits: int
-    """Samples inside the circle: the same on every device."""
+    """Points inside the circle: the same on every device."""
     samples: int
     """Samples drawn."""
     estimate: float
-    """``4 * hits / samples``."""
+    """``4 * hits / points``."""
     standard_error: float
-    """The estimate's standard error."""
+    """The estimate's standard error, from the samples themselves."""
+    method: str = "plain"
+    """How the points were placed."""
+    bits: int = 16
+    """Bits of a coordinate."""
+    counts: tuple = ()
+    """Samples with no, one and two points outside; or the hits of every Sobol replicate."""
+    bias: float = 0.0
+    """What the grid of coordinates adds to the estimate in the mean."""
+    equivalent_samples: float = 0.0
+    """The plain samples that would have this standard error."""
+
+    @classmethod
+    def _of(cls, fields):
+        *before, counts, bias, equivalent = fields
+        return cls(*before, tuple(counts), bias, equivalent)
+
+    @property
+    def _known(self):
+        return self.samples, list(self.counts), self.method, self.bits
 
     def __float__(self):
         return self.estimate
 
     def confidence_interval(self, level=0.95):
-        """An interval that covers the estimate's mean with this probability (Wilson's); the mean is pi - 1.66e-7.
+        """An interval that covers the estimate's mean with this probability; the mean is pi and the :attr:`bias`.
 
         >>> low, high = unisono.pi(10**6, seed=42).confidence_interval(0.999)
         >>> low < np.pi < high
         True
         """
-        return tuple(_unisono.pi_interval(self.hits, self.samples, level))
+        return tuple(_unisono.pi_interval(self._known, level))
 
     def merge(self, other):
-        """The estimate from the samples of both, which must not overlap.
+        """The estimate from the samples of both, of one method and one seed, which must not overlap.
 
         >>> unisono.pi(600, seed=1).merge(unisono.pi(400, seed=1, start=600)) == unisono.pi(1000, seed=1)
         True
         """
-        return Pi(*_unisono.pi_from_counts(self.hits + other.hits, self.samples + other.samples))
+        return Pi._of(_unisono.pi_merge(self._known, other._known))
 
 
-def pi(samples, seed=0, device="auto", start=0):
+def pi(samples, seed=0, device="auto", start=0, *, method="plain", bits=None):
     """Estimate pi from random points in a square.
 
     Parameters
     ----------
     samples : int
-        How many points, at least 1.
+        How many samples, at least 1; rounded up to whole passes of 65,536 (stratified) or 32 (sobol).
     seed : int
         Key of the generator (Philox4x32-10), below ``2**64``.
     device : str or Backend
         Where to compute.
     start : int
         Index of the first sample. Estimates from disjoint ranges of one seed :meth:`~Pi.merge` exactly.
+    method : str
+        A sample is a random point (``"plain"``), a point and its opposite (``"antithetic"``), a point and its reflections in
+        both axes (``"reflected"``), two points in one of 256 x 256 cells in turn (``"stratified"``), or a point of one of 32
+        Sobol sequences under random digital shifts (``"sobol"``; best with a power of two of samples).
+    bits : int, optional
+        Bits of a coordinate, 16 or 32: by default 16, of Sobol's method 32.
 
     Returns
     -------
     Pi
-        Hits, samples, estimate and standard error. Hits are integers addressed by sample index, so they depend on
-        ``samples``, ``seed`` and ``start`` only.
+        Hits, samples, estimate, standard error and what else is known of it. Counts are integers addressed by sample index, so
+        they depend on the arguments only, not on the device.
 
     Examples
     --------
     >>> estimate = unisono.pi(10**6, seed=42)
     >>> abs(float(estimate) - np.pi) < 5 * estimate.standard_error
     True
+    >>> unisono.pi(2**20, seed=42, method="sobol").equivalent_samples > 10**8
+    True
     """
-    return Pi(*_unisono.pi(operator.index(samples), operator.index(seed), operator.index(start), device))
+    fields = _unisono.pi(operator.index(samples), operator.index(seed), operator.index(start), method, bits, device)
+    return Pi._of(fields)
 
 
 def _operands(arrays, named):

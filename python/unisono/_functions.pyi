@@ -164,11 +164,26 @@ class Pi:
     samples: int
     estimate: float
     standard_error: float
+    method: str
+    bits: int
+    counts: tuple[int, ...]
+    bias: float
+    equivalent_samples: float
     def __float__(self) -> float: ...
     def confidence_interval(self, level: float = 0.95) -> tuple[float, float]: ...
     def merge(self, other: Pi) -> Pi: ...
 
-def pi(samples: int, seed: int = 0, device: _DeviceLike = "auto", start: int = 0) -> Pi: ...
+_PiMethod: TypeAlias = Literal["plain", "antithetic", "reflected", "stratified", "sobol"]
+
+def pi(
+    samples: int,
+    seed: int = 0,
+    device: _DeviceLike = "auto",
+    start: int = 0,
+    *,
+    method: _PiMethod = "plain",
+    bits: Literal[16, 32] | None = None,
+) -> Pi: ...
 
 def map(
     expr: str,
