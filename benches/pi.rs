@@ -2,13 +2,14 @@
 //!
 //! `UNISONO_BENCH_DEVICES=cpu,gpu:0 cargo bench --bench pi` chooses the devices (default: `cpu`). The answer of each is
 //! checked against the definition before it is timed. The lines that start with `ratio:` compare the best of several runs
-//! with the rate at which one core multiplies: a sample needs 17/32 of a vector product with AVX-512, 17/16 with AVX2.
+//! with the rate at which one core multiplies: a sample needs 17/32 of a vector product with AVX-512, 17/16 with AVX2. The other
+//! methods follow: samples per second, and how many plain samples per second a run of as many samples is worth.
 
 use std::hint::black_box;
 use std::time::Instant;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
-use unisono::{Backend, Philox4x32};
+use unisono::{Backend, MonteCarlo, Philox4x32, PiMethod};
 
 fn main() {
     let names = std::env::var("UNISONO_BENCH_DEVICES").unwrap_or_else(|_| "cpu".into());
@@ -51,6 +52,34 @@ fn main() {
             _ => println!(),
         }
     }
+    for backend in &backends {
+        methods(&mut criterion, backend);
+    }
+}
+
+/// Every method with both widths of coordinates.
+fn methods(criterion: &mut Criterion, backend: &Backend) {
+    let samples = enough(backend).next_multiple_of(1 << 16);
+    let id = backend.info().id;
+    let mut group = criterion.benchmark_group(format!("pi methods on {id}"));
+    group.throughput(Throughput::Elements(samples));
+    let mut lines = vec![];
+    for method in PiMethod::ALL {
+        for bits in [16, 32] {
+            let how = MonteCarlo::pi().method(method).bits(bits).seed(42);
+            let run = || backend.monte_carlo(black_box(&how), 0..samples).unwrap_or_else(|error| panic!("{error}"));
+            // Checked against the definition before it is timed.
+            let few: u64 = (0..1 << 16).map(|sample| method.points() - u64::from(how.misses(sample))).sum();
+            let found = backend.monte_carlo(&how, 0..1 << 16).unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!(found.hits, few, "{backend:?} {how}");
+            group.bench_function(BenchmarkId::new(method.name(), bits), |bencher| bencher.iter(run));
+            let time = (0..9).map(|_| seconds(|| _ = black_box(run()))).fold(f64::MAX, f64::min);
+            let (rate, worth) = (samples as f64 / time, run().equivalent_samples() / time);
+            lines.push(format!("ratio: {method}, {bits} bits on {id}: {:.2} G samples/s, worth {worth:.2e} plain", rate / 1e9));
+        }
+    }
+    group.finish();
+    lines.iter().for_each(|line| println!("{line}"));
 }
 
 /// Compares hits with the definition of a sample.

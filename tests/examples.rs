@@ -33,6 +33,7 @@ examples! {
     monte_carlo_pi("--device", "cpu:1", "--samples", "1000003"): "standard error";
     integrate("--device", "cpu:1", "--samples", "100003"): "samples/s on cpu:1";
     async_jobs("--device", "cpu", "--jobs", "3", "--samples", "100000"): "it ended after";
+    random_stream("--generator", "threefry4x32-20", "--bytes", "0"): "";
     random_numbers("--device", "cpu:1", "--numbers", "100003"): "the same bits";
     two_devices("--device", "cpu:1+cpu:1", "--frames", "6"): "same bits";
 }
