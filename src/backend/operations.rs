@@ -46,8 +46,8 @@ impl Backend {
     /// [`cumsum`](Self::cumsum) and its like, with `exclusive`, `include_initial`, `reverse` and `wrapping`.
     ///
     /// **Numerics.** Each running sum of floats is the exact sum so far, rounded once: the same bits on every device. Running
-    /// products of floats are within `n · 2^-53` relative and depend on the lengths alone. Integers are exact. Linear time,
-    /// one read of the input.
+    /// products of floats are within `n · 2^-53` relative and depend on the lengths and the kind of device alone. Integers are
+    /// exact. Linear time; one read of the input on a CPU, two on a GPU.
     ///
     /// # Errors
     /// [`Error::Invalid`](crate::Error::Invalid) for an axis out of range, [`Error::Overflow`](crate::Error::Overflow) if an

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::context::Context;
+use super::scan;
 use crate::array::Storage;
 use crate::engine::{Input, Target};
 use crate::plan::Operation;
@@ -12,14 +13,24 @@ use crate::{Control, Error, Result};
 pub(super) fn run(
     context: &Arc<Context>,
     operation: &Operation,
-    _inputs: &[Input<'_>],
-    _targets: Vec<Target<'_>>,
+    inputs: &[Input<'_>],
+    targets: Vec<Target<'_>>,
     control: &Control,
 ) -> Result<Vec<Option<Storage>>> {
     control.check()?;
-    Err(Error::Unsupported {
-        device: context.id.clone(),
-        operation: format!("{} of {}", operation.name(), operation.lanes().dtype),
-        feature: "shader for it".into(),
-    })
+    let counts = (operation.operands().len(), operation.results().len());
+    if (inputs.len(), targets.len()) != counts {
+        let got = format!("{} and {}", inputs.len(), targets.len());
+        return Err(Error::invalid("operands and targets", got, format!("{} and {}", counts.0, counts.1)));
+    }
+    match operation {
+        Operation::Scan(plan) => {
+            targets.into_iter().map(|target| scan::run(context, plan, &inputs[0], target, control)).collect()
+        }
+        _ => Err(Error::Unsupported {
+            device: context.id.clone(),
+            operation: format!("{} of {}", operation.name(), operation.lanes().dtype),
+            feature: "shader for it".into(),
+        }),
+    }
 }

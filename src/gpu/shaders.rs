@@ -76,6 +76,7 @@ pub(crate) fn variants() -> Vec<Variant> {
         super::monte_carlo::variants(),
         super::random::variants(),
         super::reduce::variants(),
+        super::scan::variants(),
         super::selftest::variants(),
         super::separable::variants(),
     ]

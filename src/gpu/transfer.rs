@@ -330,7 +330,7 @@ impl Context {
 }
 
 /// Copies elements `range`, in C order, of a view of any strides.
-fn copy_elements(view: &View<'_>, range: Range<u64>, out: &mut [u8]) {
+pub(super) fn copy_elements(view: &View<'_>, range: Range<u64>, out: &mut [u8]) {
     let size = view.dtype().size();
     let (mut at, end) = (range.start as usize, range.end as usize);
     if let Some(bytes) = view.as_bytes() {

@@ -248,8 +248,10 @@ fn products_of_floats_are_within_their_bound_and_nan_stays() {
                 assert!(oracle::to_f64(&error).abs() <= (i + 2) as f64 * 2f64.powi(-53), "{backend:?} {i}");
             }
         }
-        let these: Vec<u64> = products.iter().map(|x| x.to_bits()).collect();
-        assert_eq!(bits.get_or_insert_with(|| these.clone()), &these, "{backend:?}: not the same on every CPU");
+        if !backend.info().id.contains("gpu") {
+            let these: Vec<u64> = products.iter().map(|x| x.to_bits()).collect();
+            assert_eq!(bits.get_or_insert_with(|| these.clone()), &these, "{backend:?}: not the same on every CPU");
+        }
         let maxima = backend.cummax(&[1.0, f64::NAN, 5.0], None).unwrap().into_vec().unwrap();
         assert!(maxima[0] == 1.0 && maxima[1].is_nan() && maxima[2].is_nan(), "{backend:?}");
         let minima = backend.cummin(&[0.0f32, -0.0, 0.0], None).unwrap().into_vec().unwrap();

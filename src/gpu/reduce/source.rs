@@ -189,7 +189,8 @@ impl Variant {
         let (state, push): (&[&str], &str) = match self.op {
             ReduceOp::Sum | ReduceOp::Mean | ReduceOp::Norm(NormOrder::One) => (&[part!("sum_int")], part!("sum_int_push")),
             ReduceOp::Product if self.dtype.is_float() => {
-                (&[shaders::mul_wide(self.int64), part!("product_float")], part!("product_float_push"))
+                let parts = &[shaders::mul_wide(self.int64), part!("product_float"), part!("product_float_state")];
+                return [&parts[..], &[part!("product_float_push"), part!("registers"), part!("registers_shared")]].concat();
             }
             ReduceOp::Product => (&[shaders::mul_wide(self.int64), part!("product_int")], part!("product_int_push")),
             ReduceOp::Min | ReduceOp::Max | ReduceOp::Norm(_) => (&[part!("key"), part!("extreme")], part!("extreme_push")),
@@ -204,9 +205,9 @@ impl Variant {
             ReduceOp::Sum | ReduceOp::Mean if self.is_float_sum() => vec![part!("finish_float"), part!("finish_ratio")],
             ReduceOp::Mean => vec![part!("finish_mean_int"), part!("finish_ratio")],
             ReduceOp::Sum => vec![part!("finish_sum_int")],
-            ReduceOp::Product if self.dtype.is_float() => vec![part!("finish_product_float")],
+            ReduceOp::Product if self.dtype.is_float() => vec![part!("product_float_round"), part!("finish_product_float")],
             ReduceOp::Product => vec![part!("finish_product_int")],
-            ReduceOp::Min | ReduceOp::Max => vec![part!("finish_extreme")],
+            ReduceOp::Min | ReduceOp::Max => vec![part!("unkey"), part!("finish_extreme")],
             ReduceOp::ArgMin | ReduceOp::ArgMax => vec![part!("finish_arg")],
             _ => vec![part!("finish_count")],
         }

@@ -1,0 +1,461 @@
+//! Scans on the GPU, all in integers.
+//!
+//! A lane is cut into blocks. One pass makes the total of every block, a scan of the totals tells each block what comes
+//! before it, and another pass makes the results. Where a lane is too long for one dispatch, the last state of a stretch
+//! begins the next one. Running sums of floats are exact values, rounded once: the bits of the CPU.
+
+use std::sync::Arc;
+
+use super::context::Context;
+use super::dispatch::{Bind, Dispatch, fold};
+use super::lanes::{self, Grid, Params, Piece, Placed, Source};
+use super::memory::{Block, GpuBuffer};
+use super::pipeline::{Pipeline, Shader, Slot};
+use super::shaders;
+use crate::array::{HostVec, Storage};
+use crate::engine::{Input, Target};
+use crate::plan::{First, ScanOp, ScanPlan};
+use crate::view::ViewMut;
+use crate::{Control, Dtype, Error, Result};
+
+#[cfg(test)]
+mod tests;
+
+/// The passes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Totals,
+    Up,
+    Down,
+    Results,
+}
+
+impl Stage {
+    const ALL: [Self; 4] = [Self::Totals, Self::Up, Self::Down, Self::Results];
+
+    fn label(self) -> &'static str {
+        match self {
+            Self::Totals => "scan_totals",
+            Self::Up | Self::Down => "scan_carry",
+            Self::Results => "scan",
+        }
+    }
+
+    fn slots(self) -> &'static [Slot] {
+        match self {
+            Self::Totals => &[Slot::Read, Slot::ReadWrite, Slot::Uniform],
+            Self::Up | Self::Down => &[Slot::ReadWrite, Slot::Uniform],
+            Self::Results => &[Slot::Read, Slot::ReadWrite, Slot::ReadWrite, Slot::ReadWrite, Slot::Uniform],
+        }
+    }
+}
+
+/// What the shaders of a scan depend on.
+#[derive(Debug, Clone, Copy)]
+struct Variant {
+    op: ScanOp,
+    dtype: Dtype,
+    int64: bool,
+}
+
+macro_rules! part {
+    ($name:literal) => {
+        include_str!(concat!("../../shaders/parts/", $name, ".wgsl"))
+    };
+}
+
+impl Variant {
+    fn is_exact_sum(self) -> bool {
+        self.op == ScanOp::Sum && self.dtype.is_float()
+    }
+
+    fn is_extreme(self) -> bool {
+        matches!(self.op, ScanOp::Min | ScanOp::Max)
+    }
+
+    /// Words of an exact sum: the range of the type, and room for 2^64 elements.
+    fn limbs(self) -> u32 {
+        if self.dtype == Dtype::F64 { 68 } else { 12 }
+    }
+
+    /// Words of a state.
+    fn words(self) -> u64 {
+        match self.op {
+            ScanOp::Sum if self.dtype.is_float() => u64::from(self.limbs()) + 1,
+            ScanOp::Product if self.dtype.is_float() => 5,
+            _ => 2,
+        }
+    }
+
+    /// Elements, or states, of a block. With the loops over the words of an exact sum, fewer than 32,768 rounds.
+    fn block(self) -> u64 {
+        if self.is_exact_sum() && self.dtype == Dtype::F64 { 128 } else { 256 }
+    }
+
+    fn workgroup(self) -> u32 {
+        if self.is_exact_sum() && self.dtype == Dtype::F64 { 32 } else { 64 }
+    }
+
+    fn source(self, stage: Stage) -> String {
+        let Self { op, dtype, int64 } = self;
+        let out = op.out_dtype(dtype);
+        let one = match out {
+            _ if op != ScanOp::Product => 0,
+            Dtype::F32 => u64::from(1f32.to_bits()),
+            Dtype::F64 => 1f64.to_bits(),
+            _ => 1,
+        };
+        let header = lanes::constants(dtype)
+            + &format!(
+                "const WG: u32 = {}u;\nconst BLOCK: u32 = {}u;\nconst LIMBS: u32 = {}u;\nconst PRODUCT: bool = {};\nconst UP: bool = {};\n\
+                 const SMALLER: bool = {};\nconst OUT_SIZE: u32 = {}u;\nconst ARG: bool = false;\nconst SKIP: bool = false;\n\
+                 const ABS: bool = false;\nconst IDENTITY_LOW: u32 = {}u;\nconst IDENTITY_HIGH: u32 = {}u;\n",
+                self.workgroup(),
+                self.block(),
+                self.limbs(),
+                op == ScanOp::Product,
+                stage == Stage::Up,
+                op == ScanOp::Min,
+                out.size(),
+                one as u32,
+                one >> 32,
+            );
+        let mut parts = vec![header.as_str(), lanes::PARAMS];
+        match op {
+            ScanOp::Sum if dtype.is_float() => parts.push(part!("scan_limbs")),
+            ScanOp::Product if dtype.is_float() => parts.extend([
+                shaders::mul_wide(int64),
+                part!("reduce_product_float"),
+                part!("reduce_product_float_push"),
+                part!("reduce_product_float_round"),
+                part!("scan_product_float"),
+            ]),
+            ScanOp::Sum | ScanOp::Product => parts.extend([shaders::mul_wide(int64), part!("scan_integers")]),
+            _ => parts.extend([part!("reduce_key"), part!("reduce_unkey"), part!("scan_extreme")]),
+        }
+        match stage {
+            Stage::Totals => parts.extend([lanes::ELEMENT, include_str!("../../shaders/scan_totals.wgsl")]),
+            Stage::Up | Stage::Down => parts.push(include_str!("../../shaders/scan_carry.wgsl")),
+            Stage::Results => parts.extend([
+                lanes::ELEMENT,
+                if out.size() < 4 { part!("put_narrow") } else { part!("put_words") },
+                include_str!("../../shaders/scan.wgsl"),
+            ]),
+        }
+        shaders::join(&parts)
+    }
+}
+
+/// Every shader variant.
+#[allow(dead_code, reason = "read by tests")]
+pub(super) fn variants() -> Vec<shaders::Variant> {
+    let mut list = vec![];
+    for op in ScanOp::ALL {
+        for dtype in Dtype::ALL.into_iter().filter(|dtype| !dtype.is_complex()) {
+            for stage in Stage::ALL {
+                let source = Variant { op, dtype, int64: dtype.size() == 4 }.source(stage);
+                list.push(shaders::Variant { label: stage.label(), source, layouts: vec![Params::layout()] });
+            }
+        }
+    }
+    list
+}
+
+/// Runs a plan.
+pub(super) fn run(
+    context: &Arc<Context>,
+    plan: &ScanPlan,
+    input: &Input<'_>,
+    target: Target<'_>,
+    control: &Control,
+) -> Result<Option<Storage>> {
+    control.check()?;
+    if let Target::Host(out) = &target {
+        out.expect(plan.out_dtype, &plan.shape)?;
+    }
+    let len = plan.lanes.len();
+    let lead = usize::from(plan.first != First::Inclusive);
+    let take = len - usize::from(plan.first == First::Exclusive && len > 0);
+    let count: usize = plan.shape.iter().product();
+    if plan.lanes.work() == 0 || take == 0 || count == 0 {
+        control.advance(plan.lanes.work());
+        return lanes::hand_over(context, nothing(plan, count)?, &plan.shape, target, control);
+    }
+    let mut scratch = None;
+    let source = Source::new(context, &plan.lanes, input, &mut scratch)?;
+    let variant = Variant { op: plan.op, dtype: plan.lanes.dtype, int64: context.caps.int64 };
+    let flag = context.block(4)?;
+    context.clear(&flag, 4)?;
+    let scan = Run { context, plan, control, variant, source, lead, take, results: take + lead, flag };
+    let bytes = (count * plan.out_dtype.size()) as u64;
+    // Narrow results are put into words that must be 0 before; so is what is beyond the last one.
+    let fits = bytes <= context.max_block() && count < 1 << 31;
+    let result = match target {
+        Target::Device(old) if fits => {
+            let block = lanes::result_block(context, old, bytes)?;
+            if plan.out_dtype.size() < 4 {
+                context.clear(&block, bytes)?;
+            }
+            scan.all(&mut Sink::Device(&block))?;
+            Some(Storage::Gpu(GpuBuffer::new(context.clone(), vec![(block, bytes)])))
+        }
+        Target::Device(_) => {
+            let mut vec = HostVec::zeros(plan.out_dtype, count)?;
+            scan.all(&mut Sink::Host(vec.view_mut(&[count])))?;
+            Some(Storage::Gpu(context.upload_view(&vec.view(&plan.shape), control)?))
+        }
+        Target::Host(out) if out.is_contiguous() => scan.all(&mut Sink::Host(out)).map(|()| None)?,
+        Target::Host(mut out) => {
+            let mut vec = HostVec::zeros(plan.out_dtype, count)?;
+            scan.all(&mut Sink::Host(vec.view_mut(&[count])))?;
+            out.copy_from_bytes(vec.view(&plan.shape).as_bytes().unwrap_or(&[]));
+            None
+        }
+    };
+    if variant.dtype.integer_range().is_some()
+        && !variant.is_extreme()
+        && !plan.wrapping
+        && context.read_small(&scan.flag, 4)?.iter().any(|&byte| byte != 0)
+    {
+        return Err(Error::Overflow { op: plan.op.name(), out_dtype: plan.out_dtype });
+    }
+    Ok(result)
+}
+
+/// Results of nothing.
+fn nothing(plan: &ScanPlan, count: usize) -> Result<HostVec> {
+    let mut vec = HostVec::zeros(plan.out_dtype, count)?;
+    if plan.op == ScanOp::Product {
+        match &mut vec {
+            HostVec::F32(vec) => vec.fill(1.0),
+            HostVec::F64(vec) => vec.fill(1.0),
+            HostVec::U64(vec) => vec.fill(1),
+            HostVec::I64(vec) => vec.fill(1),
+            _ => {}
+        }
+    }
+    Ok(vec)
+}
+
+/// Where results go.
+enum Sink<'a> {
+    /// All of them in a block.
+    Device(&'a Block),
+    /// Contiguous host memory.
+    Host(ViewMut<'a>),
+}
+
+/// A scan at work.
+struct Run<'a> {
+    context: &'a Arc<Context>,
+    plan: &'a ScanPlan,
+    control: &'a Control,
+    variant: Variant,
+    source: Source<'a>,
+    /// Results in front, elements read, and results of each lane.
+    lead: usize,
+    take: usize,
+    results: usize,
+    flag: Block,
+}
+
+impl Run<'_> {
+    fn pipeline(&self, stage: Stage) -> Result<Arc<Pipeline>> {
+        let variant = self.variant;
+        let bytes = if variant.is_exact_sum() { 4 * variant.limbs() * variant.workgroup() } else { 0 };
+        self.context.pipeline(&Shader {
+            label: stage.label(),
+            source: &|| variant.source(stage),
+            variant: &format!("{variant:?} {stage:?}"),
+            constants: &[],
+            workgroup: [variant.workgroup(), 1, 1],
+            workgroup_bytes: bytes,
+            slots: stage.slots(),
+        })
+    }
+
+    /// Elements of a piece at most.
+    fn most(&self) -> usize {
+        let size = self.plan.lanes.dtype.size().max(self.plan.out_dtype.size()) as u64;
+        let block = self.context.max_block();
+        // States take words per block of elements, and one more per lane.
+        let states = block / (8 * self.variant.words()) * self.variant.block() / 2;
+        let wanted = if self.context.caps.software { 1 << 20 } else { 1 << 25 };
+        (block / size).min(states).min(wanted).max(1 << 10) as usize
+    }
+
+    /// Scans everything.
+    fn all(&self, sink: &mut Sink<'_>) -> Result<()> {
+        let grid = Grid { len: self.take, ..self.source.grid() };
+        let mut before: Option<(Block, u64)> = None;
+        for piece in grid.pieces(self.most()) {
+            self.control.check()?;
+            let goes_on = piece.at.start > 0;
+            before = self.piece(&piece, before.filter(|_| goes_on), sink)?;
+        }
+        let unread = self.source.grid().len - self.take;
+        self.control.advance((unread * grid.lanes()) as u64);
+        Ok(())
+    }
+
+    /// The rows of memory of positions in scan order.
+    fn turned(&self, range: std::ops::Range<usize>, len: usize) -> std::ops::Range<usize> {
+        if self.plan.reverse { len - range.end..len - range.start } else { range }
+    }
+
+    /// Scans a piece, whose positions are in scan order, from the states before it. Returns those after it, if it does not end
+    /// its lanes, and how many states lie there.
+    fn piece(&self, piece: &Piece, before: Option<(Block, u64)>, sink: &mut Sink<'_>) -> Result<Option<(Block, u64)>> {
+        let (context, control) = (self.context, self.control);
+        let (grid, n) = (self.source.grid(), piece.at.len());
+        let read = Piece { at: self.turned(piece.at.clone(), grid.len), ..piece.clone() };
+        let lead = if piece.at.start == 0 { self.lead } else { 0 };
+        let first = piece.at.start + self.lead - lead;
+        let written = Piece { at: self.turned(first..first + n + lead, self.results), ..piece.clone() };
+        let placed = self.source.place(&read, control)?;
+        let (packed, out) = match sink {
+            Sink::Device(block) => {
+                let start = (written.outer.start * self.results + written.at.start) * grid.inner + written.columns.start;
+                let (outer, step) = ((self.results * grid.inner) as u32, grid.inner as u32);
+                (false, Placed { block: (*block).clone(), start: start as u32, outer, step })
+            }
+            Sink::Host(_) => {
+                let bytes = (written.len() * self.plan.out_dtype.size()) as u64;
+                let block = context.block(bytes)?;
+                if self.plan.out_dtype.size() < 4 {
+                    context.clear(&block, bytes)?;
+                }
+                let width = written.columns.len();
+                (true, Placed { block, start: 0, outer: (written.at.len() * width) as u32, step: width as u32 })
+            }
+        };
+        let mut params = <Params as bytemuck::Zeroable>::zeroed();
+        (params.lanes, params.width, params.len) = (piece.lanes() as u32, piece.columns.len() as u32, n as u32);
+        params.blocks = (n as u64).div_ceil(self.variant.block()) as u32;
+        (params.start, params.outer, params.step) = (placed.start, placed.outer, placed.step);
+        (params.out_start, params.out_outer, params.out_step) = (out.start, out.outer, out.step);
+        params.lead = lead as u32;
+        if self.plan.reverse {
+            params.start = placed.start.wrapping_add((n as u32 - 1).wrapping_mul(placed.step));
+            params.step = placed.step.wrapping_neg();
+            params.out_start = out.start.wrapping_add((written.at.len() as u32 - 1).wrapping_mul(out.step));
+            params.out_step = out.step.wrapping_neg();
+        }
+        let ends = piece.at.end == self.take;
+        let states = match params.blocks {
+            1 if ends && before.is_none() => None,
+            _ => Some(self.states(&mut params, &placed.block, before, !ends)?),
+        };
+        let jobs = u64::from(params.lanes) * u64::from(params.blocks);
+        let none;
+        let state = match &states {
+            Some(block) => block,
+            None => {
+                none = context.block(4)?;
+                &none
+            }
+        };
+        self.dispatch(
+            Stage::Results,
+            params,
+            jobs,
+            &[Bind::Block(&placed.block), Bind::Block(state), Bind::Block(&out.block), Bind::Block(&self.flag)],
+        )?;
+        if let (Sink::Host(target), true) = (sink, packed) {
+            self.read(&out.block, &written, target)?;
+        }
+        control.advance(piece.len() as u64);
+        Ok(states.filter(|_| !ends).map(|block| (block, u64::from(params.states))))
+    }
+
+    /// The state before each block of a piece: of lane `l` and block `b` at `b · lanes + l`; `after` asks for one more.
+    fn states(&self, params: &mut Params, elements: &Block, before: Option<(Block, u64)>, after: bool) -> Result<Block> {
+        let (context, words) = (self.context, self.variant.words());
+        let (lanes, group) = (u64::from(params.lanes), self.variant.block());
+        // The level of the blocks, then levels of their groups, until one group is all.
+        let mut entries = vec![u64::from(params.blocks) + u64::from(after)];
+        while let Some(&last) = entries.last()
+            && last > group
+        {
+            entries.push(last.div_ceil(group));
+        }
+        let mut starts = vec![0];
+        for n in &entries {
+            starts.push(starts[starts.len() - 1] + n * lanes * words);
+        }
+        let total = starts[entries.len()];
+        let block = context.block(4 * total)?;
+        context.clear(&block, 4 * entries[0] * lanes * words)?;
+        params.states = (entries[0] * lanes) as u32;
+        if let Some((from, states)) = before {
+            // The last states of the stretch before are the first ones now.
+            for word in 0..words {
+                let at = 4 * ((word + 1) * states - lanes);
+                context.copy(&from, at..at + 4 * lanes, &block, 4 * word * entries[0] * lanes)?;
+            }
+        }
+        let totals = entries[0] - 1;
+        self.dispatch(Stage::Totals, *params, totals * lanes, &[Bind::Block(elements), Bind::Block(&block)])?;
+        let level = |depth: usize| {
+            let mut level = *params;
+            (level.len, level.level, level.states) =
+                (entries[depth] as u32, starts[depth] as u32, (entries[depth] * lanes) as u32);
+            if let Some(&upper) = entries.get(depth + 1) {
+                (level.upper, level.upper_states) = (starts[depth + 1] as u32, (upper * lanes) as u32);
+            }
+            (level, entries[depth].div_ceil(group) * lanes)
+        };
+        for depth in 0..entries.len() - 1 {
+            let (level, jobs) = level(depth);
+            self.dispatch(Stage::Up, level, jobs, &[Bind::Block(&block)])?;
+        }
+        for depth in (0..entries.len()).rev() {
+            let (level, jobs) = level(depth);
+            self.dispatch(Stage::Down, level, jobs, &[Bind::Block(&block)])?;
+        }
+        Ok(block)
+    }
+
+    /// Runs a pass in slices.
+    fn dispatch(&self, stage: Stage, params: Params, jobs: u64, binds: &[Bind<'_>]) -> Result<()> {
+        if jobs == 0 {
+            return Ok(());
+        }
+        let (pipeline, workgroup) = (self.pipeline(stage)?, u64::from(self.variant.workgroup()));
+        let key = format!("{} {:?} {}", stage.label(), self.variant.op, self.variant.dtype);
+        self.context.sliced(&key, jobs, workgroup, 0, self.control, &mut |range| {
+            let params = Params { first: range.start as u32, end: range.end as u32, ..params };
+            let binds: Vec<Bind<'_>> = binds.iter().cloned().chain([Bind::Uniform(bytemuck::bytes_of(&params))]).collect();
+            let groups = fold((range.end - range.start).div_ceil(workgroup), &self.context.limits);
+            self.context.submit(&[Dispatch { pipeline: &pipeline, binds: &binds, groups }])
+        })
+    }
+
+    /// Reads the results of a piece to their places.
+    fn read(&self, block: &Block, written: &Piece, target: &mut ViewMut<'_>) -> Result<()> {
+        let size = self.plan.out_dtype.size();
+        let Some(bytes) = target.as_bytes() else { return Ok(()) };
+        let mut rows = written.rows(self.results, self.source.grid().inner);
+        let mut row = rows.next().unwrap_or(0..0);
+        if row.len() == written.len() {
+            return self.context.read_large(block, &mut bytes[row.start * size..row.end * size]);
+        }
+        let mut part = row.start * size..row.end * size;
+        self.context.read(block, 0..(written.len() * size) as u64, self.control, &mut |_, mut piece| {
+            while !piece.is_empty() {
+                if part.is_empty() {
+                    row = rows.next().unwrap_or(0..0);
+                    part = row.start * size..row.end * size;
+                    if part.is_empty() {
+                        return;
+                    }
+                }
+                let count = part.len().min(piece.len());
+                let (now, later) = piece.split_at(count);
+                bytes[part.start..part.start + count].copy_from_slice(now);
+                part.start += count;
+                piece = later;
+            }
+        })
+    }
+}
