@@ -320,8 +320,10 @@ pub(crate) fn gpu(index: usize) -> Result<Arc<dyn Engine>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[cfg(feature = "gpu")]
     use crate::DeviceClass;
 
+    #[cfg(feature = "gpu")]
     fn adapter(index: usize, name: &str, class: DeviceClass) -> DeviceInfo {
         DeviceInfo {
             id: format!("gpu:{index}"),
