@@ -170,3 +170,38 @@ fn circle<T>(places: Vec<T>) -> (SyncSender<T>, Receiver<T>) {
 fn joined(context: &Context, stage: ScopedJoinHandle<'_, Result<()>>) -> Result<()> {
     stage.join().unwrap_or_else(|_| Err(context.failure("streaming", "a thread panicked")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is tried, where work takes more than `fits` bytes (or everything) as long as nothing is done.
+    fn tried(context: &Context, limit: Option<u64>, fits: u64, done: u64) -> (Vec<Option<u64>>, Result<()>) {
+        let (control, mut all) = (Control::new(), vec![]);
+        let result = in_memory(context, limit, &control, Target::Device(None), |_, memory| {
+            all.push(memory);
+            if memory.is_some_and(|bytes| bytes <= fits) {
+                return Ok(());
+            }
+            control.advance(done);
+            Err(Error::OutOfMemory { device: context.id.clone(), bytes: 1 })
+        });
+        (all, result)
+    }
+
+    #[test]
+    fn work_without_memory_is_tried_again_with_less() {
+        for index in 0..crate::gpu::list().len() {
+            let context = crate::gpu::GpuEngine::open(index).unwrap().context().unwrap();
+            let (all, result) = tried(&context, None, FIRST_LIMIT / 4, 0);
+            assert_eq!(all, [None, Some(FIRST_LIMIT), Some(FIRST_LIMIT / 2), Some(FIRST_LIMIT / 4)]);
+            assert_eq!(result, Ok(()));
+            // Until there is no point, when something was done, and when the caller has said how much.
+            let (all, result) = tried(&context, None, 0, 0);
+            assert_eq!(all.last(), Some(&Some(LAST_LIMIT)));
+            assert!(matches!(result, Err(Error::OutOfMemory { .. })));
+            assert_eq!(tried(&context, None, u64::MAX, 1).0, [None]);
+            assert_eq!(tried(&context, Some(1 << 30), 0, 0).0, [Some(1 << 30)]);
+        }
+    }
+}

@@ -1,7 +1,8 @@
 //! The GPU against the CPU on every adapter, cut into parts as well.
 
 use super::*;
-use crate::plan::{Factor, Separable};
+use crate::array::HostVec;
+use crate::plan::{Boundary, Factor, Separable};
 use crate::select;
 
 /// Every adapter, opened.
@@ -15,8 +16,13 @@ fn parts_and_the_whole_agree_with_the_cpu() {
     let control = Control::new();
     let boundaries = [Boundary::Constant(0.75), Boundary::Reflect, Boundary::Nearest, Boundary::Mirror, Boundary::Wrap];
     for context in contexts() {
-        for (dtype, out) in [(Dtype::U8, Dtype::U8), (Dtype::F32, Dtype::F32), (Dtype::I16, Dtype::F32), (Dtype::U16, Dtype::I32)]
-        {
+        for (dtype, out) in [
+            (Dtype::U8, Dtype::U8),
+            (Dtype::F32, Dtype::F32),
+            (Dtype::I16, Dtype::I16),
+            (Dtype::U16, Dtype::U16),
+            (Dtype::U16, Dtype::I32),
+        ] {
             for (index, shape) in [&[37, 29, 3][..], &[5, 41, 67], &[1000], &[64, 70]].into_iter().enumerate() {
                 let mut how = Separable::new().out_dtype(out);
                 for (axis, taps) in (0..shape.len()).zip([5, 8, 3]) {
@@ -50,6 +56,8 @@ fn parts_and_the_whole_agree_with_the_cpu() {
                             a.iter().zip(b).all(|(a, b)| (a - b).abs() <= 1e-5 * (1.0 + b.abs()))
                         }
                         (HostVec::U8(a), HostVec::U8(b)) => a.iter().zip(b).all(|(a, b)| a.abs_diff(*b) <= 1),
+                        (HostVec::I16(a), HostVec::I16(b)) => a.iter().zip(b).all(|(a, b)| a.abs_diff(*b) <= 1),
+                        (HostVec::U16(a), HostVec::U16(b)) => a.iter().zip(b).all(|(a, b)| a.abs_diff(*b) <= 1),
                         (HostVec::I32(a), HostVec::I32(b)) => a.iter().zip(b).all(|(a, b)| a.abs_diff(*b) <= 1),
                         _ => panic!(),
                     };

@@ -2,7 +2,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{WORDS, Work};
+use super::passes::{WORDS, Work, number};
 use crate::gpu::context::Context;
 use crate::gpu::dispatch::{Bind, Dispatch, fold};
 use crate::gpu::memory::{Block, Gathered};
@@ -87,7 +87,7 @@ impl Side<'_> {
     }
 
     fn boundary(&self) -> (u32, f64) {
-        self.pass.map_or((0, 0.0), |pass| (super::number(pass.boundary), pass.boundary.fill()))
+        self.pass.map_or((0, 0.0), |pass| (number(pass.boundary), pass.boundary.fill()))
     }
 }
 
