@@ -96,7 +96,7 @@ fn floats_stay_within_the_bound_of_their_algorithm() {
                             Algorithm::Auto | Algorithm::Direct => 2.0 * taps * u * size[i],
                             Algorithm::Separable => (8.0 + 8.0 * (height + width) as f64) * u * weight * largest,
                             Algorithm::FastFir => 16.0 * (taps / 4.0 + 8.0) * u * weight * largest,
-                            _ => 3.0 * u * n.log2() * norm * (2.0 * n).sqrt() * largest,
+                            _ => 8.0 * u * n.log2() * norm * (2.0 * n).sqrt() * largest,
                         };
                         let error = (f64::from(*got) - wanted[i]).abs();
                         assert!(error <= bound + 1e-37, "{backend:?} {algorithm} {:?}: {error:e} > {bound:e}", kernel.shape());

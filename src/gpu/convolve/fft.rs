@@ -6,155 +6,37 @@
 //! kernel's transform is made once. Kernels longer than a line are cut into slabs whose products are summed before the
 //! inverse, and so are depths. Lines are transformed in workgroup memory, by Stockham's order of stages of radix 4.
 //!
-//! **Numerics.** Within `3·ε·log₂N·‖k‖₂‖x‖₂` over the inputs of the two tiles. Twiddle factors come from the host, in
-//! binary64 rounded once. Kernels are scaled to a sum of magnitudes of at most 1 by powers of two, and the results back, so
-//! that no intermediate overflows below [`limit`]. The bits depend on how the device is asked to cut the work.
+//! **Numerics.** Within `8·ε·log₂N·‖k‖₂‖x‖₂` over the inputs of the two tiles (`docs/numerics.md` has the derivation). Twiddle
+//! factors come from the host, in binary64 rounded once. Kernels are scaled to a sum of magnitudes of at most 1 by powers of
+//! two, and the results back, so that no intermediate overflows below [`limit`]. The bits depend on how the device is asked to
+//! cut the work.
+
+mod shader;
+mod twiddles;
 
 use std::ops::Range;
 use std::sync::Arc;
 
-use bytemuck::{Pod, Zeroable};
-
 use super::Work;
 use super::chunk::{Axis, Chunk};
 use super::shader::Sums;
-use super::tiles::{Lines, Tiles, most_bytes, room};
+use super::tiles::{Lines, Pairs, Tiles, most_bytes};
 use crate::gpu::dispatch::{Bind, Dispatch, fold};
 use crate::gpu::memory::{Block, Gathered};
-use crate::gpu::pipeline::{Pipeline, Shader, Slot};
-use crate::gpu::shaders::{Layout, Variant, join, layout};
+use crate::gpu::pipeline::Pipeline;
 use crate::{Dtype, Result};
-
-const CORE: &str = include_str!("../../../shaders/parts/convolve_fft.wgsl");
-const BOUNDARY: &str = include_str!("../../../shaders/parts/boundary.wgsl");
-const WORDS: &str = include_str!("../../../shaders/parts/convolve_words.wgsl");
-const ROWS: &str = include_str!("../../../shaders/convolve_fft_rows.wgsl");
-const COLUMNS: &str = include_str!("../../../shaders/convolve_fft_columns.wgsl");
-const INVERSE: &str = include_str!("../../../shaders/convolve_fft_inverse.wgsl");
+pub(super) use shader::variants;
+use shader::{FftParams, Length, shape};
+use twiddles::turned;
 
 /// Kernels that a workgroup multiplies one transform with.
 const EACH: usize = 8;
 /// The least power of two that kernels are scaled by: results are scaled back by a normal number.
 const LEAST_EXPONENT: f64 = -90.0;
 
-/// The uniforms of all shaders of Fourier transforms; documented in `parts/convolve_fft.wgsl`.
-#[repr(C)]
-#[derive(Debug, Clone, Copy, Default, Pod, Zeroable)]
-struct FftParams {
-    unit_first: u32,
-    units: u32,
-    depth: u32,
-    tiles_y: u32,
-    tiles_x: u32,
-    images: u32,
-    real_y: u32,
-    real_x: u32,
-    pair_image: u32,
-    pair_y: u32,
-    pair_x: u32,
-    log_y: u32,
-    log_x: u32,
-    step_y: u32,
-    step_x: u32,
-    slabs_z: u32,
-    slabs_y: u32,
-    slabs_x: u32,
-    part_y: u32,
-    part_x: u32,
-    reach_y: u32,
-    reach_x: u32,
-    end_y: u32,
-    end_x: u32,
-    image_x: u32,
-    image_y: u32,
-    image_z: u32,
-    image_first: u32,
-    start_x: i32,
-    start_y: i32,
-    start_z: i32,
-    boundary_x: u32,
-    boundary_y: u32,
-    boundary_z: u32,
-    out_x: u32,
-    out_y: u32,
-    out_z: u32,
-    all_kernels: u32,
-    kernel_first: u32,
-    kernels: u32,
-    each: u32,
-    table_at: u32,
-    groups: u32,
-    round: u32,
-}
-
 /// The magnitude that inputs must be below for tiles of so many elements, where numbers go up to `largest`.
 pub(super) fn limit(largest: f64, tiles: &Tiles) -> f64 {
     largest / (16.0 * (tiles.len() * tiles.slab_count()) as f64)
-}
-
-/// How a chunk's tiles are paired to units.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Pairs {
-    /// Tiles of the images, along `y` and along `x`.
-    pub(super) tiles: [usize; 3],
-    /// The axis that pairs lie along, and how far apart; 0: there is one tile.
-    pub(super) axis: usize,
-    pub(super) apart: usize,
-}
-
-impl Pairs {
-    pub(super) fn new(tiles: [usize; 3]) -> Self {
-        // Even numbers leave no tile alone; else the longest axis wastes least.
-        let [images, y, x] = tiles;
-        let even = [2, 1, 0].into_iter().find(|&axis| tiles[axis].is_multiple_of(2));
-        let longest = if x >= y && x >= images {
-            2
-        } else if y >= images {
-            1
-        } else {
-            0
-        };
-        let axis = even.unwrap_or(longest);
-        let apart = if tiles[axis] > 1 { tiles[axis].div_ceil(2) } else { 0 };
-        Self { tiles, axis, apart }
-    }
-
-    /// Units along images, `y` and `x`.
-    pub(super) fn units(&self) -> [usize; 3] {
-        let mut units = self.tiles;
-        units[self.axis] = units[self.axis].div_ceil(2);
-        units
-    }
-
-    /// The other tile of a tile's unit, if there is one.
-    pub(super) fn partner(&self, tile: [usize; 3]) -> Option<[usize; 3]> {
-        let mut other = tile;
-        other[self.axis] =
-            if tile[self.axis] < self.apart { tile[self.axis] + self.apart } else { tile[self.axis].wrapping_sub(self.apart) };
-        (self.apart > 0 && other[self.axis] < self.tiles[self.axis]).then_some(other)
-    }
-}
-
-/// The shaders for lines of one length.
-struct Length {
-    length: usize,
-    lines: Lines,
-}
-
-impl Length {
-    fn lines(&self) -> usize {
-        self.lines.elements / self.length
-    }
-
-    fn constants(&self) -> [(&'static str, f64); 5] {
-        [
-            ("LENGTH", self.length as f64),
-            ("ODD", f64::from(self.length.ilog2() % 2)),
-            ("LINES", self.lines() as f64),
-            ("INVOCATIONS", f64::from(self.lines.invocations)),
-            ("ROOM", room(self.lines.elements) as f64),
-        ]
-    }
 }
 
 /// What one pass over a batch is bound to.
@@ -405,200 +287,5 @@ impl Work<'_> {
             out.copy_from_slice(&bytes[range.start as usize..range.end as usize]);
         })?;
         Ok(block)
-    }
-
-    fn fft_pipeline(
-        &self,
-        label: &'static str,
-        variant: &str,
-        source: &dyn Fn() -> String,
-        length: &Length,
-        slots: &[Slot],
-    ) -> Result<Arc<Pipeline>> {
-        let double = self.sums == Sums::F64;
-        self.context.pipeline(&Shader {
-            label,
-            source,
-            variant: &format!("{double} {variant}"),
-            constants: &length.constants(),
-            workgroup: [length.lines.invocations, 1, 1],
-            workgroup_bytes: (room(length.lines.elements) * if double { 16 } else { 8 }) as u32,
-            slots,
-        })
-    }
-
-    fn fft_rows(&self, image: Dtype, length: &Length) -> Result<Arc<Pipeline>> {
-        let slots = [Slot::Read, Slot::Read, Slot::ReadWrite, Slot::Uniform];
-        let double = self.sums == Sums::F64;
-        self.fft_pipeline("convolve_fft_rows", image.name(), &|| rows_source(double, image), length, &slots)
-    }
-
-    fn fft_columns(&self, stage: u32, length: &Length) -> Result<Arc<Pipeline>> {
-        let slots = [Slot::Read, Slot::Read, Slot::Read, Slot::ReadWrite, Slot::Uniform];
-        let double = self.sums == Sums::F64;
-        self.fft_pipeline("convolve_fft_columns", &stage.to_string(), &|| columns_source(double, stage), length, &slots)
-    }
-
-    fn fft_inverse(&self, length: &Length) -> Result<Arc<Pipeline>> {
-        let slots = [Slot::Read, Slot::Read, Slot::ReadWrite, Slot::Uniform];
-        let double = self.sums == Sums::F64;
-        self.fft_pipeline("convolve_fft_inverse", "", &|| inverse_source(double), length, &slots)
-    }
-}
-
-/// What the uniforms say of the tiles.
-fn shape(tiles: &Tiles) -> FftParams {
-    FftParams {
-        log_y: tiles.size[0].ilog2(),
-        log_x: tiles.size[1].ilog2(),
-        slabs_z: tiles.slabs[0] as u32,
-        slabs_y: tiles.slabs[1] as u32,
-        slabs_x: tiles.slabs[2] as u32,
-        part_y: tiles.part[0] as u32,
-        part_x: tiles.part[1] as u32,
-        ..FftParams::default()
-    }
-}
-
-/// `exp(−2πi·j/n)`, from an angle of at most a quarter of a right one, so that each part is as exact as can be.
-fn turned(j: usize, n: usize) -> [f64; 2] {
-    // Eighths of a turn, and what is left of the way to the next or from the last.
-    let (eighth, rest) = (8 * j / n, 8 * j % n);
-    let near = if eighth.is_multiple_of(2) { rest } else { n - rest };
-    let (sin, cos) = (std::f64::consts::FRAC_PI_4 * near as f64 / n as f64).sin_cos();
-    let (cos, sin) = match eighth {
-        0 => (cos, sin),
-        1 => (sin, cos),
-        2 => (-sin, cos),
-        3 => (-cos, sin),
-        4 => (-cos, -sin),
-        5 => (-sin, -cos),
-        6 => (sin, -cos),
-        _ => (cos, -sin),
-    };
-    [cos, -sin]
-}
-
-fn header(double: bool) -> String {
-    let number = if double { "f64" } else { "f32" };
-    format!("alias T = {number};\nalias Z = vec2<{number}>;\nalias V = vec4<{number}>;\n")
-}
-
-fn rows_source(double: bool, image: Dtype) -> String {
-    let header = format!("{}const IMAGE: u32 = {}u;\n", header(double), image as u8);
-    let parts = match (double, image) {
-        (false, _) => [WORDS, include_str!("../../../shaders/parts/convolve_f32_load.wgsl")],
-        (true, Dtype::F64) => ["", include_str!("../../../shaders/parts/convolve_f64_doubles.wgsl")],
-        (true, _) => [WORDS, include_str!("../../../shaders/parts/convolve_f64_words.wgsl")],
-    };
-    join(&[&header, BOUNDARY, parts[0], parts[1], CORE, ROWS])
-}
-
-fn columns_source(double: bool, stage: u32) -> String {
-    join(&[&format!("{}const STAGE: u32 = {stage}u;\n", header(double)), CORE, COLUMNS])
-}
-
-fn inverse_source(double: bool) -> String {
-    join(&[&header(double), CORE, INVERSE])
-}
-
-/// Every shader of Fourier transforms.
-pub(super) fn variants() -> Vec<Variant> {
-    let layout = || -> Layout {
-        layout!(FftParams {
-            unit_first,
-            units,
-            depth,
-            tiles_y,
-            tiles_x,
-            images,
-            real_y,
-            real_x,
-            pair_image,
-            pair_y,
-            pair_x,
-            log_y,
-            log_x,
-            step_y,
-            step_x,
-            slabs_z,
-            slabs_y,
-            slabs_x,
-            part_y,
-            part_x,
-            reach_y,
-            reach_x,
-            end_y,
-            end_x,
-            image_x,
-            image_y,
-            image_z,
-            image_first,
-            start_x,
-            start_y,
-            start_z,
-            boundary_x,
-            boundary_y,
-            boundary_z,
-            out_x,
-            out_y,
-            out_z,
-            all_kernels,
-            kernel_first,
-            kernels,
-            each,
-            table_at,
-            groups,
-            round
-        })
-    };
-    let variant = |label: &'static str, source: String| Variant { label, source, layouts: vec![layout()] };
-    let mut variants = vec![];
-    for double in [false, true] {
-        for image in Dtype::ALL.into_iter().filter(|&image| double || image != Dtype::F64) {
-            variants.push(variant("convolve_fft_rows", rows_source(double, image)));
-        }
-        variants.extend((0..3).map(|stage| variant("convolve_fft_columns", columns_source(double, stage))));
-        variants.push(variant("convolve_fft_inverse", inverse_source(double)));
-    }
-    variants
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn twiddle_factors_are_exact_where_they_can_be() {
-        for n in [1, 2, 4, 8, 64, 1024] {
-            for j in 0..n {
-                let [re, im] = turned(j, n);
-                let angle = std::f64::consts::TAU * j as f64 / n as f64;
-                assert!((re - angle.cos()).abs() < 1e-15 && (im + angle.sin()).abs() < 1e-15, "{j}/{n}");
-                if 4 * j % n == 0 {
-                    assert!(re.fract() == 0.0 && im.fract() == 0.0, "{j}/{n}");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn every_tile_is_in_one_unit() {
-        for tiles in [[1, 1, 1], [1, 1, 5], [2, 3, 3], [1, 4, 3], [5, 1, 1], [3, 3, 3]] {
-            let pairs = Pairs::new(tiles);
-            let [images, ys, xs] = pairs.units();
-            let mut seen = vec![];
-            for unit in 0..images * ys * xs {
-                let tile = [unit / (ys * xs), unit / xs % ys, unit % xs];
-                seen.push(tile);
-                if let Some(other) = pairs.partner(tile) {
-                    assert_eq!(pairs.partner(other), Some(tile));
-                    seen.push(other);
-                }
-            }
-            seen.sort_unstable();
-            seen.dedup();
-            assert_eq!(seen.len(), tiles.iter().product::<usize>(), "{tiles:?}");
-        }
     }
 }

@@ -110,6 +110,49 @@ impl Tiles {
     }
 }
 
+/// How a chunk's tiles are paired to units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Pairs {
+    /// Tiles of the images, along `y` and along `x`.
+    pub(super) tiles: [usize; 3],
+    /// The axis that pairs lie along, and how far apart; 0: there is one tile.
+    pub(super) axis: usize,
+    pub(super) apart: usize,
+}
+
+impl Pairs {
+    pub(super) fn new(tiles: [usize; 3]) -> Self {
+        // Even numbers leave no tile alone; else the longest axis wastes least.
+        let [images, y, x] = tiles;
+        let even = [2, 1, 0].into_iter().find(|&axis| tiles[axis].is_multiple_of(2));
+        let longest = if x >= y && x >= images {
+            2
+        } else if y >= images {
+            1
+        } else {
+            0
+        };
+        let axis = even.unwrap_or(longest);
+        let apart = if tiles[axis] > 1 { tiles[axis].div_ceil(2) } else { 0 };
+        Self { tiles, axis, apart }
+    }
+
+    /// Units along images, `y` and `x`.
+    pub(super) fn units(&self) -> [usize; 3] {
+        let mut units = self.tiles;
+        units[self.axis] = units[self.axis].div_ceil(2);
+        units
+    }
+
+    /// The other tile of a tile's unit, if there is one.
+    pub(super) fn partner(&self, tile: [usize; 3]) -> Option<[usize; 3]> {
+        let mut other = tile;
+        other[self.axis] =
+            if tile[self.axis] < self.apart { tile[self.axis] + self.apart } else { tile[self.axis].wrapping_sub(self.apart) };
+        (self.apart > 0 && other[self.axis] < self.tiles[self.axis]).then_some(other)
+    }
+}
+
 /// Bytes of a block of transforms on a device with blocks of at most `block` bytes.
 pub(super) fn most_bytes(block: u64) -> u64 {
     block.min(BLOCK)
@@ -117,7 +160,7 @@ pub(super) fn most_bytes(block: u64) -> u64 {
 
 /// Whether rounding a binary64 result gives the exact integer for results of this reach.
 pub(super) fn is_exact(reach: u128, tiles: &Tiles) -> bool {
-    // The error is at most c·2^-53·log₂N·‖k‖₂‖x‖₂ with ‖x‖₂ <= √(2N)·max|x| for each slab; c = 8 is generous.
+    // The error is at most 8·2^-53·log₂N·‖k‖₂‖x‖₂ with ‖x‖₂ <= √(2N)·max|x| for each slab (docs/numerics.md).
     let n = tiles.len() as f64;
     reach as f64 * tiles.slab_count() as f64 * (2.0 * n).sqrt() * n.log2().max(1.0) * 8.0 * (f64::EPSILON / 2.0) < 0.25
 }
@@ -149,6 +192,26 @@ mod tests {
                 assert!(tiles.part[axis] * tiles.slabs[axis + 1] >= k && tiles.step[axis] > 0, "{tiles:?}");
                 assert!(tiles.step[axis] + tiles.part[axis] <= n + 1, "{tiles:?}");
             }
+        }
+    }
+
+    #[test]
+    fn every_tile_is_in_one_unit() {
+        for tiles in [[1, 1, 1], [1, 1, 5], [2, 3, 3], [1, 4, 3], [5, 1, 1], [3, 3, 3]] {
+            let pairs = Pairs::new(tiles);
+            let [images, ys, xs] = pairs.units();
+            let mut seen = vec![];
+            for unit in 0..images * ys * xs {
+                let tile = [unit / (ys * xs), unit / xs % ys, unit % xs];
+                seen.push(tile);
+                if let Some(other) = pairs.partner(tile) {
+                    assert_eq!(pairs.partner(other), Some(tile));
+                    seen.push(other);
+                }
+            }
+            seen.sort_unstable();
+            seen.dedup();
+            assert_eq!(seen.len(), tiles.iter().product::<usize>(), "{tiles:?}");
         }
     }
 }
