@@ -15,6 +15,8 @@ mod scan;
 mod separable;
 mod topk;
 
+#[cfg(feature = "gpu")]
+pub(crate) use convolve::integer_rank;
 pub use convolve::{Accumulator, Accuracy, Algorithm, Boundary, Centre, Convolve, ConvolvePlan, Direction, Mode, Overflow};
 pub(crate) use convolve::{Parts, candidates, low_rank};
 pub(crate) use group::Number;

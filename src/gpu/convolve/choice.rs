@@ -13,6 +13,7 @@ use super::shader::Sums;
 use super::tiles::{self, Lines, Tiles};
 use crate::gpu::context::Context;
 use crate::plan::candidates;
+use crate::plan::integer_rank;
 use crate::plan::low_rank::{self, Terms};
 use crate::plan::{Accumulator, Accuracy, Algorithm, ConvolvePlan};
 use crate::view::View;
@@ -118,9 +119,11 @@ pub(super) fn choose(
         };
     }
     let auto = plan.algorithm == Algorithm::Auto;
-    // Which integers are dearer in which arithmetic no device was asked.
-    if plan.algorithm == Algorithm::Direct || (auto && (plan.is_integer() || !cost::matters(plan, context.caps.software))) {
+    if plan.algorithm == Algorithm::Direct || (auto && !cost::matters(plan, context.caps.software)) {
         return Ok((Choice::Direct, sums));
+    }
+    if auto && plan.is_integer() {
+        return choose_for_integers(context, plan, sums, &Bank::new(plan, sums, kernel, weights), (reach, always_fits));
     }
     let bank = Bank::new(plan, sums, kernel, weights);
     let mut terms = None;
@@ -134,6 +137,10 @@ pub(super) fn choose(
     };
     match taken {
         Algorithm::Direct => Ok((Choice::Direct, sums)),
+        Algorithm::Separable if plan.is_integer() => match bank.integer_passes(sums, always_fits) {
+            Some(choice) => Ok((choice, Sums::F32)),
+            None => cannot("kernels that are products of integers, with sums below 2^24, for separable"),
+        },
         Algorithm::Separable => match terms.or_else(|| bank.terms()) {
             Some(terms) => Ok((bank.limit(8.0).map_or(Choice::Direct, |limit| Choice::Separable { terms, limit }), sums)),
             None => cannot("float operands and 2-D kernels of low rank for separable"),
@@ -162,15 +169,38 @@ pub(super) fn choose(
     }
 }
 
+/// The choice for integers whose sums binary32 holds: it computes them as fast as floats, and exactly as long as every
+/// intermediate value stays below 2^24. How fast another arithmetic is no device was asked.
+fn choose_for_integers(
+    context: &Arc<Context>,
+    plan: &ConvolvePlan,
+    sums: Sums,
+    bank: &Bank<'_>,
+    (reach, always_fits): (u128, bool),
+) -> Result<(Choice, Sums)> {
+    if sums != Sums::F32Integer {
+        return Ok((Choice::Direct, sums));
+    }
+    let passes = bank.integer_passes(sums, always_fits);
+    let fir = Fir::choose(plan).filter(|fir| reach.saturating_mul(fir.growth()) < 1 << 24);
+    let mut list = cost::candidates(plan, passes.as_ref().map(|_| 1), None, &Rates::of(context, false)?);
+    list.retain(|candidate| candidate.algorithm != Algorithm::FastFir || fir.is_some());
+    Ok(match (candidates::best(&list), passes, fir) {
+        (Algorithm::Separable, Some(choice), _) => (choice, Sums::F32),
+        (Algorithm::FastFir, _, Some(fir)) => (Choice::FastFir { fir, limit: f64::INFINITY }, sums),
+        _ => (Choice::Direct, sums),
+    })
+}
+
 /// The predicted times of all algorithms, in words.
 pub(super) fn explain(context: &Arc<Context>, plan: &ConvolvePlan) -> Result<String> {
     if plan.algorithm != Algorithm::Auto {
         return Ok(format!("algorithm {}, as asked for", plan.algorithm));
     }
-    if !plan.is_plain() || plan.is_integer() || plan.accuracy != Accuracy::Default {
+    if !plan.is_plain() || (!plan.is_integer() && plan.accuracy != Accuracy::Default) {
         return Ok("algorithm direct, the only one that is chosen for this plan".into());
     }
-    let double = cost::is_double(plan);
+    let double = !plan.is_integer() && cost::is_double(plan);
     if double && !context.caps.f64 {
         return Ok("no algorithm: the device has no 64-bit floats".into());
     }
@@ -179,6 +209,11 @@ pub(super) fn explain(context: &Arc<Context>, plan: &ConvolvePlan) -> Result<Str
     }
     let [depth, height, width] = plan.kernel;
     let low = (depth == 1 && low_rank::most_terms(height, width) > 0).then_some(1);
+    if plan.is_integer() {
+        let low = low.filter(|_| plan.image_dtype.size() <= 2);
+        let words = candidates::in_words(&cost::candidates(plan, low, None, &Rates::of(context, false)?), "the device");
+        return Ok(format!("{words}, for sums of integers far below 2^24; else direct"));
+    }
     let list = cost::candidates(plan, low, tiles(context, plan).as_ref(), &Rates::of(context, double)?);
     Ok(candidates::in_words(&list, "the device"))
 }
@@ -222,6 +257,16 @@ impl<'a> Bank<'a> {
             return None;
         }
         low_rank::bank(self.kernels().map(<[f64]>::to_vec), [height, width], self.sums != Sums::F64)
+    }
+
+    /// Passes for kernels that are products of integers, if every one is: exact in binary32 if the sums are.
+    fn integer_passes(&self, sums: Sums, always_fits: bool) -> Option<Choice> {
+        let [depth, _, width] = self.plan.kernel;
+        // Passes read elements of up to 16 bits as they are, and give floats: nothing checks whether they fit.
+        if sums != Sums::F32Integer || !always_fits || depth != 1 || self.plan.image_dtype.size() > 2 {
+            return None;
+        }
+        integer_rank::bank(self.kernels(), width).map(|terms| Choice::Separable { terms, limit: f64::INFINITY })
     }
 
     /// The largest float of the arithmetic over `growth` times the largest sum of a kernel's magnitudes; `None` if such sums

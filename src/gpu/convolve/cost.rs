@@ -18,12 +18,13 @@ use crate::{Control, Dtype, Error, Result};
 const LEAST_WORK: [f64; 2] = [2e9, 2e8];
 /// Kernels of fewer taps are direct: memory is what counts.
 const LEAST_TAPS: usize = 16;
-/// What the passes of low-rank kernels cost beside their taps, in taps per output and term.
-const PASS_TAPS: f64 = 16.0;
+/// What an output costs beside its taps, in taps, at most.
+const MOST_BESIDE: f64 = 128.0;
 
-/// The sample that is measured: images of this side, a kernel of that.
+/// The sample that is measured: images of this side, kernels of that and, to tell what does not grow with them, of that.
 const SIDE: usize = 256;
 const TAPS: usize = 16;
+const FEW_TAPS: usize = 6;
 /// Images of the largest sample, and seconds that are long enough.
 const MOST_IMAGES: usize = 256;
 const ENOUGH: f64 = 2e-3;
@@ -33,10 +34,10 @@ const ENOUGH: f64 = 2e-3;
 pub(super) struct Rates {
     /// Multiply-adds of the direct convolution.
     pub(super) multiply_adds: f64,
-    /// Taps of passes, as [`passes`] counts them.
-    pub(super) passes: f64,
-    /// Multiply-adds of fast FIR filters, as [`Fir`] counts them.
-    pub(super) fir: f64,
+    /// Taps of passes, as [`passes`] counts them, and what an output of a term costs beside them, in taps.
+    pub(super) passes: [f64; 2],
+    /// Multiply-adds of fast FIR filters, as [`Fir`] counts them, and what a plane costs beside them.
+    pub(super) fir: [f64; 2],
     /// Operations of Fourier transforms, as [`Tiles`] counts them.
     pub(super) operations: f64,
     /// Bytes read and written.
@@ -63,14 +64,23 @@ fn rounded(rate: f64) -> f64 {
     2f64.powf((2.0 * rate.max(1.0).log2()).round() / 2.0)
 }
 
+/// The line through two measurements of work and seconds, the larger one last: work per second, and what is done beside it, in
+/// the same unit.
+fn line([(little, short), (much, long)]: [(f64, f64); 2]) -> [f64; 2] {
+    let slope = ((long - short) / (much - little)).max(long / (much + MOST_BESIDE));
+    let beside = rounded((long / slope - much).clamp(1.0, MOST_BESIDE));
+    [rounded((much + beside) / long), beside]
+}
+
 fn measure(context: &Arc<Context>, double: bool) -> Result<Rates> {
     let (dtype, size) = if double { (Dtype::F64, 8) } else { (Dtype::F32, 4) };
-    let weights = [TAPS, TAPS];
-    let kernel = match double {
-        true => HostVec::F64(vec![1.0 / 256.0; TAPS * TAPS]),
-        false => HostVec::F32(vec![1.0 / 256.0; TAPS * TAPS]),
-    };
-    let rate = |algorithm: Algorithm, amount: &dyn Fn(&ConvolvePlan) -> f64| -> Result<f64> {
+    // Seconds per output of a kernel of so many taps along each axis, and the plan of the sample.
+    let time = |algorithm: Algorithm, taps: usize| -> Result<(f64, ConvolvePlan)> {
+        let weights = [taps, taps];
+        let kernel = match double {
+            true => HostVec::F64(vec![1.0 / 256.0; taps * taps]),
+            false => HostVec::F32(vec![1.0 / 256.0; taps * taps]),
+        };
         let mut images = 1;
         loop {
             let shape = [images, SIDE, SIDE];
@@ -92,17 +102,29 @@ fn measure(context: &Arc<Context>, double: bool) -> Result<Rates> {
             let seconds = run()?.min(run()?);
             let more = images * 8;
             if seconds > ENOUGH || more > MOST_IMAGES || 2 * bytes * 8 > context.max_block() {
-                return Ok(rounded(amount(&plan) / seconds.max(1e-9)));
+                return Ok((seconds.max(1e-9) / outputs(&plan), plan));
             }
             images = more;
         }
     };
-    let multiply_adds = rate(Algorithm::Direct, &work)?;
-    let passes = rate(Algorithm::Separable, &|plan| passes(plan, 1))?;
-    let fir = rate(Algorithm::FastFir, &|plan| Fir::choose(plan).map_or(1.0, |fir| outputs(plan) * fir.cost(plan)))?;
+    // Work per output, and how often what is beside it is done.
+    let two = |algorithm: Algorithm, amount: &dyn Fn(&ConvolvePlan) -> (f64, f64)| -> Result<[f64; 2]> {
+        let point = |(seconds, plan): (f64, ConvolvePlan)| {
+            let (work, often) = amount(&plan);
+            (work / often, seconds / often)
+        };
+        Ok(line([point(time(algorithm, FEW_TAPS)?), point(time(algorithm, TAPS)?)]))
+    };
+    let multiply_adds = rounded((TAPS * TAPS) as f64 / time(Algorithm::Direct, TAPS)?.0);
+    let passes = two(Algorithm::Separable, &|plan| ((plan.kernel[1] + plan.kernel[2]) as f64, 1.0))?;
+    let fir = two(Algorithm::FastFir, &|plan| {
+        let cost = |beside: f64| Fir::choose(plan).map_or(1.0, |fir| fir.cost(plan, beside));
+        (cost(0.0), (cost(1.0) - cost(0.0)).max(1.0))
+    })?;
+    let (seconds, plan) = time(Algorithm::Fft, TAPS)?;
     let lines = Lines::new(&context.limits, size);
-    let cost = |plan: &ConvolvePlan| Tiles::choose(plan, &lines, size, context.max_block()).map_or(1.0, |tiles| tiles.cost);
-    let operations = rate(Algorithm::Fft, &cost)?;
+    let cost = Tiles::choose(&plan, &lines, size, context.max_block()).map_or(1.0, |tiles| tiles.cost);
+    let operations = rounded(cost / (seconds * outputs(&plan)));
 
     let bytes = (16u64 << 20).min(context.max_block());
     let (from, to) = (context.block(bytes)?, context.block(bytes)?);
@@ -131,10 +153,10 @@ fn work(plan: &ConvolvePlan) -> f64 {
     outputs(plan) * plan.kernel.iter().product::<usize>() as f64
 }
 
-/// Taps of the passes of a plan whose kernels are of so many terms.
-fn passes(plan: &ConvolvePlan, terms: usize) -> f64 {
+/// Taps of the passes of a plan whose kernels are of so many terms, and what is done beside them.
+fn passes(plan: &ConvolvePlan, terms: usize, beside: f64) -> f64 {
     let [_, height, width] = plan.kernel;
-    outputs(plan) * terms as f64 * ((height + width) as f64 + PASS_TAPS)
+    outputs(plan) * terms as f64 * ((height + width) as f64 + beside)
 }
 
 /// The candidates for a whole plan of float operands, the direct convolution first; `terms` if its kernels are sums of so
@@ -144,10 +166,12 @@ pub(super) fn candidates(plan: &ConvolvePlan, terms: Option<usize>, tiles: Optio
     let bytes = image * plan.image_dtype.size() as f64 + outputs(plan) * plan.out_dtype.size() as f64;
     let mut list = vec![Candidate { algorithm: Algorithm::Direct, seconds: work(plan) / rates.multiply_adds }];
     if let Some(terms) = terms {
-        list.push(Candidate { algorithm: Algorithm::Separable, seconds: passes(plan, terms) / rates.passes });
+        let [rate, beside] = rates.passes;
+        list.push(Candidate { algorithm: Algorithm::Separable, seconds: passes(plan, terms, beside) / rate });
     }
     if let Some(fir) = Fir::choose(plan) {
-        list.push(Candidate { algorithm: Algorithm::FastFir, seconds: outputs(plan) * fir.cost(plan) / rates.fir });
+        let [rate, beside] = rates.fir;
+        list.push(Candidate { algorithm: Algorithm::FastFir, seconds: outputs(plan) * fir.cost(plan, beside) / rate });
     }
     if let Some(tiles) = tiles {
         list.push(Candidate { algorithm: Algorithm::Fft, seconds: tiles.cost / rates.operations });
@@ -166,7 +190,7 @@ mod tests {
     use super::*;
     use crate::plan::candidates::best;
 
-    const RATES: Rates = Rates { multiply_adds: 8e12, passes: 2e12, fir: 8e12, operations: 4e12, bytes: 5e11 };
+    const RATES: Rates = Rates { multiply_adds: 8e12, passes: [2e12, 16.0], fir: [8e12, 24.0], operations: 4e12, bytes: 5e11 };
 
     fn chosen(image: &[usize], kernel: &[usize], terms: Option<usize>) -> Algorithm {
         let (image, kernel) = ((Dtype::F32, image), (Dtype::F32, kernel));
@@ -183,5 +207,14 @@ mod tests {
         assert_eq!(chosen(&[64, 2048, 2048], &[31, 31], None), Algorithm::Fft);
         assert_eq!(chosen(&[2048, 2048], &[101, 101], None), Algorithm::Fft);
         assert_eq!(chosen(&[4, 2048, 2048], &[25, 25], Some(1)), Algorithm::Separable);
+    }
+
+    #[test]
+    fn two_measurements_tell_what_does_not_grow() {
+        let seconds = |work: f64| (work + 16.0) / 1024.0;
+        assert_eq!(line([(12.0, seconds(12.0)), (32.0, seconds(32.0))]), [1024.0, 16.0]);
+        // Noise: as fast with more, or as slow as if nothing were beside.
+        assert_eq!(line([(12.0, 1.0), (32.0, 1.0)]), [rounded(160.0), 128.0]);
+        assert_eq!(line([(12.0, 0.1), (32.0, 1.0)]), [rounded(33.0), 1.0]);
     }
 }

@@ -4,6 +4,8 @@ mod accuracy;
 mod boundary;
 pub(crate) mod candidates;
 mod geometry;
+#[cfg(feature = "gpu")]
+pub(crate) mod integer_rank;
 pub(crate) mod low_rank;
 mod options;
 mod overflow;

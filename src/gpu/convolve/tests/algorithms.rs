@@ -43,7 +43,7 @@ fn bound(plan: &ConvolvePlan, algorithm: Algorithm, kernel: &[f64], largest: f64
     match algorithm {
         Algorithm::Separable => (4.0 + 4.0 * (height + 6.0 * width + 2.0)) * unit * weight * largest,
         Algorithm::FastFir => 16.0 * (taps / 4.0 + 8.0) * unit * weight * largest,
-        Algorithm::Fft => 3.0 * unit * n.log2() * norm * (2.0 * n).sqrt() * largest,
+        Algorithm::Fft => 8.0 * unit * n.log2() * norm * (2.0 * n).sqrt() * largest,
         _ => 2.0 * taps * unit * weight * largest,
     }
 }
@@ -104,6 +104,33 @@ fn low_rank_kernels_run_as_passes() {
         let kernel = values(&mut random, Dtype::F32, 3 * 99);
         let error = run_part(&context, &plan, &image, &kernel, Manner::PLAIN).unwrap_err();
         assert!(matches!(error, Error::Invalid { .. }) && error.to_string().contains("low rank"), "{error}");
+    }
+}
+
+/// Products of integers in passes of floats, which hold every intermediate value: at the limit, and refused beyond.
+#[test]
+fn integer_kernels_run_as_passes_exactly() {
+    for engine in engines() {
+        let context = engine.context().unwrap();
+        let mut random = Random(61);
+        let how = Convolve::d2().same().boundary(Boundary::Constant(3.0)).algorithm(Algorithm::Separable);
+        for (dtype, out, most) in [(Dtype::U8, Dtype::I32, 255), (Dtype::I16, Dtype::F32, 8191), (Dtype::I16, Dtype::F32, 8192)] {
+            let shapes = ((dtype, &[2, 40, 77][..]), (Dtype::I8, &[2, 8, 16][..]));
+            let plan = ConvolvePlan::new(&how.clone().out_dtype(out), Direction::Convolve, shapes.0, shapes.1).unwrap();
+            // Sixteens of both signs, 128 of them.
+            let sign = |i: i128| if i % 3 == 0 { -1 } else { 1 };
+            let kernel = integers(Dtype::I8, &(0..256).map(|i| 16 * sign(i / 16) * sign(i % 16)).collect::<Vec<_>>());
+            let image: Vec<i128> = (0..2 * 40 * 77).map(|_| random.integer(dtype, most)).collect();
+            let image = integers(dtype, &[&[most][..], &image[1..]].concat());
+            // What lies on the device has the range of its dtype.
+            let manner = Manner { resident: false, ..Manner::random(&mut random) };
+            let found = run_part(&context, &plan, &image, &kernel, manner);
+            let direct = ConvolvePlan { algorithm: Algorithm::Direct, ..plan };
+            match most * 16 * 128 < 1 << 24 {
+                true => assert_eq!(found, super::general::on_cpu(&direct, &image, &kernel), "{} {dtype}", context.id),
+                false => assert!(found.unwrap_err().to_string().contains("products of integers")),
+            }
+        }
     }
 }
 
