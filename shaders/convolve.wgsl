@@ -43,63 +43,19 @@ fn load_tile(l: vec2<u32>, image_index: u32, k: u32, slab: u32, corner: vec3<i32
     }
 }
 
-// The sum so far of one output.
-fn resume(at: Place, x: u32, y: u32, k: u32) -> T {
-    if (x < p.out_x && y < p.out_y && k < p.kernels) {
-        return recall(result_index(at, x, y, k));
-    }
-    return T();
-}
-
-fn resume_quad(at: Place, x: u32, y: u32, k: u32) -> V {
-    return V(resume(at, x, y, k), resume(at, x + 1u, y, k), resume(at, x + 2u, y, k), resume(at, x + 3u, y, k));
-}
-
-fn resume_bank(at: Place, x: u32, y: u32, k: u32) -> V {
-    return V(resume(at, x, y, k), resume(at, x, y, k + 1u), resume(at, x, y, k + 2u), resume(at, x, y, k + 3u));
-}
-
-// Stores one vector of every invocation, through the tile so that neighbours store neighbouring elements. `x`, `y` is
-// the corner of what the workgroup stores.
-fn store(v: V, li: u32, at: Place, x: u32, y: u32, k: u32) {
-    workgroupBarrier();
-    tile[li] = v;
-    workgroupBarrier();
-    for (var i = 0u; i < 4u; i++) {
-        let e = i * WX * WY + li;
-        let ex = x + e % (4u * WX);
-        let ey = y + e / (4u * WX);
-        if (ex < p.out_x && ey < p.out_y && k < p.kernels) {
-            keep(result_index(at, ex, ey, k), tile[e >> 2u][e & 3u]);
-        }
-    }
+fn output(phase: vec2<u32>, x: u32, y: u32) -> vec2<u32> {
+    return vec2<u32>(x, y);
 }
 
 fn convolve(id: u32, l: vec2<u32>) {
     let at = place(id);
     let li = l.y * WX + l.x;
     let corner = vec2<u32>(at.tile_x * 4u * TILE_X, at.tile_y * TILE_Y);
-    let x = corner.x + 4u * l.x;
-    let y = corner.y + l.y;
     let k = select(at.kernel_group, 4u * at.kernel_group, BANK);
-
+    let only = vec2<u32>(0u, 0u);
     var s = Sums(V(), V(), V(), V());
     if (p.fresh == 0u) {
-        if (BANK) {
-            s = Sums(
-                resume_bank(at, x, y, k),
-                resume_bank(at, x + 1u, y, k),
-                resume_bank(at, x + 2u, y, k),
-                resume_bank(at, x + 3u, y, k),
-            );
-        } else {
-            s = Sums(
-                resume_quad(at, x, y, k),
-                resume_quad(at, x + 4u * STEP_X, y + STEP_Y, k),
-                resume_quad(at, x + 8u * STEP_X, y + 2u * STEP_Y, k),
-                resume_quad(at, x + 12u * STEP_X, y + 3u * STEP_Y, k),
-            );
-        }
+        s = resume_sums(at, only, corner.x + 4u * l.x, corner.y + first_row(l), k);
     }
 
     for (var block = p.block_first; block < p.block_end; block++) {
@@ -116,32 +72,12 @@ fn convolve(id: u32, l: vec2<u32>) {
             depth_of(at.z, slab),
         );
         load_tile(l, at.image, k, slab, origin, TILE_Y + h - 1u, TILE_X + ((w + 2u) >> 2u));
-        var row_weights = w;
-        var first = dx;
-        if (!BANK) {
-            row_weights = (w + 3u) >> 2u;
-            first = dx >> 2u;
-        }
-        first += ((at.kernel_group * p.slabs + slab) * p.taps_y + dy) * p.row_weights;
-        for (var t = li; t < h * row_weights; t += WX * WY) {
-            taps[t] = weights[first + (t / row_weights) * p.row_weights + t % row_weights];
-        }
+        load_taps(at, li, slab, dx, dy, w, h);
         workgroupBarrier();
-
         s = add_block(s, l, h, w);
     }
 
-    if (BANK) {
-        store(V(s.a.x, s.b.x, s.c.x, s.d.x), li, at, corner.x, corner.y, k);
-        store(V(s.a.y, s.b.y, s.c.y, s.d.y), li, at, corner.x, corner.y, k + 1u);
-        store(V(s.a.z, s.b.z, s.c.z, s.d.z), li, at, corner.x, corner.y, k + 2u);
-        store(V(s.a.w, s.b.w, s.c.w, s.d.w), li, at, corner.x, corner.y, k + 3u);
-    } else {
-        store(s.a, li, at, corner.x, corner.y, k);
-        store(s.b, li, at, corner.x + 4u * STEP_X, corner.y + STEP_Y, k);
-        store(s.c, li, at, corner.x + 8u * STEP_X, corner.y + 2u * STEP_Y, k);
-        store(s.d, li, at, corner.x + 12u * STEP_X, corner.y + 3u * STEP_Y, k);
-    }
+    store_sums(s, li, at, only, corner.x, corner.y, k);
 }
 
 @compute @workgroup_size(WX, WY)

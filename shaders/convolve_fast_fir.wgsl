@@ -72,97 +72,25 @@ fn output(phase: vec2<u32>, x: u32, y: u32) -> vec2<u32> {
     return vec2<u32>(select(x, 2u * x, FIR_X), select(y, 2u * y, FIR_Y)) + phase;
 }
 
-// The sum so far of one output: x, y of a phase.
-fn resume(at: Place, phase: vec2<u32>, x: u32, y: u32, k: u32) -> T {
-    let o = output(phase, x, y);
-    if (o.x < p.out_x && o.y < p.out_y && k < p.kernels) {
-        return recall(result_index(at, o.x, o.y, k));
-    }
-    return T();
-}
-
-fn resume_quad(at: Place, phase: vec2<u32>, x: u32, y: u32, k: u32) -> V {
-    return V(
-        resume(at, phase, x, y, k),
-        resume(at, phase, x + 1u, y, k),
-        resume(at, phase, x + 2u, y, k),
-        resume(at, phase, x + 3u, y, k),
-    );
-}
-
-fn resume_bank(at: Place, phase: vec2<u32>, x: u32, y: u32, k: u32) -> V {
-    return V(
-        resume(at, phase, x, y, k),
-        resume(at, phase, x, y, k + 1u),
-        resume(at, phase, x, y, k + 2u),
-        resume(at, phase, x, y, k + 3u),
-    );
-}
-
-fn resume_phase(at: Place, phase: vec2<u32>, x: u32, y: u32, k: u32) -> Sums {
-    if (BANK) {
-        return Sums(
-            resume_bank(at, phase, x, y, k),
-            resume_bank(at, phase, x + 1u, y, k),
-            resume_bank(at, phase, x + 2u, y, k),
-            resume_bank(at, phase, x + 3u, y, k),
-        );
-    }
-    return Sums(
-        resume_quad(at, phase, x, y, k),
-        resume_quad(at, phase, x + 4u * STEP_X, y + STEP_Y, k),
-        resume_quad(at, phase, x + 8u * STEP_X, y + 2u * STEP_Y, k),
-        resume_quad(at, phase, x + 12u * STEP_X, y + 3u * STEP_Y, k),
-    );
-}
-
-// Stores one vector of every invocation through the tile, so that neighbours store neighbouring outputs of the phase.
-fn store(v: V, li: u32, at: Place, phase: vec2<u32>, x: u32, y: u32, k: u32) {
-    workgroupBarrier();
-    tile[li] = v;
-    workgroupBarrier();
-    for (var i = 0u; i < 4u; i++) {
-        let e = i * WX * WY + li;
-        let o = output(phase, x + e % (4u * WX), y + e / (4u * WX));
-        if (o.x < p.out_x && o.y < p.out_y && k < p.kernels) {
-            keep(result_index(at, o.x, o.y, k), tile[e >> 2u][e & 3u]);
-        }
-    }
-}
-
-fn store_phase(s: Sums, li: u32, at: Place, phase: vec2<u32>, x: u32, y: u32, k: u32) {
-    if (BANK) {
-        store(V(s.a.x, s.b.x, s.c.x, s.d.x), li, at, phase, x, y, k);
-        store(V(s.a.y, s.b.y, s.c.y, s.d.y), li, at, phase, x, y, k + 1u);
-        store(V(s.a.z, s.b.z, s.c.z, s.d.z), li, at, phase, x, y, k + 2u);
-        store(V(s.a.w, s.b.w, s.c.w, s.d.w), li, at, phase, x, y, k + 3u);
-    } else {
-        store(s.a, li, at, phase, x, y, k);
-        store(s.b, li, at, phase, x + 4u * STEP_X, y + STEP_Y, k);
-        store(s.c, li, at, phase, x + 8u * STEP_X, y + 2u * STEP_Y, k);
-        store(s.d, li, at, phase, x + 12u * STEP_X, y + 3u * STEP_Y, k);
-    }
-}
-
 fn convolve(id: u32, l: vec2<u32>) {
     let at = place(id);
     let li = l.y * WX + l.x;
     let corner = vec2<u32>(at.tile_x * 4u * TILE_X, at.tile_y * TILE_Y);
     let x = corner.x + 4u * l.x;
-    let y = corner.y + l.y;
+    let y = corner.y + first_row(l);
     let k = select(at.kernel_group, 4u * at.kernel_group, BANK);
     let zero = Sums(V(), V(), V(), V());
     var phases = Phases(zero, zero, zero, zero);
     if (p.fresh == 0u) {
-        phases.ee = resume_phase(at, vec2<u32>(0u, 0u), x, y, k);
+        phases.ee = resume_sums(at, vec2<u32>(0u, 0u), x, y, k);
         if (FIR_X) {
-            phases.eo = resume_phase(at, vec2<u32>(1u, 0u), x, y, k);
+            phases.eo = resume_sums(at, vec2<u32>(1u, 0u), x, y, k);
         }
         if (FIR_Y) {
-            phases.oe = resume_phase(at, vec2<u32>(0u, 1u), x, y, k);
+            phases.oe = resume_sums(at, vec2<u32>(0u, 1u), x, y, k);
         }
         if (FIR_X && FIR_Y) {
-            phases.oo = resume_phase(at, vec2<u32>(1u, 1u), x, y, k);
+            phases.oo = resume_sums(at, vec2<u32>(1u, 1u), x, y, k);
         }
     }
 
@@ -178,16 +106,7 @@ fn convolve(id: u32, l: vec2<u32>) {
         workgroupBarrier();
         let base = row_base(at.image, k, slab, at.z + slab % p.taps_z, 0u);
         load_tile(l, base, corner + vec2<u32>(dx, dy), TILE_Y + h - 1u, TILE_X + ((w + 2u) >> 2u));
-        var row_weights = w;
-        var first = dx;
-        if (!BANK) {
-            row_weights = (w + 3u) >> 2u;
-            first = dx >> 2u;
-        }
-        first += ((at.kernel_group * p.slabs + slab) * p.taps_y + dy) * p.row_weights;
-        for (var t = li; t < h * row_weights; t += WX * WY) {
-            taps[t] = weights[first + (t / row_weights) * p.row_weights + t % row_weights];
-        }
+        load_taps(at, li, slab, dx, dy, w, h);
         workgroupBarrier();
         s = add_block(s, l, h, w);
         // The last block of a plane, or of this dispatch.
@@ -197,15 +116,15 @@ fn convolve(id: u32, l: vec2<u32>) {
         }
     }
 
-    store_phase(phases.ee, li, at, vec2<u32>(0u, 0u), corner.x, corner.y, k);
+    store_sums(phases.ee, li, at, vec2<u32>(0u, 0u), corner.x, corner.y, k);
     if (FIR_X) {
-        store_phase(phases.eo, li, at, vec2<u32>(1u, 0u), corner.x, corner.y, k);
+        store_sums(phases.eo, li, at, vec2<u32>(1u, 0u), corner.x, corner.y, k);
     }
     if (FIR_Y) {
-        store_phase(phases.oe, li, at, vec2<u32>(0u, 1u), corner.x, corner.y, k);
+        store_sums(phases.oe, li, at, vec2<u32>(0u, 1u), corner.x, corner.y, k);
     }
     if (FIR_X && FIR_Y) {
-        store_phase(phases.oo, li, at, vec2<u32>(1u, 1u), corner.x, corner.y, k);
+        store_sums(phases.oo, li, at, vec2<u32>(1u, 1u), corner.x, corner.y, k);
     }
 }
 

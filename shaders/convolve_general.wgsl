@@ -1,11 +1,21 @@
-// Direct convolution with any stride and dilation, for T = f32, i32, i64 or f64 (V = vec4<T>): image and weights are read
-// where they lie.
+// Direct convolution with any stride and dilation from a tile in workgroup memory, for T = f32, i32, i64 or f64
+// (V = vec4<T>): every invocation adds the taps to its sums in row-major order with one `madd` per tap.
 //
-// Every invocation keeps 16 sums and adds the taps to each in row-major order with one `madd` per tap. The sums are
-//   BANK: 4 outputs, WX apart, for each of 4 kernels (the weights of a tap are one vector over the kernels);
+// An element of the tile is what four outputs of one invocation, WX apart, read: whatever the stride and the dilation, a tap
+// takes one load for them. Only positions that some tap can read are in the tile: every unit_x-th column and unit_y-th row.
+// The sums are
+//   BANK: 4 outputs, WX apart, for each of 4 SETS kernels (the weights of a tap are one vector over 4 kernels);
 //   else: 4 rows, WY apart, of such 4 outputs for one kernel (a vector of weights is 4 taps side by side).
 override WX: u32;
 override WY: u32;
+// Vectors in the tile and in the weights' block.
+override TILE: u32;
+override TAPS: u32;
+// Groups of 4 kernels of an invocation: 1 or 2 (BANK).
+override SETS: u32;
+
+var<workgroup> tile: array<V, TILE>;
+var<workgroup> taps: array<V, TAPS>;
 
 struct Sums {
     a: V,
@@ -14,33 +24,49 @@ struct Sums {
     d: V,
 }
 
-// A row of the image as a tap row reads it: the number of its first element, or the constant outside.
-struct Row {
-    base: u32,
-    inside: bool,
-    outside: T,
-}
-
-fn image_row(image_index: u32, k: u32, slab: u32, z: i32, y: i32, fill: V) -> Row {
-    let at_z = source(z, p.image_z, p.boundary_z);
-    let at_y = source(y, p.image_y, p.boundary_y);
-    let base = row_base(image_index, k, slab, u32(max(at_z, 0)), u32(max(at_y, 0)));
-    return Row(base, at_z >= 0 && at_y >= 0, select(fill.y, fill.z, at_z < 0));
-}
-
-fn element(row: Row, x: i32, fill: T) -> T {
-    if (!row.inside) {
-        return row.outside;
-    }
+fn element(base: u32, x: i32, fill: T) -> T {
     let i = source(x, p.image_x, p.boundary_x);
     if (i < 0) {
         return fill;
     }
-    return load(row.base + u32(i) * p.image_parts);
+    return load(base + u32(i) * p.image_parts);
 }
 
-fn four(row: Row, x: vec4<i32>, fill: T) -> V {
-    return V(element(row, x.x, fill), element(row, x.y, fill), element(row, x.z, fill), element(row, x.w, fill));
+// Fills `rows` rows of `width` vectors of the tile with what a slab reads for real kernel `k`, from element `corner` of the
+// extended image on.
+fn load_tile(l: vec2<u32>, image_index: u32, k: u32, slab: u32, corner: vec3<i32>, rows: u32, width: u32) {
+    var fill = weights[p.fill_at];
+    if (PARTS != 0u && part_of(image_index, slab) == 1u) {
+        fill = weights[p.fill_at + 1u];
+    }
+    let apart = WX * p.stride_x;
+    let step = apart * p.image_parts;
+    let z = source(corner.z, p.image_z, p.boundary_z);
+    for (var r = l.y; r < rows; r += WY) {
+        let y = source(corner.y + i32(r * p.unit_y), p.image_y, p.boundary_y);
+        let inside = z >= 0 && y >= 0;
+        let outside = select(fill.y, fill.z, z < 0);
+        let base = row_base(image_index, k, slab, u32(max(z, 0)), u32(max(y, 0)));
+        for (var q = l.x; q < width; q += WX) {
+            let x = corner.x + i32(q * p.unit_x);
+            var v = V(outside);
+            if (inside) {
+                if (x >= 0 && apart < p.image_x && u32(x) + 3u * apart < p.image_x) {
+                    let i = base + u32(x) * p.image_parts;
+                    v = V(load(i), load(i + step), load(i + 2u * step), load(i + 3u * step));
+                } else {
+                    let far = i32(apart);
+                    v = V(
+                        element(base, x, fill.x),
+                        element(base, x + far, fill.x),
+                        element(base, x + 2 * far, fill.x),
+                        element(base, x + 3 * far, fill.x),
+                    );
+                }
+            }
+            tile[r * p.pitch + q] = v;
+        }
+    }
 }
 
 fn has(x: u32, y: u32, k: u32) -> bool {
@@ -82,90 +108,116 @@ fn store_vector(at: Place, x: u32, y: u32, k: u32, v: V) {
     }
 }
 
+fn resume_sums(at: Place, x: u32, y: u32, k: u32) -> Sums {
+    let i = select(0u, WX, BANK);
+    let j = select(WY, 0u, BANK);
+    return Sums(
+        resume_vector(at, x, y, k),
+        resume_vector(at, x + i, y + j, k),
+        resume_vector(at, x + 2u * i, y + 2u * j, k),
+        resume_vector(at, x + 3u * i, y + 3u * j, k),
+    );
+}
+
+fn store_sums(s: Sums, at: Place, x: u32, y: u32, k: u32) {
+    let i = select(0u, WX, BANK);
+    let j = select(WY, 0u, BANK);
+    store_vector(at, x, y, k, s.a);
+    store_vector(at, x + i, y + j, k, s.b);
+    store_vector(at, x + 2u * i, y + 2u * j, k, s.c);
+    store_vector(at, x + 3u * i, y + 3u * j, k, s.d);
+}
+
+// One tap of four kernels, `w`, on the outputs that read `x`.
+fn bank(s: Sums, w: V, x: V) -> Sums {
+    return Sums(madd(V(x.x), w, s.a), madd(V(x.y), w, s.b), madd(V(x.z), w, s.c), madd(V(x.w), w, s.d));
+}
+
 fn convolve(id: u32, l: vec2<u32>) {
     let at = place(id);
-    let x = at.tile_x * 4u * WX + l.x;
-    var y = at.tile_y * WY + l.y;
-    let k = select(at.kernel_group, 4u * at.kernel_group, BANK);
-    // From one vector of sums to the next.
-    var step = vec2<u32>(WX, 0u);
-    if (!BANK) {
-        y = at.tile_y * 4u * WY + l.y;
-        step = vec2<u32>(0u, WY);
-    }
+    let li = l.y * WX + l.x;
+    let rows = select(4u * WY, WY, BANK);
+    let corner = vec2<u32>(at.tile_x * 4u * WX, at.tile_y * rows);
+    let x = corner.x + l.x;
+    let y = corner.y + l.y;
+    let k = select(at.kernel_group, 4u * SETS * at.kernel_group, BANK);
+    // Elements of the tile from one output to the next, and from one tap to the next.
+    let apart = vec2<u32>(p.stride_x / p.unit_x, p.stride_y / p.unit_y);
+    let next = vec2<u32>(p.dilation_x / p.unit_x, p.dilation_y / p.unit_y);
 
     var s = Sums(V(), V(), V(), V());
+    var more = s;
     if (p.fresh == 0u) {
-        s = Sums(
-            resume_vector(at, x, y, k),
-            resume_vector(at, x + step.x, y + step.y, k),
-            resume_vector(at, x + 2u * step.x, y + 2u * step.y, k),
-            resume_vector(at, x + 3u * step.x, y + 3u * step.y, k),
+        s = resume_sums(at, x, y, k);
+        if (SETS > 1u) {
+            more = resume_sums(at, x, y, k + 4u);
+        }
+    }
+
+    for (var block = p.block_first; block < p.block_end; block++) {
+        let block_row = block / p.blocks_x;
+        let dx = (block % p.blocks_x) * p.block_x;
+        let dy = (block_row % p.blocks_y) * p.block_y;
+        let slab = block_row / p.blocks_y;
+        let w = min(p.block_x, p.taps_x - dx);
+        let h = min(p.block_y, p.taps_y - dy);
+        workgroupBarrier();
+        let origin = vec3<i32>(
+            i32(corner.x * p.stride_x + dx * p.dilation_x) + p.start_x,
+            i32(corner.y * p.stride_y + dy * p.dilation_y) + p.start_y,
+            depth_of(at.z, slab),
         );
-    }
+        let high = (rows - 1u) * apart.y + (h - 1u) * next.y + 1u;
+        let wide = (WX - 1u) * apart.x + (w - 1u) * next.x + 1u;
+        load_tile(l, at.image, k, slab, origin, high, wide);
+        // The weights of a tap row start within a vector.
+        let lead = select(dx & 3u, 0u, BANK);
+        let row_weights = select((lead + w + 3u) >> 2u, w, BANK);
+        let first = select(dx >> 2u, dx, BANK) + (slab * p.taps_y + dy) * p.row_weights;
+        let count = h * row_weights;
+        for (var t = li; t < count * SETS; t += WX * WY) {
+            let which = t / count;
+            let tap = t % count;
+            // The last invocations of a bank may have a group of kernels less.
+            let group = min(at.kernel_group * SETS + which, select(p.kernels, (p.kernels + 3u) >> 2u, BANK) - 1u);
+            let base = group * p.slabs * p.taps_y * p.row_weights + first;
+            taps[t] = weights[base + (tap / row_weights) * p.row_weights + tap % row_weights];
+        }
+        workgroupBarrier();
 
-    let first_x = i32(x * p.stride_x) + p.start_x;
-    let apart = i32(WX * p.stride_x);
-    let xs = vec4<i32>(first_x, first_x + apart, first_x + 2 * apart, first_x + 3 * apart);
-    let first_y = i32(y * p.stride_y) + p.start_y;
-    let below = i32(WY * p.stride_y);
-    let constants = weights[p.fill_at];
-    var dx = p.block_first % p.taps_x;
-    var tap_row = p.block_first / p.taps_x;
-    var fill = constants;
-    var a: Row;
-    var b: Row;
-    var c: Row;
-    var d: Row;
-    var moved = true;
-    for (var tap = p.block_first; tap < p.block_end; tap++) {
-        if (moved) {
-            let slab = tap_row / p.taps_y;
-            let z = depth_of(at.z, slab);
-            let row_y = first_y + i32((tap_row % p.taps_y) * p.dilation_y);
-            fill = constants;
-            if (PARTS != 0u && part_of(at.image, slab) == 1u) {
-                fill = weights[p.fill_at + 1u];
+        let below = WY * apart.y * p.pitch;
+        for (var r = 0u; r < h; r++) {
+            var i = (l.y * apart.y + r * next.y) * p.pitch + l.x * apart.x;
+            var t = r * row_weights;
+            if (BANK) {
+                for (var c = 0u; c < w; c++) {
+                    let v = tile[i];
+                    s = bank(s, taps[t], v);
+                    if (SETS > 1u) {
+                        more = bank(more, taps[t + count], v);
+                    }
+                    i += next.x;
+                    t++;
+                }
+            } else {
+                for (var c = lead; c < lead + w; c++) {
+                    let v = V(taps[t + (c >> 2u)][c & 3u]);
+                    s = Sums(
+                        madd(tile[i], v, s.a),
+                        madd(tile[i + below], v, s.b),
+                        madd(tile[i + 2u * below], v, s.c),
+                        madd(tile[i + 3u * below], v, s.d),
+                    );
+                    i += next.x;
+                }
             }
-            a = image_row(at.image, k, slab, z, row_y, fill);
-            if (!BANK) {
-                b = image_row(at.image, k, slab, z, row_y + below, fill);
-                c = image_row(at.image, k, slab, z, row_y + 2 * below, fill);
-                d = image_row(at.image, k, slab, z, row_y + 3 * below, fill);
-            }
-        }
-        let here = xs + vec4<i32>(i32(dx * p.dilation_x));
-        let values = four(a, here, fill.x);
-        let weight_row = (at.kernel_group * p.slabs * p.taps_y + tap_row) * p.row_weights;
-        if (BANK) {
-            let w = weights[weight_row + dx];
-            s = Sums(
-                madd(V(values.x), w, s.a),
-                madd(V(values.y), w, s.b),
-                madd(V(values.z), w, s.c),
-                madd(V(values.w), w, s.d),
-            );
-        } else {
-            let w = V(weights[weight_row + (dx >> 2u)][dx & 3u]);
-            s = Sums(
-                madd(values, w, s.a),
-                madd(four(b, here, fill.x), w, s.b),
-                madd(four(c, here, fill.x), w, s.c),
-                madd(four(d, here, fill.x), w, s.d),
-            );
-        }
-        dx++;
-        moved = dx == p.taps_x;
-        if (moved) {
-            dx = 0u;
-            tap_row++;
         }
     }
 
-    store_vector(at, x, y, k, s.a);
-    store_vector(at, x + step.x, y + step.y, k, s.b);
-    store_vector(at, x + 2u * step.x, y + 2u * step.y, k, s.c);
-    store_vector(at, x + 3u * step.x, y + 3u * step.y, k, s.d);
+    store_sums(s, at, x, y, k);
+    if (SETS > 1u) {
+        store_sums(more, at, x, y, k + 4u);
+    }
 }
 
 @compute @workgroup_size(WX, WY)

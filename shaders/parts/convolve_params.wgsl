@@ -51,6 +51,9 @@ struct Params {
     dilation_x: u32,
     dilation_y: u32,
     dilation_z: u32,
+    // Positions of the image from one element of the tile to the next (convolve_general.wgsl).
+    unit_x: u32,
+    unit_y: u32,
     // Real channels of a sum times taps_z.
     slabs: u32,
     // Channels of a group, and of an image.
@@ -67,6 +70,8 @@ struct Params {
     // integers in floats, 8 for signed images, 16 for signed kernels, 32 X_LONG and 128 W_LONG.
     dtype: u32,
     kind: u32,
+    unused_a: u32,
+    unused_b: u32,
 }
 
 // Which tile of which plane, kernel group and image workgroup `id` makes.

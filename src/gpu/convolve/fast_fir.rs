@@ -17,7 +17,7 @@ use bytemuck::{Pod, Zeroable};
 use super::Work;
 use super::chunk::{Axis, Chunk};
 use super::pack::Weights;
-use super::shader::{self, Params, Sums};
+use super::shader::{self, Form, Params, Sums};
 use super::tuning::Tuning;
 use crate::gpu::dispatch::{Bind, Dispatch, fold};
 use crate::gpu::memory::{Block, Gathered};
@@ -31,10 +31,8 @@ const BOUNDARY: &str = include_str!("../../../shaders/parts/boundary.wgsl");
 const LEAST: usize = 4;
 /// Invocations of a workgroup of `convolve_planes.wgsl`.
 const PLANE_GROUP: u64 = 128;
-/// What a plane's sums cost beside their taps, in multiply-adds per output of the plane.
-const PLANE_TAPS: f64 = 8.0;
-/// What an element of a plane costs to make.
-const PACKED_TAPS: f64 = 16.0;
+/// The part of what a plane costs beside its taps that its sums are; the rest is making it, once for all kernels.
+const SUMS: f64 = 1.0 / 3.0;
 
 /// Along which of the last two axes the identity is applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,12 +74,12 @@ impl Fir {
         self.axes.map(|fir| if fir { 4 } else { 1 }).iter().product()
     }
 
-    /// Multiply-adds per output, or work worth as much.
-    pub(super) fn cost(self, plan: &ConvolvePlan) -> f64 {
+    /// Multiply-adds per output, or work worth as much; `beside` of them are what a plane of one kernel costs beside its taps.
+    pub(super) fn cost(self, plan: &ConvolvePlan, beside: f64) -> f64 {
         let [fy, fx] = self.phases();
         let planes = self.planes() as f64 / (fy * fx) as f64;
-        let packed = PACKED_TAPS * plan.kernel[0] as f64 / plan.kernel_count().max(1) as f64;
-        planes * (self.sub_kernel(plan.kernel).iter().product::<usize>() as f64 + PLANE_TAPS + packed)
+        let made = (1.0 - SUMS) * plan.kernel[0] as f64 / plan.kernel_count().max(1) as f64;
+        planes * (self.sub_kernel(plan.kernel).iter().product::<usize>() as f64 + beside * (SUMS + made))
     }
 
     /// The kernels of the planes: taps of even index, sums of neighbours, taps of odd index, along `y` and then along `x`.
@@ -347,7 +345,7 @@ impl Work<'_> {
             label: "convolve_fast_fir",
             source: &|| source(sums, bank, fir),
             variant: &format!("{} {bank} {:?}", sums.name(), fir.axes),
-            constants: &tuning.constants(true),
+            constants: &tuning.constants(Form::Tiled, true),
             workgroup: [tuning.workgroup[0], tuning.workgroup[1], 1],
             workgroup_bytes: tuning.bytes,
             slots: &[Slot::Read, Slot::Read, Slot::ReadWrite, Slot::Uniform],

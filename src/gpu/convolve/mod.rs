@@ -17,6 +17,7 @@ mod deliver;
 mod exact;
 mod fast_fir;
 mod fft;
+mod general;
 mod mend;
 mod pack;
 mod passes;
@@ -370,7 +371,7 @@ impl Work<'_> {
             label: program.label(),
             source: &|| shader::source(program),
             variant: &program.variant(),
-            constants: &tuning.constants(self.sums.is_tiled()),
+            constants: &tuning.constants(self.form, self.sums.is_tiled()),
             workgroup: [tuning.workgroup[0], tuning.workgroup[1], 1],
             workgroup_bytes: tuning.bytes,
             slots: &[Slot::Read, Slot::Read, Slot::ReadWrite, Slot::Uniform],
@@ -392,12 +393,9 @@ impl Work<'_> {
         let images = self.images(chunk, &axes)?;
         let (kernels, fill_at) = self.kernels(chunk)?;
         let [out_z, out_y, out_x] = chunk.region.each_ref().map(Range::len);
-        let tuning = match self.form {
-            form @ (Form::General | Form::Simple) => {
-                Some(Tuning::general(&context.limits, self.sums, self.bank, form, plan.kernel, [out_x, out_y]))
-            }
-            Form::Tiled => Tuning::new(&context.limits, self.sums, self.bank, plan.kernel, [out_x, out_y]),
-        };
+        let kernels_of = chunk.kernels.len() * plan.kernel_parts();
+        let real = (chunk.kernels.start * plan.kernel_parts(), kernels_of);
+        let tuning = Tuning::of_form(&context.limits, (plan, self.form, self.sums), self.bank, real, [out_x, out_y]);
         let tuning = tuning.ok_or_else(|| {
             let message = format!("{} bytes of workgroup memory are too few", context.limits.workgroup_memory);
             context.failure("planning a convolution", message)
@@ -407,8 +405,7 @@ impl Work<'_> {
 
         let align = u64::from(context.limits.offset_alignment);
         let from = images.offset - images.offset % align;
-        let kernels_of = chunk.kernels.len() * plan.kernel_parts();
-        let kernel_groups = if self.bank { kernels_of.div_ceil(4) } else { kernels_of };
+        let kernel_groups = if self.bank { kernels_of.div_ceil(4 * tuning.sets as usize) } else { kernels_of };
         let slabs = plan.sum_channels() * plan.kernel[0];
         let [stride_z, stride_y, stride_x] = plan.stride.map(|n| n as u32);
         let [dilation_z, dilation_y, dilation_x] = plan.dilation.map(|n| n as u32);
@@ -448,6 +445,8 @@ impl Work<'_> {
             dilation_x,
             dilation_y,
             dilation_z,
+            unit_x: tuning.unit[0],
+            unit_y: tuning.unit[1],
             slabs: slabs as u32,
             channels: plan.channels as u32,
             planes: (plan.groups * plan.channels) as u32,

@@ -8,7 +8,11 @@ use crate::plan::{Accumulator, ConvolvePlan, Overflow, Parts};
 use crate::{Dtype, Error, Result};
 
 const TILED: &str = include_str!("../../../shaders/convolve.wgsl");
-pub(super) const BLOCK: &str = include_str!("../../../shaders/parts/convolve_block.wgsl");
+pub(super) const BLOCK: &str = concat!(
+    include_str!("../../../shaders/parts/convolve_block.wgsl"),
+    "\n",
+    include_str!("../../../shaders/parts/convolve_sums.wgsl")
+);
 const LIMBS: &str = include_str!("../../../shaders/convolve_wide.wgsl");
 const EXACT_FINISH: &str = include_str!("../../../shaders/convolve_exact_finish.wgsl");
 const FINISH: &str = include_str!("../../../shaders/convolve_finish.wgsl");
@@ -187,7 +191,7 @@ impl Sums {
 pub(super) enum Form {
     /// Tiles of the image in workgroup memory; outputs and taps side by side.
     Tiled,
-    /// Sixteen sums per invocation, with any stride and dilation.
+    /// The same with any stride and dilation.
     General,
     /// One sum per invocation, with anything.
     Simple,
@@ -387,6 +391,8 @@ pub(super) struct Params {
     pub dilation_x: u32,
     pub dilation_y: u32,
     pub dilation_z: u32,
+    pub unit_x: u32,
+    pub unit_y: u32,
     pub slabs: u32,
     pub channels: u32,
     pub planes: u32,
@@ -397,6 +403,8 @@ pub(super) struct Params {
     pub kernel_parts: u32,
     pub dtype: u32,
     pub kind: u32,
+    pub unused_a: u32,
+    pub unused_b: u32,
 }
 
 /// The uniforms of `convolve_finish.wgsl`.
@@ -462,6 +470,8 @@ pub(super) fn params_layout() -> Layout {
         dilation_x,
         dilation_y,
         dilation_z,
+        unit_x,
+        unit_y,
         slabs,
         channels,
         planes,
@@ -471,7 +481,9 @@ pub(super) fn params_layout() -> Layout {
         group_kernels,
         kernel_parts,
         dtype,
-        kind
+        kind,
+        unused_a,
+        unused_b
     })
 }
 

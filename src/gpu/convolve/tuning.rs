@@ -5,25 +5,30 @@ use super::shader::{Form, Sums};
 use crate::gpu::context::Limits;
 
 /// Invocations of a workgroup.
-const INVOCATIONS: u32 = 128;
+pub(super) const INVOCATIONS: u32 = 128;
 /// Widths of a workgroup to choose from, the first of equally good ones: few, for each makes a shader to compile.
-const WIDTHS: [u32; 3] = [16, 8, 128];
+pub(super) const WIDTHS: [u32; 3] = [16, 8, 128];
 /// Workgroup memory to use, if there is as much: two to four workgroups share a GPU core's memory.
-const MEMORY: u32 = 24 << 10;
+pub(super) const MEMORY: u32 = 24 << 10;
 /// The part of it for weights.
-const WEIGHTS: u32 = 4 << 10;
+pub(super) const WEIGHTS: u32 = 4 << 10;
 /// Loop iterations of one invocation of one dispatch. Some drivers stop silently at 65,535.
-const ITERATIONS: u64 = 20_000;
+pub(super) const ITERATIONS: u64 = 20_000;
+/// Taps along x of the kernels that are run in strips, at most.
+const STRIP: u32 = 8;
 /// What an element of the tile costs to load, in multiply-adds.
-const LOAD: f64 = 6.0;
+pub(super) const LOAD: f64 = 6.0;
 
-/// The layout of `convolve.wgsl` or `convolve_wide.wgsl`. Tile lengths are in vectors of 4 elements along x for the former.
+/// The layout of a shader that makes sums. Tile lengths are in vectors of 4 elements along x for `convolve.wgsl`, in
+/// elements for `convolve_wide.wgsl`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Tuning {
     /// Workgroup size.
     pub(super) workgroup: [u32; 2],
     /// From one of an invocation's four vectors of outputs to the next (single kernels).
     pub(super) step: [u32; 2],
+    /// Taps along x of kernels whose invocations make four rows of outputs, one below the other; or 0.
+    pub(super) strip: u32,
     /// Outputs of a workgroup.
     pub(super) outputs: [u32; 2],
     /// Outputs of a workgroup along x, in tile elements.
@@ -36,6 +41,11 @@ pub(super) struct Tuning {
     /// Taps of a block and blocks of the kernel, along x and y.
     pub(super) block: [u32; 2],
     pub(super) blocks: [u32; 2],
+    /// Positions of the image from one tile element to the next, along x and y, rows of the tile, and groups of four kernels
+    /// of an invocation (strides and dilations).
+    pub(super) unit: [u32; 2],
+    pub(super) rows: u32,
+    pub(super) sets: u32,
     /// Blocks of taps in one dispatch.
     pub(super) blocks_per_dispatch: u32,
     /// Bytes of workgroup memory.
@@ -110,6 +120,9 @@ impl Tuning {
             (pitch, block_y) = (tile_x + halo(tiled, block_x), 1);
         }
         let blocks = [kx.div_ceil(block_x), ky.div_ceil(block_y)];
+        // Rows of outputs one below the other share what they read, and their weights stay in registers.
+        let strips = tiled && !bank && !across && blocks[0] == 1 && ky > 1 && kx <= STRIP;
+        let strip = if strips { kx } else { 0 };
         let rows = u64::from(tile_y + block_y - 1);
         let iterations = rows.div_ceil(u64::from(wy)) * (1 + u64::from(pitch.div_ceil(wx)))
             + u64::from((block_y * rows_of(block_x)).div_ceil(wx * wy))
@@ -118,7 +131,8 @@ impl Tuning {
             + 1;
         Some(Self {
             workgroup,
-            step,
+            step: if strip > 0 { [0, 1] } else { step },
+            strip,
             outputs: [vector * tile_x, tile_y],
             tile_x,
             tile,
@@ -126,36 +140,12 @@ impl Tuning {
             pitch,
             block: [block_x, block_y],
             blocks,
+            unit: [1, 1],
+            rows: tile_y + block_y - 1,
+            sets: 1,
             blocks_per_dispatch: (ITERATIONS / iterations).clamp(1, u64::from(u32::MAX)) as u32,
             bytes: (tile + taps) * element,
         })
-    }
-
-    /// The layout of `convolve_general.wgsl` and (one sum per invocation) `convolve_simple.wgsl`, which have no workgroup memory.
-    pub(super) fn general(limits: &Limits, sums: Sums, bank: bool, form: Form, kernel: [usize; 3], out: [usize; 2]) -> Self {
-        let invocations = 1 << INVOCATIONS.min(limits.invocations).max(1).ilog2();
-        let wide = if out[1] == 1 { invocations } else { 16.min(invocations) };
-        let wx = wide.min(limits.workgroup[0].max(1));
-        let wy = (invocations / wx).min(limits.workgroup[1].max(1));
-        let (across, down) = match (form, bank) {
-            (Form::Simple, _) => (1, 1),
-            (_, true) => (4, 1),
-            (_, false) => (4, 4),
-        };
-        let [_, ky, kx] = kernel.map(|k| u32::try_from(k).unwrap_or(u32::MAX));
-        Self {
-            workgroup: [wx, wy],
-            step: [0, 0],
-            outputs: [across * wx, down * wy],
-            tile_x: 0,
-            tile: 0,
-            taps: 0,
-            pitch: 0,
-            block: [1, 1],
-            blocks: [kx, ky],
-            blocks_per_dispatch: (ITERATIONS / sums.iterations()) as u32,
-            bytes: 0,
-        }
     }
 
     /// Time in arbitrary units.
@@ -175,15 +165,19 @@ impl Tuning {
     }
 
     /// The values of the shader's `override` constants.
-    pub(super) fn constants(&self, tiled: bool) -> Vec<(&'static str, f64)> {
+    pub(super) fn constants(&self, form: Form, tiled: bool) -> Vec<(&'static str, f64)> {
         let mut constants = vec![("WX", self.workgroup[0]), ("WY", self.workgroup[1])];
-        if self.tile == 0 {
-            return constants.into_iter().map(|(name, value)| (name, f64::from(value))).collect();
+        if form != Form::Simple {
+            constants.extend([("TILE", self.tile), ("TAPS", self.taps)]);
         }
-        constants.extend([("TILE", self.tile), ("TAPS", self.taps)]);
-        if tiled {
-            let [step_x, step_y] = self.step;
-            constants.extend([("STEP_X", step_x), ("STEP_Y", step_y), ("TILE_X", self.tile_x), ("TILE_Y", self.outputs[1])]);
+        match form {
+            Form::Tiled if tiled => {
+                let [step_x, step_y] = self.step;
+                constants.extend([("STEP_X", step_x), ("STEP_Y", step_y), ("STRIP", self.strip)]);
+                constants.extend([("TILE_X", self.tile_x), ("TILE_Y", self.outputs[1])]);
+            }
+            Form::General => constants.push(("SETS", self.sets)),
+            _ => {}
         }
         constants.into_iter().map(|(name, value)| (name, f64::from(value))).collect()
     }
@@ -194,25 +188,26 @@ fn halo(tiled: bool, taps: u32) -> u32 {
     if tiled { (taps + 2) / 4 } else { taps - 1 }
 }
 
+/// The least that every WebGPU device has, and a large device.
+#[cfg(test)]
+pub(super) fn devices() -> [Limits; 2] {
+    let of = |workgroup_memory, invocations| Limits {
+        max_buffer: 1 << 30,
+        max_binding: 1 << 27,
+        offset_alignment: 256,
+        uniform_alignment: 256,
+        workgroup_memory,
+        invocations,
+        workgroup: [invocations, invocations, 64],
+        groups_per_dim: 65535,
+        storage_buffers: 8,
+    };
+    [of(16 << 10, 256), of(48 << 10, 1024)]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// The least that every WebGPU device has, and a large device.
-    fn devices() -> [Limits; 2] {
-        let of = |workgroup_memory, invocations| Limits {
-            max_buffer: 1 << 30,
-            max_binding: 1 << 27,
-            offset_alignment: 256,
-            uniform_alignment: 256,
-            workgroup_memory,
-            invocations,
-            workgroup: [invocations, invocations, 64],
-            groups_per_dim: 65535,
-            storage_buffers: 8,
-        };
-        [of(16 << 10, 256), of(48 << 10, 1024)]
-    }
 
     #[test]
     fn every_layout_fits_the_device_and_covers_the_taps() {

@@ -111,3 +111,34 @@ fn floats_are_within_the_bound() {
         }
     }
 }
+
+/// Layers of networks and lines that a tile does not hold: eight kernels at a time, four, one, and blocks of some taps and one.
+#[test]
+fn layers_and_long_reaches_are_exact() {
+    let with = |how: Convolve, x: &[usize], k: &[usize]| {
+        ConvolvePlan::new(&how.out_dtype(Dtype::I32), Direction::Correlate, (Dtype::I8, x), (Dtype::I8, k)).unwrap()
+    };
+    let layer = || Convolve::d2().same();
+    let plans = [
+        with(layer().groups(1).stride(&[2, 2]), &[2, 5, 21, 70], &[18, 5, 3, 3]),
+        with(layer().groups(2).stride(&[1, 2]).dilation(&[3, 1]), &[8, 19, 66], &[16, 4, 5, 4]),
+        with(layer().groups(2).dilation(&[2, 3]).boundary(Boundary::Reflect), &[4, 18, 67], &[8, 2, 3, 3]),
+        with(layer().groups(3).stride(&[2, 3]), &[3, 70, 65], &[3, 1, 5, 7]),
+        with(Convolve::d2().valid().stride(&[16, 16]), &[2, 100, 90], &[16, 16, 16]),
+        with(Convolve::d2().dilation(&[40, 100]).boundary(Boundary::Wrap), &[30, 90], &[3, 2]),
+        with(Convolve::d1().stride(&[3]), &[5000], &[8, 1801]),
+        with(Convolve::d1().stride(&[700]).dilation(&[7]), &[9000], &[501]),
+    ];
+    for engine in engines() {
+        let context = engine.context().unwrap();
+        let mut random = Random(173);
+        for plan in &plans {
+            let [image, kernel] = shapes(plan).map(|shape| {
+                let n = shape.iter().product::<usize>();
+                integers(Dtype::I8, &(0..n).map(|_| random.integer(Dtype::I8, 40)).collect::<Vec<_>>())
+            });
+            let found = run_part(&context, plan, &image, &kernel, Manner::PLAIN);
+            assert_eq!(found, on_cpu(plan, &image, &kernel), "{} {plan:?}", context.id);
+        }
+    }
+}
