@@ -1,7 +1,10 @@
 //! Progress and cancellation of running work.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::ThreadId;
+use std::time::{Duration, Instant};
 
 use crate::{Error, Result};
 
@@ -37,12 +40,66 @@ struct State {
     announced: bool,
     /// Bytes that the work may hold on each device, if it is told so here.
     memory: Option<u64>,
+    watch: Option<Watch>,
+}
+
+/// A question asked now and then by the thread that made the line.
+struct Watch {
+    stop: Box<dyn Fn() -> bool + Send + Sync>,
+    thread: ThreadId,
+    every: Duration,
+    begun: Instant,
+    /// Nanoseconds after `begun` at which to ask again.
+    next: AtomicU64,
+}
+
+impl fmt::Debug for Watch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Watch").field("thread", &self.thread).field("every", &self.every).finish_non_exhaustive()
+    }
+}
+
+impl Watch {
+    /// Whether this is the thread and the time to ask.
+    fn is_due(&self) -> bool {
+        if std::thread::current().id() != self.thread {
+            return false;
+        }
+        let now = self.begun.elapsed();
+        let due = now.as_nanos() as u64 >= self.next.load(Ordering::Relaxed);
+        if due {
+            self.next.store((now + self.every).as_nanos() as u64, Ordering::Relaxed);
+        }
+        due
+    }
 }
 
 impl Control {
     /// A line on which nothing was said yet.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A line on which the work itself asks whether to stop: at most once per `every`, and only on the thread that makes the line
+    /// now, between slices of the work. Once `stop` returns true, the work is [cancelled](Self::cancel).
+    ///
+    /// For callers that may look for signals on one thread only, as in an interpreter: that thread need not stand beside the work
+    /// to watch it. On the CPU the thread that calls takes part in the work and asks all along; other devices may not ask.
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    /// use unisono::{Backend, Control, Error};
+    ///
+    /// let begun = Instant::now();
+    /// let control = Control::watched(Duration::from_millis(10), move || begun.elapsed() > Duration::from_millis(30));
+    /// let result = Backend::cpu().with_control(&control).pi(1 << 50, 42);
+    /// assert!(matches!(result, Err(Error::Cancelled { .. })));
+    /// ```
+    pub fn watched(every: Duration, stop: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        let thread = std::thread::current().id();
+        let next = AtomicU64::new(every.as_nanos() as u64);
+        let watch = Watch { stop: Box::new(stop), thread, every, begun: Instant::now(), next };
+        Self(Arc::new(State { watch: Some(watch), ..State::default() }))
     }
 
     /// Asks the work to stop: it ends with [`Error::Cancelled`] within about a tenth of a second.
@@ -63,11 +120,26 @@ impl Control {
 
     /// Fails if the work was asked to stop. Engines call it between slices.
     pub(crate) fn check(&self) -> Result<()> {
+        self.look();
         if self.is_cancelled() {
             let Progress { done, total } = self.progress();
             return Err(Error::Cancelled { done, total });
         }
         Ok(())
+    }
+
+    /// Asks along the line whether to stop.
+    fn look(&self) {
+        if let Some(parent) = &self.0.parent {
+            parent.look();
+        }
+        if let Some(watch) = &self.0.watch
+            && watch.is_due()
+            && !self.0.cancelled.load(Ordering::Relaxed)
+            && (watch.stop)()
+        {
+            self.cancel();
+        }
     }
 
     /// Announces work to come.
@@ -142,6 +214,7 @@ mod tests {
             [None, Some(100), Some(100), Some(30)]
         );
     }
+
     #[cfg(feature = "gpu")]
     #[test]
     fn a_quiet_child_keeps_its_progress_to_itself() {
@@ -151,5 +224,23 @@ mod tests {
         assert_eq!((parent.progress().done, quiet.progress().done), (0, 5));
         parent.cancel();
         assert!(quiet.is_cancelled());
+    }
+
+    #[test]
+    fn a_watched_line_asks_its_own_thread_no_more_often_than_it_should() {
+        let asked = Arc::new(AtomicU64::new(0));
+        let count = asked.clone();
+        let control = Control::watched(Duration::from_millis(20), move || count.fetch_add(1, Ordering::Relaxed) == 1);
+        let child = control.limited(5).child();
+        assert!(child.check().is_ok());
+        std::thread::sleep(Duration::from_millis(25));
+        std::thread::scope(|scope| scope.spawn(|| child.check()).join()).unwrap().unwrap();
+        assert_eq!(asked.load(Ordering::Relaxed), 0, "neither too soon nor on another thread");
+        assert!(child.check().is_ok());
+        std::thread::sleep(Duration::from_millis(25));
+        assert!(child.check().is_err() && control.is_cancelled());
+        std::thread::sleep(Duration::from_millis(25));
+        assert!(child.check().is_err());
+        assert_eq!(asked.load(Ordering::Relaxed), 2, "what is cancelled asks no more");
     }
 }

@@ -21,7 +21,7 @@ const MANY: usize = 24;
 /// Bytes that the states of all tasks together may have, where there is more than one.
 const MEMORY: usize = 256 << 20;
 
-/// Runs `plan` on the current thread pool.
+/// Runs `plan` on the current threads.
 pub(super) fn run(
     plan: &GroupPlan,
     keys: &View<'_>,

@@ -20,7 +20,7 @@ const CHUNK: usize = 1 << 12;
 /// Elements of a part of a lane.
 const PART: usize = 1 << 16;
 
-/// Runs `plan` on the current thread pool: logarithms, then signs.
+/// Runs `plan` on the current threads: logarithms, then signs.
 pub(super) fn run(
     plan: &LogSumExpPlan,
     inputs: &[View<'_>],

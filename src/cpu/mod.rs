@@ -1,12 +1,14 @@
-//! The CPU engine: rayon for the cores, SIMD within each.
+//! The CPU engine: the calling thread and rayon's for the cores, SIMD within each.
 
 mod convolve;
 mod expr;
+mod gate;
 mod group;
 mod lanes;
 mod log_sum_exp;
 mod monte_carlo;
 mod operate;
+mod place;
 mod quantile;
 mod random;
 mod reduce;
@@ -18,8 +20,6 @@ mod topk;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rayon::{ThreadPool, ThreadPoolBuilder};
-
 use crate::array::{HostVec, Storage};
 use crate::engine::{Counters, DeviceClass, DeviceInfo, Engine, Input, Target, sealed};
 use crate::fork::PerProcess;
@@ -30,6 +30,7 @@ use crate::plan::{
 use crate::view::{View, ViewMut};
 use crate::{Control, Error, Result};
 use simd::Simd;
+use tasks::Crew;
 
 /// Multiply-adds, elements, samples that are done before a sleeping thread would have woken (some tens of microseconds).
 const LITTLE_CONVOLUTION: u64 = 1 << 16;
@@ -37,11 +38,11 @@ const LITTLE_REDUCTION: u64 = 1 << 14;
 const LITTLE_MONTE_CARLO: u64 = 1 << 15;
 const LITTLE_RANDOM: u64 = 1 << 13;
 
-/// The CPU. Its thread pool is its own, started at first use and anew in a forked child.
+/// The CPU. Its threads are whoever calls and helpers of its own, started at first use and anew in a forked child.
 #[derive(Debug)]
 pub(crate) struct CpuEngine {
     threads: Option<usize>,
-    pool: PerProcess<Result<ThreadPool, String>>,
+    crew: PerProcess<Result<Arc<Crew>, String>>,
     operations: AtomicU64,
     work: AtomicU64,
     copied: AtomicU64,
@@ -51,7 +52,7 @@ impl CpuEngine {
     /// An engine of so many threads; `None` for one per core that this process may use.
     pub(crate) fn new(threads: Option<usize>) -> Self {
         let zero = || AtomicU64::new(0);
-        Self { threads, pool: PerProcess::new(), operations: zero(), work: zero(), copied: zero() }
+        Self { threads, crew: PerProcess::new(), operations: zero(), work: zero(), copied: zero() }
     }
 
     fn threads(&self) -> usize {
@@ -62,26 +63,21 @@ impl CpuEngine {
         self.threads.map_or_else(|| "cpu".into(), |n| format!("cpu:{n}"))
     }
 
-    /// Runs `operation` on the pool, or on this thread if its `work` is at most `little`; and counts it.
-    fn install<T: Send>(&self, work: u64, little: u64, operation: impl FnOnce() -> Result<T> + Send) -> Result<T> {
-        let result = if work <= little { tasks::here(operation) } else { self.pooled(operation) }?;
+    /// Runs `operation` with the help of the crew, or on this thread alone if its `work` is at most `little`; and counts it.
+    fn install<T>(&self, work: u64, little: u64, operation: impl FnOnce() -> Result<T>) -> Result<T> {
+        let result = if work <= little { tasks::here(operation) } else { self.crew()?.install(operation) }?;
         self.operations.fetch_add(1, Ordering::Relaxed);
         self.work.fetch_add(work, Ordering::Relaxed);
         Ok(result)
     }
 
-    fn pooled<T: Send>(&self, operation: impl FnOnce() -> Result<T> + Send) -> Result<T> {
-        let threads = self.threads();
-        let pool = self.pool.get(|| {
-            let builder = ThreadPoolBuilder::new().num_threads(threads).thread_name(|i| format!("unisono-cpu-{i}"));
-            builder.build().map_err(|error| error.to_string())
-        });
-        let pool = pool.as_ref().map_err(|message| Error::Device {
+    fn crew(&self) -> Result<&Arc<Crew>> {
+        let crew = self.crew.get(|| Crew::new(self.threads()).map_err(|error| error.to_string()));
+        crew.as_ref().map_err(|message| Error::Device {
             device: self.id(),
-            stage: format!("starting {threads} threads"),
+            stage: format!("starting {} threads", self.threads()),
             message: message.clone(),
-        })?;
-        pool.install(operation)
+        })
     }
 }
 

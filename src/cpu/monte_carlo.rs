@@ -18,7 +18,7 @@ use super::tasks;
 use crate::plan::{MonteCarloPlan, PiMethod, REPLICATES, Tally};
 use crate::{Control, Philox4x32, Result};
 
-/// Counts the plan's samples on the threads of the current rayon pool.
+/// Counts the plan's samples on the current threads.
 pub(super) fn count_hits(plan: &MonteCarloPlan, simd: Simd, control: &Control) -> Result<Tally> {
     let Range { start, end } = plan.samples;
     let chunk = chunk_len(plan.len(), simd);
@@ -196,11 +196,11 @@ mod tests {
         for how in problems(5) {
             let expected = counted(&how, whole.clone(), Simd::current());
             for threads in [1, 2, 7] {
-                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                let crew = tasks::Crew::new(threads).unwrap();
                 let plan = MonteCarloPlan { how, samples: whole.clone() };
                 let mut all = Tally::default();
                 for part in plan.split(&[1.0, 0.3, 2.0], 77) {
-                    all.merge(&pool.install(|| counted(&how, part.samples, Simd::current())));
+                    all.merge(&crew.install(|| counted(&how, part.samples, Simd::current())));
                 }
                 assert_eq!(all, expected, "{how}");
             }

@@ -8,7 +8,7 @@ use crate::plan::Operation;
 use crate::view::View;
 use crate::{Control, Error, Result};
 
-/// Runs an operation on the current thread pool.
+/// Runs an operation on the current threads.
 pub(super) fn run(
     operation: &Operation,
     inputs: Vec<View<'_>>,

@@ -23,7 +23,7 @@ const CHUNK: usize = 1 << 16;
 /// Bits of a digit.
 const DIGIT: u32 = 16;
 
-/// Runs `plan` on the current thread pool.
+/// Runs `plan` on the current threads.
 pub(super) fn run(plan: &QuantilePlan, input: View<'_>, target: Target<'_>, control: &Control) -> Result<Option<Storage>> {
     super::deliver(plan.out_dtype, &plan.shape, target, |mut out| {
         out.expect(plan.out_dtype, &plan.shape)?;

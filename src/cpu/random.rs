@@ -18,7 +18,7 @@ const CHUNK: usize = 1 << 14;
 /// Elements whose words are made at a time: they stay in the first-level cache.
 const TOGETHER: usize = 1 << 10;
 
-/// Draws the plan's elements on the threads of the current rayon pool.
+/// Draws the plan's elements on the current threads.
 pub(super) fn run(plan: &RandomPlan, target: Target<'_>, simd: Simd, control: &Control) -> Result<Option<Storage>> {
     match plan.dtype {
         Dtype::F32 => draw::<f32>(plan, target, simd, control),

@@ -25,7 +25,7 @@ const STRETCH: usize = 2;
 /// Columns of a task at most, and lanes side by side from which on they are scanned as columns.
 const COLUMNS: Range<usize> = 16..512;
 
-/// Runs `plan` on the current thread pool.
+/// Runs `plan` on the current threads.
 pub(super) fn run(
     plan: &ScanPlan,
     input: View<'_>,

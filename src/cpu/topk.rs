@@ -21,7 +21,7 @@ const CHUNK: usize = 1 << 15;
 /// Elements of a part of a lane at least.
 const PART: usize = 1 << 18;
 
-/// Runs `plan` on the current thread pool: elements, then indices.
+/// Runs `plan` on the current threads: elements, then indices.
 pub(super) fn run(plan: &TopKPlan, input: View<'_>, targets: Vec<Target<'_>>, control: &Control) -> Result<Vec<Option<Storage>>> {
     let len = plan.shape.iter().product();
     let (mut values, mut indices) = (HostVec::zeros(plan.lanes.dtype, len)?, HostVec::zeros(Dtype::U64, len)?);

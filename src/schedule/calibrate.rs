@@ -57,7 +57,7 @@ impl Member {
             let link = self.rates(Kind::Transfer)?;
             Ok(Rates { up: link.up, down: link.down, ..rates })
         });
-        // No lock is held while probing: the probe may run other work of this thread's rayon pool, which may come here.
+        // No lock is held while probing: a member's operation may come here itself.
         // Failures other than a missing feature may pass, and are not kept.
         if !matches!(&measured, Err(error) if !matches!(error, crate::Error::Unsupported { .. })) {
             let mut cache = CACHE.get(Default::default).lock().unwrap_or_else(PoisonError::into_inner);

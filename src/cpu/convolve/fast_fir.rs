@@ -134,7 +134,7 @@ impl<'a, C: Blocked + Castable + Finishable + Nested> FastFir<'a, C> {
         ranges
     }
 
-    /// Runs all tasks on the current thread pool.
+    /// Runs all tasks on the current threads.
     pub(super) fn run(&self) -> Result<()> {
         let plan = self.direct.plan;
         if self.limit.is_none() {

@@ -60,7 +60,7 @@ pub(super) fn explain(plan: &ConvolvePlan, simd: Simd, threads: usize) -> String
     choice::explain(plan, simd, threads)
 }
 
-/// Runs `plan`, or the part that it is, on the current thread pool.
+/// Runs `plan`, or the part that it is, on the current threads.
 ///
 /// # Errors
 /// [`Error::Overflow`] if an exact integer result does not fit the result's dtype, [`Error::Cancelled`],

@@ -10,6 +10,7 @@ use num_traits::{Signed, ToPrimitive, Zero};
 
 use super::run;
 use crate::cpu::simd::Simd;
+use crate::cpu::tasks;
 use crate::engine::Target;
 use crate::{
     Boundary, Control, Convolve, ConvolvePlan, Direction, Dtype, Element, Error, HostVec, Result, Storage, View, ViewMut,
@@ -91,14 +92,14 @@ fn oracle<T: Clone, A: Clone>(
     results
 }
 
-fn pool(threads: usize) -> rayon::ThreadPool {
-    rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap()
+fn crew(threads: usize) -> std::sync::Arc<tasks::Crew> {
+    tasks::Crew::new(threads).unwrap()
 }
 
 /// Runs on so many threads and gives the packed result.
 fn packed(plan: &ConvolvePlan, image: &View<'_>, kernel: &View<'_>, simd: Simd, threads: usize) -> Result<HostVec> {
     let control = Control::new();
-    let storage = pool(threads).install(|| run(plan, image.clone(), kernel.clone(), Target::Device(None), simd, &control))?;
+    let storage = crew(threads).install(|| run(plan, image.clone(), kernel.clone(), Target::Device(None), simd, &control))?;
     assert_eq!(control.progress().done, plan.work());
     match storage {
         Some(Storage::Host(vec)) => Ok((*vec).clone()),
@@ -216,7 +217,7 @@ fn everywhere(random: &mut Random, plan: &ConvolvePlan, image: &HostVec, kernel:
             for rows in cut(random, plan.rows.end) {
                 let part = plan.part(images.clone(), kernels.clone(), rows.clone());
                 let target = Target::Host(out.view_mut());
-                pool(2).install(|| run(&part, image.view(), kernel.view(), target, best, &Control::new()))?;
+                crew(2).install(|| run(&part, image.view(), kernel.view(), target, best, &Control::new()))?;
             }
         }
     }
@@ -513,7 +514,7 @@ fn a_cancelled_convolution_stops() {
     control.cancel();
     for threads in [1, 2] {
         let (image, kernel) = (View::from_ndarray(image.view()), View::from_ndarray(kernel.view()));
-        let got = pool(threads).install(|| run(&plan, image, kernel, Target::Device(None), Simd::Portable, &control));
+        let got = crew(threads).install(|| run(&plan, image, kernel, Target::Device(None), Simd::Portable, &control));
         assert!(matches!(got, Err(Error::Cancelled { .. })));
     }
 }

@@ -62,7 +62,7 @@ impl<'a> Run<'a> {
     }
 }
 
-/// Runs `plan` to its final values on the current thread pool.
+/// Runs `plan` to its final values on the current threads.
 pub(super) fn run(
     plan: &ReducePlan,
     inputs: &[View<'_>],
@@ -88,7 +88,7 @@ pub(super) fn run(
     })
 }
 
-/// Runs `plan` to mergeable partials on the current thread pool.
+/// Runs `plan` to mergeable partials on the current threads.
 pub(super) fn partials(plan: &ReducePlan, inputs: &[View<'_>], simd: Simd, control: &Control) -> Result<Partials> {
     Run::new(plan, inputs, simd, control)?.partials()
 }

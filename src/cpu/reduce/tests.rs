@@ -346,8 +346,8 @@ fn array<T: Sample>(shape: &[usize], kind: usize, seed: u64) -> ArrayD<T> {
     ArrayD::from_shape_simple_fn(IxDyn(shape), || T::sample(&mut state, kind))
 }
 
-fn in_pool<R: Send>(threads: usize, f: impl FnOnce() -> R + Send) -> R {
-    rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(f)
+fn on_threads<R>(threads: usize, f: impl FnOnce() -> R) -> R {
+    crate::cpu::tasks::Crew::new(threads).unwrap().install(f)
 }
 
 macro_rules! for_all_dtypes {
@@ -379,7 +379,7 @@ fn all_axis_sets_of_all_views_agree_with_the_oracle() {
         }
     }
     for kind in 0..3 {
-        in_pool(2, || for_all_dtypes!(views(kind)));
+        on_threads(2, || for_all_dtypes!(views(kind)));
     }
 }
 
@@ -398,7 +398,7 @@ fn awkward_lengths_agree_with_the_oracle() {
         }
     }
     for kind in 0..3 {
-        in_pool(2, || for_all_dtypes!(lengths(kind)));
+        on_threads(2, || for_all_dtypes!(lengths(kind)));
     }
 }
 
@@ -415,7 +415,7 @@ fn bits_do_not_depend_on_threads_levels_or_layout() {
             let (mut first, mut first_rows) = (None, None);
             for threads in [1, 2, 5] {
                 for simd in Simd::available() {
-                    in_pool(threads, || {
+                    on_threads(threads, || {
                         let show = |r: Result<HostVec>| r.map(|v| encode(&v));
                         let got = show(values(&plan, &View::from_ndarray(a.view()), simd));
                         assert_eq!(got, *first.get_or_insert(got.clone()), "{op} {} {threads} {simd:?}", T::DTYPE);

@@ -249,7 +249,7 @@ fn a_choice_holds_for_all_parts() {
             for rows in [0..1, 1..60, 60..plan.rows.end] {
                 let part = plan.part(0..1, 0..plan.kernel_count(), rows);
                 let target = Target::Host(out.view_mut(&plan.shape));
-                pool(1).install(|| run(&part, image_view.clone(), kernel_view.clone(), target, simd, &Control::new())).unwrap();
+                crew(1).install(|| run(&part, image_view.clone(), kernel_view.clone(), target, simd, &Control::new())).unwrap();
             }
             assert_eq!(bytes_of(&out), whole, "{plan:?}");
         }
