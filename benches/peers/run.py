@@ -67,18 +67,35 @@ def prepare(rivals, workload):
     return runs, rows
 
 
+PAUSE = 0.02
+"""Seconds before each turn, in which threads of whoever was on before, that wait for work by spinning, go to sleep."""
+
+IN_A_ROW = 0.03
+"""Seconds that the calls of a turn take together, if one is shorter."""
+
+
+def turn(run):
+    """The median time of some calls in a row, or of one that takes long."""
+    time.sleep(PAUSE)
+    taken = []
+    while sum(taken) < IN_A_ROW:
+        start = time.perf_counter()
+        run()
+        taken.append(time.perf_counter() - start)
+    return statistics.median(taken)
+
+
 def measure(runs, rows, rounds, budget):
-    """Times all runs in turns, so that a disturbance of the machine falls on all of them."""
+    """Times all runs in turns, so that a disturbance of the machine falls on all of them. Each round begins with another."""
     # What takes longer than its budget is not run again.
     times = {name: [rows[name]["first"]] if rows[name]["first"] > budget else [] for name in runs}
-    for _ in range(rounds):
-        for name, run in runs.items():
-            spent = sum(times[name])
+    names = list(runs)
+    for first in range(rounds):
+        for name in names[first % len(names) :] + names[: first % len(names)] if names else []:
+            spent = sum(max(taken, IN_A_ROW) for taken in times[name])
             if times[name] and spent + spent / len(times[name]) > budget:
                 continue
-            start = time.perf_counter()
-            run()
-            times[name].append(time.perf_counter() - start)
+            times[name].append(turn(runs[name]))
     for name, taken in times.items():
         rows[name].update(median=statistics.median(taken), best=min(taken), rounds=len(taken))
 
