@@ -12,8 +12,10 @@ pub(super) fn processor() -> Option<usize> {
 /// Moves this thread off processor `taken` for good if it runs there and may run elsewhere. Of the processors that it was kept
 /// off in this way only the last one counts.
 pub(super) fn keep_off(taken: Option<usize>) {
-    if taken.is_some() && taken == processor() {
-        system::leave(taken.unwrap_or_default());
+    if let Some(taken) = taken
+        && processor() == Some(taken)
+    {
+        system::leave(taken);
     }
 }
 
