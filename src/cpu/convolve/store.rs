@@ -104,6 +104,15 @@ impl<C: Finishable> FinishRow<C> {
         Ok(())
     }
 
+    /// Writes `n` values next to each other, through the caches whatever else was asked for. False if one does not fit.
+    ///
+    /// # Safety
+    /// As [`row`](Self::row).
+    pub(super) unsafe fn convert(&self, source: *const C, n: usize, target: *mut u8) -> bool {
+        // SAFETY: the caller's promise.
+        unsafe { (self.convert)(self.simd, self.finish, source, n, target) }
+    }
+
     /// Writes `n` values, `stride` elements apart. False if one does not fit.
     ///
     /// # Safety
@@ -115,15 +124,8 @@ impl<C: Finishable> FinishRow<C> {
             return unsafe { convert(simd, finish, source, n, target) };
         }
         if stride == 1 && plain {
-            let head = (target.align_offset(LINE) / size).min(n);
-            let lines = (n - head) * size / LINE;
-            let tail = head + lines * LINE / size;
-            // SAFETY: head, whole lines and tail are the n elements.
-            unsafe {
-                std::ptr::copy_nonoverlapping(source.cast::<u8>(), target, head * size);
-                simd.run(Stream { source: source.add(head).cast(), target: target.add(head * size), lines });
-                std::ptr::copy_nonoverlapping(source.add(tail).cast::<u8>(), target.add(tail * size), (n - tail) * size);
-            }
+            // SAFETY: the caller's promise; the values are elements as they are.
+            unsafe { stream(simd, source.cast(), target, n * size) };
             return true;
         }
         let mut stage = Stage([0; STAGE / 8]);
@@ -155,6 +157,22 @@ impl<C: Finishable> FinishRow<C> {
             }
             fits & convert(simd, finish, source.add(i), n - i, target.add(i * size))
         }
+    }
+}
+
+/// Copies bytes past the caches, but for what is no whole cache line. Ends with [`fence`].
+///
+/// # Safety
+/// Both must be good for `n` bytes, and not overlap; the instruction set must be present.
+pub(super) unsafe fn stream(simd: Simd, source: *const u8, target: *mut u8, n: usize) {
+    let head = target.align_offset(LINE).min(n);
+    let lines = (n - head) / LINE;
+    let tail = head + lines * LINE;
+    // SAFETY: head, whole lines and tail are the n bytes.
+    unsafe {
+        std::ptr::copy_nonoverlapping(source, target, head);
+        simd.run(Stream { source: source.add(head), target: target.add(head), lines });
+        std::ptr::copy_nonoverlapping(source.add(tail), target.add(tail), n - tail);
     }
 }
 

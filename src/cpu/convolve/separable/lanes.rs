@@ -1,4 +1,4 @@
-//! What separable filters ask of a vector beyond convolution: reading elements of a narrower type.
+//! What separable filters ask of a vector beyond convolution: reading elements of a narrower type, and turning rows.
 
 use super::super::lanes::*;
 use super::super::number::{Number, Operand};
@@ -10,6 +10,15 @@ use super::super::number::{Number, Operand};
 pub(super) trait Widen<S>: Vector {
     /// The next [`LANES`](Vector::LANES) elements, converted exactly.
     unsafe fn widen(p: *const S) -> Self;
+}
+
+/// A vector whose rows can become columns.
+///
+/// # Safety
+/// As [`Vector`].
+pub(super) trait Transpose: Vector {
+    /// Transposes the first [`LANES`](Vector::LANES) vectors.
+    unsafe fn transpose(square: &mut [Self; 16]);
 }
 
 /// Floats that arrays of lanes add.
@@ -52,6 +61,17 @@ impl<S: Operand<C>, C: Float, const N: usize> Widen<S> for Lanes<C, N> {
     }
 }
 
+impl<C: Number, const N: usize> Transpose for Lanes<C, N> {
+    #[inline(always)]
+    unsafe fn transpose(square: &mut [Self; 16]) {
+        for i in 0..N {
+            for j in 0..i {
+                (square[i].0[j], square[j].0[i]) = (square[j].0[i], square[i].0[j]);
+            }
+        }
+    }
+}
+
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use super::*;
@@ -77,5 +97,110 @@ mod x86 {
         F32x8, u8, |p| _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(p.cast())));
         F32x8, u16, |p| _mm256_cvtepi32_ps(_mm256_cvtepu16_epi32(_mm_loadu_si128(p.cast())));
         F64x4, f64, |p| _mm256_loadu_pd(p);
+    }
+
+    // Pairs of rows are interleaved, then pairs of pairs; what is left are blocks of 128 bits at the places of others.
+    impl Transpose for F32x16 {
+        #[inline(always)]
+        unsafe fn transpose(square: &mut [Self; 16]) {
+            // SAFETY: the caller's promise: the instruction set is present.
+            unsafe {
+                let mut pairs = [_mm512_setzero_pd(); 16];
+                for i in 0..8 {
+                    let (a, b) = (square[2 * i].0, square[2 * i + 1].0);
+                    pairs[2 * i] = _mm512_castps_pd(_mm512_unpacklo_ps(a, b));
+                    pairs[2 * i + 1] = _mm512_castps_pd(_mm512_unpackhi_ps(a, b));
+                }
+                // Block k of quads[4 i + c]: column 4 k + c of rows 4 i to 4 i + 3.
+                let mut quads = [_mm512_setzero_ps(); 16];
+                for i in 0..4 {
+                    for half in 0..2 {
+                        let (a, b) = (pairs[4 * i + half], pairs[4 * i + half + 2]);
+                        quads[4 * i + 2 * half] = _mm512_castpd_ps(_mm512_unpacklo_pd(a, b));
+                        quads[4 * i + 2 * half + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(a, b));
+                    }
+                }
+                for c in 0..4 {
+                    // The blocks of even and of odd index, of the upper and of the lower rows.
+                    let even = _mm512_shuffle_f32x4::<0x88>(quads[c], quads[4 + c]);
+                    let odd = _mm512_shuffle_f32x4::<0xdd>(quads[c], quads[4 + c]);
+                    let even_below = _mm512_shuffle_f32x4::<0x88>(quads[8 + c], quads[12 + c]);
+                    let odd_below = _mm512_shuffle_f32x4::<0xdd>(quads[8 + c], quads[12 + c]);
+                    square[c].0 = _mm512_shuffle_f32x4::<0x88>(even, even_below);
+                    square[4 + c].0 = _mm512_shuffle_f32x4::<0x88>(odd, odd_below);
+                    square[8 + c].0 = _mm512_shuffle_f32x4::<0xdd>(even, even_below);
+                    square[12 + c].0 = _mm512_shuffle_f32x4::<0xdd>(odd, odd_below);
+                }
+            }
+        }
+    }
+
+    impl Transpose for F64x8 {
+        #[inline(always)]
+        unsafe fn transpose(square: &mut [Self; 16]) {
+            // SAFETY: as above.
+            unsafe {
+                // Block k of pairs[2 i + c]: column 2 k + c of rows 2 i and 2 i + 1.
+                let mut pairs = [_mm512_setzero_pd(); 8];
+                for i in 0..4 {
+                    pairs[2 * i] = _mm512_unpacklo_pd(square[2 * i].0, square[2 * i + 1].0);
+                    pairs[2 * i + 1] = _mm512_unpackhi_pd(square[2 * i].0, square[2 * i + 1].0);
+                }
+                for c in 0..2 {
+                    let even = _mm512_shuffle_f64x2::<0x88>(pairs[c], pairs[2 + c]);
+                    let odd = _mm512_shuffle_f64x2::<0xdd>(pairs[c], pairs[2 + c]);
+                    let even_below = _mm512_shuffle_f64x2::<0x88>(pairs[4 + c], pairs[6 + c]);
+                    let odd_below = _mm512_shuffle_f64x2::<0xdd>(pairs[4 + c], pairs[6 + c]);
+                    square[c].0 = _mm512_shuffle_f64x2::<0x88>(even, even_below);
+                    square[2 + c].0 = _mm512_shuffle_f64x2::<0x88>(odd, odd_below);
+                    square[4 + c].0 = _mm512_shuffle_f64x2::<0xdd>(even, even_below);
+                    square[6 + c].0 = _mm512_shuffle_f64x2::<0xdd>(odd, odd_below);
+                }
+            }
+        }
+    }
+
+    impl Transpose for F32x8 {
+        #[inline(always)]
+        unsafe fn transpose(square: &mut [Self; 16]) {
+            // SAFETY: as above.
+            unsafe {
+                let mut pairs = [_mm256_setzero_pd(); 8];
+                for i in 0..4 {
+                    let (a, b) = (square[2 * i].0, square[2 * i + 1].0);
+                    pairs[2 * i] = _mm256_castps_pd(_mm256_unpacklo_ps(a, b));
+                    pairs[2 * i + 1] = _mm256_castps_pd(_mm256_unpackhi_ps(a, b));
+                }
+                for half in 0..2 {
+                    // Columns 2 half, 2 half + 1 and those four further on, of the upper and of the lower rows.
+                    let (a, b) = (pairs[half], pairs[half + 2]);
+                    let (c, d) = (pairs[half + 4], pairs[half + 6]);
+                    let above = [_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b)];
+                    let below = [_mm256_unpacklo_pd(c, d), _mm256_unpackhi_pd(c, d)];
+                    for c in 0..2 {
+                        let (a, b) = (_mm256_castpd_ps(above[c]), _mm256_castpd_ps(below[c]));
+                        square[2 * half + c].0 = _mm256_permute2f128_ps::<0x20>(a, b);
+                        square[2 * half + c + 4].0 = _mm256_permute2f128_ps::<0x31>(a, b);
+                    }
+                }
+            }
+        }
+    }
+
+    impl Transpose for F64x4 {
+        #[inline(always)]
+        unsafe fn transpose(square: &mut [Self; 16]) {
+            // SAFETY: as above.
+            unsafe {
+                let [a, b, c, d] = [square[0].0, square[1].0, square[2].0, square[3].0];
+                let above = [_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b)];
+                let below = [_mm256_unpacklo_pd(c, d), _mm256_unpackhi_pd(c, d)];
+                for c in 0..2 {
+                    let (a, b) = (above[c], below[c]);
+                    square[c].0 = _mm256_permute2f128_pd::<0x20>(a, b);
+                    square[c + 2].0 = _mm256_permute2f128_pd::<0x31>(a, b);
+                }
+            }
+        }
     }
 }

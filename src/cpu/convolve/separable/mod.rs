@@ -4,15 +4,20 @@
 //! of weights where those are symmetric; nothing is rounded to the result's dtype before the end. The bits depend neither on
 //! threads, tiles and parts nor on the instruction set.
 
-mod kernels;
+mod along;
+mod block;
+mod down;
 mod lanes;
 mod stage;
+mod sweep;
 #[cfg(test)]
 mod tests;
 
-use self::kernels::{Filtered, Weights};
+use self::along::Lined;
+use self::down::Filtered;
 use self::lanes::Float;
 use self::stage::{Line, Stage, Term};
+use self::sweep::Weights;
 use super::pack::{CastRow, Castable};
 use super::store::{Finish, FinishRow, Finishable};
 use crate::array::{HostVec, Storage};
@@ -130,7 +135,7 @@ struct Run<'a> {
 }
 
 /// A type to compute in.
-trait Computed: Float + Castable + Finishable + Element + std::ops::Neg<Output = Self> + Filtered<Self> {
+trait Computed: Float + Castable + Finishable + Element + std::ops::Neg<Output = Self> + Filtered<Self> + Lined {
     /// Calls the stage with the type that the source has.
     fn dispatch(run: Run<'_>, stage: &Shapes<'_>, source: &View<'_>, out: ViewMut<'_>) -> Result<()>;
 

@@ -1,15 +1,13 @@
 //! One stage: a pass down an axis and a pass along a later one (or one of the two), fused.
 //!
-//! A tile is a segment of columns of a band of rows. [`ROWS`] rows of results at a time, the pass down reads the source
-//! where it lies (its rows are chosen by the boundary) and leaves its sums in a buffer in cache; the
-//! buffer's ends are completed by the boundary of the other axis, the pass along makes the results, and they are rounded and
-//! stored once. Nothing else is written.
-
-use std::ops::Range;
+//! A tile is a segment of columns of a band of rows, made a block of rows at a time ([`block`](super::block)).
 
 use super::super::store::{self, FinishRow, Finishable};
-use super::kernels::{Along, AlongFn, Down, DownFn, Filtered, ROWS, Weights};
+use super::super::tile::{pitch, with_scratch};
+use super::along::{self, Lined};
+use super::down::{Filtered, ROWS};
 use super::lanes::Float;
+use super::sweep::Weights;
 use crate::cpu::simd::{Kernel, Simd};
 use crate::cpu::tasks;
 use crate::plan::{Boundary, Combine};
@@ -17,9 +15,13 @@ use crate::{Control, Result};
 
 /// Bytes of source rows that a tile works on: they stay in the second-level cache.
 const SOURCE_BYTES: usize = 384 << 10;
-/// Elements of a segment, if its source allows: the buffers stay in the second-level cache too. Shorter ones would fit the
-/// first, and were slower: they read rows of the source in pieces.
+/// Elements of a segment, if its source allows. Shorter ones were slower: they read rows of the source in pieces.
 const SEGMENT: usize = 2048;
+/// Elements of a row between the passes, if the weights allow.
+const CHUNK: usize = 192;
+/// Rows of results that a tile makes at a time, where there are so many: a vector's elements for the pass along, and the more,
+/// the fewer rows are read per row of results.
+const TALL: usize = 2 * ROWS;
 /// Nanoseconds below which work is not shared among threads, and those that a task should take.
 const SERIAL_NANOS: f64 = 50e3;
 const TASK_NANOS: f64 = 200e3;
@@ -83,22 +85,30 @@ struct Tiling {
     together: usize,
 }
 
-/// What a tile works with.
-struct Scratch<S, C> {
-    /// Sums of the pass down, results, and those of a term whose squares are wanted: [`ROWS`] rows each.
-    sums: Vec<C>,
-    results: Vec<C>,
-    squared: Vec<C>,
-    sums_row: usize,
-    results_row: usize,
+/// What a tile works with: rows in scratch memory.
+pub(super) struct Scratch<'a, S, C> {
+    /// Sums of the pass down, results, and those of a term whose squares are wanted: of a chunk of columns.
+    pub sums: *mut C,
+    pub results: *mut C,
+    pub squared: *mut C,
+    /// Elements from one row to the next.
+    pub sums_row: usize,
+    pub results_row: usize,
+    /// What the pass along works with.
+    pub room: *mut C,
+    /// Rows of elements of the output on their way past the caches, and bytes from one to the next.
+    pub staged: *mut u8,
+    pub staged_row: usize,
+    /// Columns of the chunk whose sums are there.
+    pub made: usize,
     /// A row of what lies outside.
-    outside: Vec<S>,
+    pub outside: *const S,
     /// The source rows of a block, `None` outside; and where the pass down reads them.
-    rows: Vec<Option<*const S>>,
-    pointers: Vec<*const S>,
+    pub rows: &'a mut Vec<Option<*const S>>,
+    pub pointers: &'a mut Vec<*const S>,
 }
 
-impl<S: Filtered<C> + Copy + Sync, C: Float + Finishable> Stage<'_, S, C> {
+impl<S: Filtered<C> + Copy + Sync, C: Float + Finishable + Lined> Stage<'_, S, C> {
     /// The most weights down, and along.
     fn taps(&self) -> (usize, usize) {
         let down = self.terms.iter().map(|term| term.down.values.len()).max();
@@ -118,15 +128,27 @@ impl<S: Filtered<C> + Copy + Sync, C: Float + Finishable> Stage<'_, S, C> {
         let wanted = if parallel { ((nanos / TASK_NANOS) as usize).clamp(threads, 16 * threads) } else { 1 };
 
         let halo = (along - 1) * self.inner;
-        let elements = (SOURCE_BYTES / ((down + ROWS) * size_of::<S>())).clamp(256, SEGMENT).max(6 * halo);
+        let elements = (SOURCE_BYTES / ((down + TALL) * size_of::<S>())).clamp(256, SEGMENT).max(6 * halo);
         let segment = (elements / self.inner).clamp(1, width);
         let segments = width.div_ceil(segment);
         let segment = width.div_ceil(segments);
         let segments = width.div_ceil(segment);
-        let bands = wanted.div_ceil(items * segments).min(height.div_ceil(ROWS)).max(1);
-        let band = height.div_ceil(bands).next_multiple_of(ROWS);
+        let bands = wanted.div_ceil(items * segments).min(height.div_ceil(TALL)).max(1);
+        let band = height.div_ceil(bands).next_multiple_of(TALL);
         let bands = height.div_ceil(band);
         Tiling { band, bands, segment, segments, parallel, together: (items * bands * segments).div_ceil(wanted) }
+    }
+
+    /// Columns that are made together: what lies between the passes stays in the first-level cache. Whole cache lines, whatever
+    /// the elements.
+    fn chunk(&self, along: usize) -> usize {
+        let elements = CHUNK.max((along - 1) * self.inner);
+        elements.div_ceil(self.inner).next_multiple_of(64)
+    }
+
+    /// Whether results are converted in scratch memory first, so that only whole cache lines of them go past the caches.
+    pub(super) fn is_staged(&self) -> bool {
+        self.finish.streams() && self.size < size_of::<C>()
     }
 
     /// Runs all tiles on the current thread pool.
@@ -143,33 +165,54 @@ impl<S: Filtered<C> + Copy + Sync, C: Float + Finishable> Stage<'_, S, C> {
         let rows = band * tiling.band..self.down.output.min((band + 1) * tiling.band);
         let columns = segment * tiling.segment..self.along.output.min((segment + 1) * tiling.segment);
         let (down, along) = self.taps();
-        let sums_row = padded::<C>((columns.len() + along - 1) * self.inner);
-        let results_row = padded::<C>(columns.len() * self.inner);
-        let mut scratch = Scratch {
-            sums: vec![C::ZERO; ROWS * sums_row],
-            results: vec![C::ZERO; ROWS * results_row],
-            squared: vec![C::ZERO; if self.combine == Combine::Magnitude { ROWS * results_row } else { 0 }],
-            sums_row,
-            results_row,
-            outside: vec![self.fill; sums_row],
-            rows: Vec::with_capacity(down + ROWS),
-            pointers: Vec::with_capacity(down + ROWS),
-        };
-        let kernels = S::kernels(self.simd);
-        let mut y = rows.start;
-        while y < rows.end {
-            self.control.check()?;
-            // Rows that are done are done again if that saves single ones.
-            let (at, count) = match rows.end - y {
-                ROWS.. => (y, ROWS),
-                _ if rows.len() >= ROWS => (rows.end - ROWS, ROWS),
-                _ => (y, 1),
+        let inner = self.inner;
+        let most = rows.len().min(TALL);
+        let chunk = self.chunk(along).min(columns.len());
+        let sums_row = pitch::<C>((chunk + along - 1) * inner);
+        let results_row = pitch::<C>(chunk * inner);
+        let squared = if self.combine == Combine::Magnitude { most * results_row } else { 0 };
+        let staged_row = if self.is_staged() { pitch::<u8>(columns.len() * inner * self.size) } else { 0 };
+        let size = size_of::<C>();
+        let sizes = [most * sums_row + along::BEHIND, most * results_row, squared, along::room(inner, along)].map(|n| n * size);
+        let bytes = |parts: usize| sizes[..parts].iter().map(|bytes| bytes.next_multiple_of(64)).sum::<usize>();
+        let (mut rows_of_block, mut pointers) = (Vec::with_capacity(down + TALL), Vec::with_capacity(down + TALL));
+        let outside = vec![self.fill; sums_row];
+        let kernels = (S::down(self.simd), C::along(self.simd));
+        with_scratch(bytes(4) + most * staged_row, |memory| {
+            let part = |index: usize| memory.wrapping_add(bytes(index)).cast::<C>();
+            let mut scratch = Scratch {
+                sums: part(0),
+                results: part(1),
+                squared: part(2),
+                sums_row,
+                results_row,
+                room: part(3),
+                staged: memory.wrapping_add(bytes(4)),
+                staged_row,
+                made: 0,
+                outside: outside.as_ptr(),
+                rows: &mut rows_of_block,
+                pointers: &mut pointers,
             };
-            let tall = usize::from(count == ROWS);
-            // SAFETY: the block lies in the result and the instruction set is the one that the kernels were chosen for.
-            unsafe { self.block(kernels.down[tall], kernels.along[tall], item, at, count, &columns, &mut scratch) };
-            y = at + count;
-        }
+            let mut y = rows.start;
+            while y < rows.end {
+                self.control.check()?;
+                // Rows that are done are done again if that saves single ones.
+                let (at, count) = match rows.end - y {
+                    TALL.. => (y, TALL),
+                    left if left > ROWS && rows.len() >= TALL => (rows.end - TALL, TALL),
+                    ROWS.. => (y, ROWS),
+                    _ if rows.len() >= ROWS => (rows.end - ROWS, ROWS),
+                    _ => (y, 1),
+                };
+                let tall = usize::from(count > 1);
+                // SAFETY: the block lies in the result, the scratch has room for it, and the instruction set is the one that the
+                // kernels were chosen for.
+                unsafe { self.block((kernels.0[tall], kernels.1[tall]), item, at..at + count, &columns, chunk, &mut scratch) };
+                y = at + count;
+            }
+            Ok(())
+        })?;
         if self.finish.streams() {
             store::fence();
         }
@@ -177,176 +220,14 @@ impl<S: Filtered<C> + Copy + Sync, C: Float + Finishable> Stage<'_, S, C> {
         self.control.advance((rows.len() * columns.len() * self.inner * per_result) as u64);
         Ok(())
     }
-
-    /// Makes `count` rows of results from row `y` on.
-    ///
-    /// # Safety
-    /// The kernels must be for `count` rows, and their instruction set present.
-    #[expect(clippy::too_many_arguments)]
-    unsafe fn block(
-        &self,
-        down: DownFn<S, C>,
-        along: AlongFn<C>,
-        item: usize,
-        y: usize,
-        count: usize,
-        columns: &Range<usize>,
-        scratch: &mut Scratch<S, C>,
-    ) {
-        let n = columns.len() * self.inner;
-        let (out, out_row) = (scratch.results.as_mut_ptr(), scratch.results_row);
-        for (index, term) in self.terms.iter().enumerate() {
-            let first = y as isize + term.start_down;
-            let last = first + (term.down.values.len() + count - 1) as isize;
-            scratch.rows.clear();
-            scratch.rows.extend((first..last).map(|i| {
-                let row = term.boundary_down.source(i, self.down.input)?;
-                Some(self.source.wrapping_offset(self.source_items[item] + row as isize * self.source_row))
-            }));
-            if index == 0 {
-                self.fetch(item, last..last + count as isize, columns);
-            }
-            let squares = self.combine == Combine::Magnitude;
-            // SAFETY: the buffers hold `count` rows of the columns, those of the sums with what the weights along reach.
-            unsafe {
-                match &term.along {
-                    None => self.down(down, term, columns.start * self.inner, n, scratch, out, out_row),
-                    Some(weights) => {
-                        self.sums(down, term, weights.values.len(), count, columns, scratch);
-                        along(&Along {
-                            source: scratch.sums.as_ptr(),
-                            source_row: scratch.sums_row,
-                            step: self.inner,
-                            weights,
-                            out: if squares { scratch.squared.as_mut_ptr() } else { out },
-                            out_row,
-                            n,
-                            add: index > 0 && !squares,
-                        });
-                    }
-                }
-            }
-            if squares {
-                for r in 0..count {
-                    let row = r * out_row..r * out_row + n;
-                    let (target, source) = (&mut scratch.results[row.clone()], &scratch.squared[row]);
-                    self.simd.run(Square { target, source, first: index == 0, root: index + 1 == self.terms.len() });
-                }
-            }
-        }
-        for r in 0..count {
-            let offset = self.target_items[item]
-                + (y + r) as isize * self.target_row
-                + (columns.start * self.inner) as isize * self.stride;
-            // SAFETY: the row of results is filled, and the elements are this tile's own.
-            unsafe {
-                let target = self.target.wrapping_offset(offset * self.size as isize);
-                self.finish.row(out.add(r * out_row), n, target, self.stride);
-            }
-        }
-    }
-
-    /// Asks for the rows that the next block reads first: a segment of a row is too short for the hardware to see that
-    /// another follows.
-    fn fetch(&self, item: usize, rows: Range<isize>, columns: &Range<usize>) {
-        let size = size_of::<S>();
-        let (from, bytes) = (columns.start * self.inner, columns.len() * self.inner * size);
-        for row in rows.start.max(0)..rows.end.min(self.down.input as isize) {
-            let start = self.source.wrapping_offset(self.source_items[item] + row * self.source_row + from as isize).cast::<u8>();
-            for offset in (0..bytes).step_by(64) {
-                fetch(start.wrapping_add(offset));
-            }
-        }
-    }
-
-    /// The pass down over `n` elements from element `from` of the rows on, into `out`.
-    ///
-    /// # Safety
-    /// As [`block`](Self::block); `out` must have room for the rows.
-    #[expect(clippy::too_many_arguments)]
-    unsafe fn down(
-        &self,
-        down: DownFn<S, C>,
-        term: &Term<C>,
-        from: usize,
-        n: usize,
-        scratch: &mut Scratch<S, C>,
-        out: *mut C,
-        out_row: usize,
-    ) {
-        let Scratch { rows, pointers, outside, .. } = scratch;
-        pointers.clear();
-        pointers.extend(rows.iter().map(|row| row.map_or(outside.as_ptr(), |row| row.wrapping_add(from))));
-        // SAFETY: the rows hold n elements from there on, so does what lies outside; the caller's promise for the rest.
-        unsafe { down(&Down { rows: pointers, weights: &term.down, out, out_row, n }) };
-    }
-
-    /// The sums of the pass down for all columns that `taps` weights along read, the boundary resolved.
-    ///
-    /// # Safety
-    /// As [`block`](Self::block).
-    unsafe fn sums(
-        &self,
-        down: DownFn<S, C>,
-        term: &Term<C>,
-        taps: usize,
-        count: usize,
-        columns: &Range<usize>,
-        scratch: &mut Scratch<S, C>,
-    ) {
-        let (inner, width) = (self.inner, self.along.input as isize);
-        let from = columns.start as isize + term.start_along;
-        let to = columns.end as isize + term.start_along + taps as isize - 1;
-        let inside = from.clamp(0, width)..to.clamp(0, width);
-        let outside = C::nearest(term.boundary_along.fill());
-        let (sums, row) = (scratch.sums.as_mut_ptr(), scratch.sums_row);
-        // SAFETY: column i of from..to is at (i - from) * inner of the sums' rows.
-        unsafe {
-            let at = |i: isize| sums.add((i - from) as usize * inner);
-            if !inside.is_empty() {
-                let n = inside.len() * inner;
-                self.down(down, term, inside.start as usize * inner, n, scratch, at(inside.start), row);
-            }
-            for edge in [from..to.min(inside.start.max(from)), inside.end.max(inside.start.max(from)).min(to)..to] {
-                let mut i = edge.start;
-                while i < edge.end {
-                    let source = term.boundary_along.source(i, self.along.input).map(|j| j as isize);
-                    match source {
-                        None => {
-                            for r in 0..count {
-                                std::slice::from_raw_parts_mut(at(i).add(r * row), inner).fill(outside);
-                            }
-                            i += 1;
-                        }
-                        Some(j) if inside.contains(&j) => {
-                            for r in 0..count {
-                                std::ptr::copy_nonoverlapping(at(j).add(r * row).cast_const(), at(i).add(r * row), inner);
-                            }
-                            i += 1;
-                        }
-                        Some(j) => {
-                            // A run of columns that lie elsewhere (the other end, for a wrapped line).
-                            let next = |k: isize| term.boundary_along.source(i + k, self.along.input) == Some((j + k) as usize);
-                            let mut run = 1;
-                            while i + run < edge.end && !inside.contains(&(j + run)) && next(run) {
-                                run += 1;
-                            }
-                            self.down(down, term, j as usize * inner, run as usize * inner, scratch, at(i), row);
-                            i += run;
-                        }
-                    }
-                }
-            }
-        }
-    }
 }
 
 /// Adds squares, or starts with them; takes roots at the end.
-struct Square<'a, C> {
-    target: &'a mut [C],
-    source: &'a [C],
-    first: bool,
-    root: bool,
+pub(super) struct Square<'a, C> {
+    pub target: &'a mut [C],
+    pub source: &'a [C],
+    pub first: bool,
+    pub root: bool,
 }
 
 impl<C: Float> Kernel for Square<'_, C> {
@@ -379,25 +260,4 @@ pub(super) fn accumulate<C: Float>(combine: Combine, total: &mut [C], term: &[C]
         }
         Ok(())
     })
-}
-
-/// Asks for a cache line that will be read soon, at any address.
-#[inline(always)]
-fn fetch(address: *const u8) {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: a hint, which reads nothing; SSE is part of the target.
-    unsafe {
-        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
-        _mm_prefetch::<_MM_HINT_T1>(address.cast());
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = address;
-}
-
-/// The elements of a row in scratch: whole cache lines, and not a page apart from the next, for rows a page apart would
-/// compete for the same few places of the first-level cache.
-fn padded<C>(n: usize) -> usize {
-    let line = 64 / size_of::<C>();
-    let row = n.next_multiple_of(line);
-    if (row * size_of::<C>()).is_multiple_of(4096) { row + line } else { row }
 }

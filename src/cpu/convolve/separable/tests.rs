@@ -253,6 +253,26 @@ fn strided_sources_and_targets_give_the_same() {
 }
 
 #[test]
+fn large_results_are_the_rounded_ones_to_their_edges() {
+    // Bytes on their way past the caches are collected first; rows begin anywhere in a cache line.
+    let shape = [2903, 2901];
+    let data = draw(&mut Random(4), Dtype::U8, shape[0] * shape[1]);
+    let result = |out| {
+        let (down, along) = (Factor::correlate(0, [0.3, 0.5, 0.3]), Factor::correlate(1, [0.1, 0.2, 0.5, 0.2, 0.1]));
+        let how = Separable::new().pass(down.boundary(Boundary::Reflect)).pass(along).out_dtype(out);
+        let plan = SeparablePlan::new(&how, Dtype::U8, &shape).unwrap();
+        let done = run(&plan, data.view(&shape), Target::Device(None), Simd::current(), &Control::new()).unwrap();
+        let Some(Storage::Host(vec)) = done else { panic!() };
+        (*vec).clone()
+    };
+    let (HostVec::U8(bytes), HostVec::F32(floats)) = (result(Dtype::U8), result(Dtype::F32)) else { panic!() };
+    assert!(bytes.len() > super::super::STREAM_BYTES);
+    for (i, (&byte, float)) in bytes.iter().zip(floats).enumerate() {
+        assert_eq!(byte, float.round_ties_even() as u8, "{i}");
+    }
+}
+
+#[test]
 fn passes_are_paired() {
     let pairs = |shape: &[usize], axes: &[isize], boundary| {
         let how = axes
