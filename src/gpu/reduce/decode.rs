@@ -5,6 +5,26 @@ use crate::exact::ExactDot;
 use crate::plan::{FloatProduct, IntegerProduct, Partials};
 use crate::{Dtype, ExactSum};
 
+/// The order key of the plan from that of a shader (`reduce_key.wgsl`), in which the larger wins and narrow types have 32 bits.
+pub(in crate::gpu) fn order_key(dtype: Dtype, smaller: bool, stored: u64) -> u64 {
+    if dtype.size() == 8 {
+        return if smaller { !stored } else { stored };
+    }
+    let stored = stored as u32;
+    let key = if smaller { !stored } else { stored };
+    match dtype {
+        Dtype::F32 if stored == u32::MAX => {
+            if smaller {
+                0
+            } else {
+                u64::MAX
+            }
+        }
+        dtype if dtype.is_signed_integer() => (i64::from((key ^ (1 << 31)) as i32) as u64) ^ (1 << 63),
+        _ => u64::from(key),
+    }
+}
+
 /// The states of `n` results in one slot: word `w` of result `i` is `words[w * n + i]`.
 pub(super) struct States<'a> {
     pub(super) variant: Variant,
@@ -43,31 +63,16 @@ impl States<'_> {
         u128::from(self.pair(i, 0)) | u128::from(self.pair(i, 2)) << 64
     }
 
-    /// The order key of the plan from that of the shader, in which the larger wins and narrow types have 32 bits.
     fn key(&self, i: usize) -> u64 {
-        let smaller = self.variant.op.is_smaller();
-        let stored = self.pair(i, 0);
-        if self.variant.dtype.size() == 8 {
-            return if smaller { !stored } else { stored };
-        }
-        if self.variant.skip && stored == 0 {
+        let (variant, stored) = (self.variant, self.pair(i, 0));
+        let smaller = variant.op.is_smaller();
+        if variant.skip && stored == 0 && variant.dtype.size() < 8 {
             return if smaller { u64::MAX } else { 0 };
         }
-        let stored = stored as u32;
-        let key = if smaller { !stored } else { stored };
-        match self.variant.dtype {
-            Dtype::F32 if stored == u32::MAX => {
-                if smaller {
-                    0
-                } else {
-                    u64::MAX
-                }
-            }
-            dtype if dtype.is_signed_integer() && !self.variant.is_magnitude() => {
-                (i64::from((key ^ (1 << 31)) as i32) as u64) ^ (1 << 63)
-            }
-            _ => u64::from(key),
+        if variant.is_magnitude() && variant.dtype.is_signed_integer() && variant.dtype.size() < 8 {
+            return u64::from(if smaller { !(stored as u32) } else { stored as u32 });
         }
+        order_key(variant.dtype, smaller, stored)
     }
 
     fn integer_product(&self, i: usize) -> IntegerProduct {

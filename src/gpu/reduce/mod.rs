@@ -25,7 +25,9 @@ use crate::engine::{Input, Target};
 use crate::plan::{Partials, ReducePlan};
 use crate::{Control, Error, Result};
 use decode::States;
+pub(super) use decode::order_key;
 use launch::Runner;
+pub(super) use passes::count_numbers;
 use pieces::Source;
 
 /// Every shader variant.

@@ -11,7 +11,7 @@ use crate::engine::Input;
 use crate::exact::Moments;
 use crate::gpu::context::Context;
 use crate::gpu::memory::GpuBuffer;
-use crate::plan::{NormOrder, Ordered, Partials, ReduceOp, ReducePlan};
+use crate::plan::{Lanes, NormOrder, Ordered, Partials, Reduce, ReduceOp, ReducePlan};
 use crate::view::View;
 use crate::{Control, Dtype, Error, Result};
 
@@ -77,6 +77,22 @@ impl Pass<'_> {
             ReduceOp::Norm(NormOrder::Zero) => run(ReduceOp::CountNonzero),
             other => run(other),
         }
+    }
+}
+
+/// How many elements of each lane are no NaN.
+pub(in crate::gpu) fn count_numbers(
+    context: &Arc<Context>,
+    lanes: &Lanes,
+    input: &Input<'_>,
+    control: &Control,
+) -> Result<Vec<u64>> {
+    let axes: Vec<isize> = lanes.walked.iter().map(|&axis| axis as isize).collect();
+    let plan = ReducePlan::new(&Reduce::of(ReduceOp::CountNonzero).axes(&axes), lanes.dtype, &lanes.input)?;
+    let pass = Pass { context, plan: &plan, control };
+    match pass.run(ReduceOp::CountNonzero, lanes.dtype, false, true, input)? {
+        Partials::Count(counts) => Ok(counts),
+        _ => Err(mixed()),
     }
 }
 

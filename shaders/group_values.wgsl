@@ -1,0 +1,188 @@
+// Reductions by group. A group's state is WORDS words of atomic integers, so that no order of the elements counts:
+//   SUM of integers: the 64-bit pattern of each in three words, how many were negative;
+//   SUM of floats: fixed-point sums of the magnitudes of what is positive and of what is negative, then flags (1 +inf,
+//     2 -inf, 4 NaN, 8 anything but -0);
+//   EXTREME: the order key, of 64 bits in two passes (BY_LOW: the low word, of those whose high word is best);
+//   ARG: of those whose key is best, the inverted index.
+// The last word counts the elements. Where the states of all groups fit workgroup memory they are made there first.
+@group(0) @binding(0) var<storage, read> elements: array<u32>;
+@group(0) @binding(1) var<storage, read> thresholds: array<vec2<u32>>;
+@group(0) @binding(2) var<storage, read> values: array<u32>;
+@group(0) @binding(3) var<storage, read_write> states: array<atomic<u32>>;
+@group(0) @binding(4) var<uniform> params: Params;
+
+var<workgroup> mine: array<atomic<u32>, LOCAL>;
+
+fn word(i: u32) -> u32 {
+    return values[i];
+}
+
+// Adds to a word of a number that ends before word `end`, with what is carried.
+fn add_shared(at: u32, end: u32, v: u32) {
+    var carry = v;
+    var k = at;
+    while (carry != 0u && k < end) {
+        let old = atomicAdd(&states[k], carry);
+        carry = u32(old + carry < old);
+        k += 1u;
+    }
+}
+
+fn add_mine(at: u32, end: u32, v: u32) {
+    var carry = v;
+    var k = at;
+    while (carry != 0u && k < end) {
+        let old = atomicAdd(&mine[k], carry);
+        carry = u32(old + carry < old);
+        k += 1u;
+    }
+}
+
+fn add(at: u32, end: u32, v: u32) {
+    if (PRIVATE) {
+        add_mine(at, end, v);
+    } else {
+        add_shared(at, end, v);
+    }
+}
+
+fn raise(at: u32, v: u32) {
+    if (PRIVATE) {
+        atomicMax(&mine[at], v);
+    } else {
+        atomicMax(&states[at], v);
+    }
+}
+
+fn flag(at: u32, v: u32) {
+    if (PRIVATE) {
+        atomicOr(&mine[at], v);
+    } else {
+        atomicOr(&states[at], v);
+    }
+}
+
+fn push_integer(at: u32, e: vec2<u32>) {
+    var high = e.y;
+    if (SIZE != 8u && SIGNED) {
+        high = u32(i32(e.x) >> 31u);
+    }
+    add(at, at + 3u, e.x);
+    add(at + 1u, at + 3u, high);
+    if (SIGNED && high >= 0x80000000u) {
+        add(at + 3u, at + 4u, 1u);
+    }
+}
+
+fn push_float(at: u32, e: vec2<u32>) {
+    let wide = SIZE == 8u;
+    let top = select(e.x, e.y, wide);
+    let field = select((top >> 23u) & 255u, (top >> 20u) & 2047u, wide);
+    var high = select(0u, top & 0xfffffu, wide);
+    var m = select(top & 0x7fffffu, e.x, wide);
+    let negative = top >> 31u;
+    let zero = (high | m | field) == 0u;
+    let flags = at + 2u * LIMBS;
+    if (!zero || negative == 0u) {
+        flag(flags, 8u);
+    }
+    if (field == select(255u, 2047u, wide)) {
+        flag(flags, select(4u, 1u << negative, (high | m) == 0u));
+    } else if (!zero) {
+        let leading = min(field, 1u);
+        if (wide) {
+            high |= leading << 20u;
+        } else {
+            m |= leading << 23u;
+        }
+        let position = max(field, 1u) - 1u;
+        let s = position & 31u;
+        let first = at + negative * LIMBS;
+        let end = first + LIMBS;
+        let place = first + (position >> 5u);
+        add(place, end, m << s);
+        add(place + 1u, end, (high << s) | ((m >> 1u) >> (31u - s)));
+        add(place + 2u, end, (high >> 1u) >> (31u - s));
+    }
+}
+
+fn push_key(at: u32, shared_at: u32, e: vec2<u32>, index: u32) {
+    let k = key(e);
+    if (PASS == 0u) {
+        raise(at, select(k.x, k.y, WIDE));
+    } else if (PASS == 1u) {
+        if (k.y == atomicLoad(&states[shared_at])) {
+            raise(at + 1u, k.x);
+        }
+    } else {
+        let best = atomicLoad(&states[shared_at]);
+        var same = k.x == best;
+        if (WIDE) {
+            same = k.y == best && k.x == atomicLoad(&states[shared_at + 1u]);
+        }
+        if (same) {
+            raise(at + 2u, ~index);
+        }
+    }
+}
+
+@compute @workgroup_size(WG)
+fn main(
+    @builtin(workgroup_id) w: vec3<u32>,
+    @builtin(num_workgroups) n: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let group = (w.z * n.y + w.y) * n.x + w.x;
+    if (PRIVATE) {
+        for (var i = local; i < LOCAL; i += WG) {
+            atomicStore(&mine[i], 0u);
+        }
+        workgroupBarrier();
+    }
+    let first = params.start + group * WG * ITEMS;
+    if (first >= params.start) {
+        for (var step = 0u; step < ITEMS; step += 1u) {
+            let i = first + step * WG + local;
+            if (i < params.end) {
+                let found = group_of(order_key(params.keys_first + i));
+                if (found < params.groups) {
+                    let at = found * WORDS;
+                    let e = element(params.values_first + i);
+                    if (PASS == 0u) {
+                        add(at + WORDS - 1u, at + WORDS, 1u);
+                    }
+                    if (KIND == 0u) {
+                        push_integer(at, e);
+                    } else if (KIND == 1u) {
+                        push_float(at, e);
+                    } else {
+                        push_key(at, at, e, i);
+                    }
+                }
+            }
+        }
+    }
+    if (PRIVATE) {
+        workgroupBarrier();
+        for (var i = local; i < params.groups * WORDS; i += WG) {
+            let v = atomicLoad(&mine[i]);
+            if (v != 0u) {
+                let word = i % WORDS;
+                let at = i - word;
+                if (word == WORDS - 1u) {
+                    add_shared(i, i + 1u, v);
+                } else if (KIND == 0u) {
+                    add_shared(i, select(at + 4u, at + 3u, word < 3u), v);
+                } else if (KIND == 1u) {
+                    if (word == 2u * LIMBS) {
+                        atomicOr(&states[i], v);
+                    } else {
+                        add_shared(i, at + select(2u * LIMBS, LIMBS, word < LIMBS), v);
+                    }
+                } else {
+                    atomicMax(&states[i], v);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! Reductions group by group on the GPU, by integer atomics: no order of the elements counts, and the bits are the CPU's.
+
+#[cfg(test)]
+mod tests;
+mod values;
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::context::Context;
+use super::dispatch::{Bind, Dispatch, fold};
+use super::memory::{Block, GpuBuffer};
+use super::pipeline::{Pipeline, Shader, Slot};
+use super::shaders;
+use super::transfer::copy_elements;
+use crate::engine::Input;
+use crate::plan::{GroupOp, GroupPlan, Grouped, Groups};
+use crate::view::View;
+use crate::{Control, Dtype, Result};
+
+/// Elements of an invocation: with a search for each, far fewer rounds than 32,768.
+const ITEMS: u32 = 64;
+/// Groups that are counted in workgroup memory.
+const PRIVATE: u32 = 2048;
+/// Bytes of an upload.
+const UPLOAD: usize = 16 << 20;
+/// Elements of a chunk of what lies on the device.
+const CHUNK: usize = 1 << 28;
+/// Elements counted before the counts, of 32 bits, are read.
+const MOST: u64 = 1 << 31;
+
+#[repr(C)]
+#[derive(Debug, Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+struct Params {
+    start: u32,
+    end: u32,
+    groups: u32,
+    thresholds: u32,
+    last_lo: u32,
+    last_hi: u32,
+    keys_first: u32,
+    values_first: u32,
+}
+
+impl Params {
+    fn layout() -> shaders::Layout {
+        shaders::layout!(Params { start, end, groups, thresholds, last_lo, last_hi, keys_first, values_first })
+    }
+}
+
+/// How groups are found.
+#[derive(Debug, Clone, Copy)]
+struct Finder {
+    dtype: Dtype,
+    /// 0: thresholds, 1: keys in a row, 2: a sorted list.
+    mode: u32,
+    workgroup: u32,
+}
+
+impl Finder {
+    fn source(self, constants: &str, parts: &[&str]) -> String {
+        let Self { dtype, mode, workgroup } = self;
+        let header = format!(
+            "const KEY_SIZE: u32 = {}u;\nconst KEY_PER: u32 = {}u;\nconst KEY_SIGNED: bool = {};\nconst KEY_FLOAT: bool = {};\n\
+             const MODE: u32 = {mode}u;\nconst WG: u32 = {workgroup}u;\nconst ITEMS: u32 = {ITEMS}u;\n",
+            dtype.size(),
+            (4 / dtype.size()).max(1),
+            dtype.is_signed_integer(),
+            dtype.is_float(),
+        );
+        let mut all = vec![header.as_str(), constants, include_str!("../../../shaders/parts/group_find.wgsl")];
+        all.extend(parts);
+        shaders::join(&all)
+    }
+
+    fn count_source(self, private: bool) -> String {
+        let local = if private { PRIVATE } else { 1 };
+        let constants = format!("const PRIVATE: bool = {private};\nconst LOCAL: u32 = {local}u;\n");
+        self.source(&constants, &[include_str!("../../../shaders/group_count.wgsl")])
+    }
+}
+
+/// Every shader variant.
+#[allow(dead_code, reason = "read by tests")]
+pub(super) fn variants() -> Vec<shaders::Variant> {
+    let mut list = vec![];
+    for dtype in Dtype::ALL {
+        for mode in 0..3 {
+            for private in [false, true] {
+                let source = Finder { dtype, mode, workgroup: 64 }.count_source(private);
+                list.push(shaders::Variant { label: "group_count", source, layouts: vec![Params::layout()] });
+            }
+        }
+    }
+    list.extend(values::variants());
+    list
+}
+
+/// Runs a plan.
+pub(super) fn run(
+    context: &Arc<Context>,
+    plan: &GroupPlan,
+    keys: &Input<'_>,
+    values: Option<&Input<'_>>,
+    control: &Control,
+) -> Result<Grouped> {
+    control.check()?;
+    let grouped = plan.empty();
+    let (thresholds, last, mode) = match &plan.groups {
+        Groups::Between { lower, last, .. } => (lower.clone(), *last, 0),
+        Groups::Consecutive { first, .. } => (vec![*first], 0, 1),
+        Groups::Listed(keys) => (keys.clone(), 0, 2),
+    };
+    if plan.work() == 0 || plan.groups.is_empty() || thresholds.is_empty() {
+        control.advance(plan.work());
+        return Ok(grouped);
+    }
+    let workgroup = context.limits.invocations.min(if context.caps.software { 64 } else { 256 });
+    let bytes: Vec<u8> = thresholds.iter().flat_map(|key| key.to_le_bytes()).collect();
+    let table = context.block(bytes.len() as u64)?;
+    context.upload(&table, bytes.len() as u64, control, &mut |range, out| {
+        out.copy_from_slice(&bytes[range.start as usize..range.end as usize]);
+    })?;
+    let params = Params {
+        groups: plan.groups.len() as u32,
+        thresholds: thresholds.len() as u32,
+        last_lo: last as u32,
+        last_hi: (last >> 32) as u32,
+        ..bytemuck::Zeroable::zeroed()
+    };
+    let search = Search { context, plan, control, finder: Finder { dtype: plan.keys, mode, workgroup }, table, params };
+    match values {
+        Some(values) if plan.op != GroupOp::Count => values::run(&search, keys, values, grouped),
+        _ => search.count(keys, grouped),
+    }
+}
+
+/// What all dispatches of a plan share.
+struct Search<'a> {
+    context: &'a Arc<Context>,
+    plan: &'a GroupPlan,
+    control: &'a Control,
+    finder: Finder,
+    table: Block,
+    params: Params,
+}
+
+/// An operand, part by part.
+enum Source<'a> {
+    Resident(&'a GpuBuffer),
+    Host(View<'a>),
+}
+
+/// A part of an operand: where, and its first element there.
+type Part = (Block, u32);
+
+impl Search<'_> {
+    /// Calls `each` with chunks of the operands on the device: the elements, and where they lie.
+    fn chunks(&self, inputs: &[&Input<'_>], each: &mut dyn FnMut(Range<usize>, &[Part]) -> Result<()>) -> Result<()> {
+        let mut memory = vec![None; inputs.len()];
+        let mut sources = vec![];
+        let (mut most, len) = (CHUNK, self.plan.work() as usize);
+        for (input, memory) in inputs.iter().zip(&mut memory) {
+            let size = input.dtype().size();
+            most = most.min(self.context.max_block() as usize / size);
+            sources.push(match input {
+                Input::Gpu { buffer, .. } if buffer.belongs_to(self.context) => Source::Resident(buffer),
+                _ => {
+                    most = most.min(UPLOAD / size);
+                    Source::Host(input.host(memory)?.collapsed())
+                }
+            });
+        }
+        // Whole words of every dtype.
+        let most = (most / 1024 * 1024).max(1024);
+        for start in (0..len).step_by(most) {
+            self.control.check()?;
+            let range = start..len.min(start + most);
+            let part = |(source, input): (&Source<'_>, &&Input<'_>)| -> Result<Part> {
+                let size = input.dtype().size();
+                let bytes = (range.start * size) as u64..(range.end * size) as u64;
+                match source {
+                    Source::Resident(buffer) => {
+                        let found = buffer.gather(bytes)?;
+                        Ok((found.block, (found.offset / size as u64) as u32))
+                    }
+                    Source::Host(view) => {
+                        let block = self.context.block(bytes.end - bytes.start)?;
+                        self.context.upload(&block, bytes.end - bytes.start, self.control, &mut |piece, out| {
+                            let at = |byte: u64| range.start as u64 + byte / size as u64;
+                            copy_elements(view, at(piece.start)..at(piece.end), out);
+                        })?;
+                        Ok((block, 0))
+                    }
+                }
+            };
+            let parts = sources.iter().zip(inputs).map(part).collect::<Result<Vec<_>>>()?;
+            each(range.clone(), &parts)?;
+        }
+        Ok(())
+    }
+
+    /// Runs a shader over the elements of a chunk, `binds` before the uniform.
+    fn dispatch(
+        &self,
+        pipeline: &Pipeline,
+        key: &str,
+        weight: u64,
+        len: usize,
+        parts: &[Part],
+        binds: &[Bind<'_>],
+    ) -> Result<()> {
+        let each = u64::from(self.finder.workgroup) * u64::from(ITEMS);
+        self.context.sliced(key, len as u64, each, weight, self.control, &mut |range| {
+            let first = |i: usize| parts.get(i).map_or(0, |part: &Part| part.1);
+            let params = Params {
+                start: range.start as u32,
+                end: range.end as u32,
+                keys_first: first(0),
+                values_first: first(1),
+                ..self.params
+            };
+            let binds: Vec<Bind<'_>> = binds.iter().cloned().chain([Bind::Uniform(bytemuck::bytes_of(&params))]).collect();
+            let groups = fold((range.end - range.start).div_ceil(each), &self.context.limits);
+            self.context.submit(&[Dispatch { pipeline, binds: &binds, groups }])
+        })
+    }
+
+    fn count(&self, keys: &Input<'_>, mut grouped: Grouped) -> Result<Grouped> {
+        let context = self.context;
+        let private = self.plan.groups.len() <= PRIVATE as usize && 4 * PRIVATE <= context.limits.workgroup_memory;
+        let pipeline = context.pipeline(&Shader {
+            label: "group_count",
+            source: &|| self.finder.count_source(private),
+            variant: &format!("{:?} {private}", self.finder),
+            constants: &[],
+            workgroup: [self.finder.workgroup, 1, 1],
+            workgroup_bytes: if private { 4 * PRIVATE } else { 4 },
+            slots: &[Slot::Read, Slot::Read, Slot::ReadWrite, Slot::Uniform],
+        })?;
+        let bytes = 4 * self.plan.groups.len() as u64;
+        let counts = context.block(bytes)?;
+        context.clear(&counts, bytes)?;
+        let read = |grouped: &mut Grouped| -> Result<()> {
+            let words = context.read_small(&counts, bytes)?;
+            for (count, word) in grouped.counts.iter_mut().zip(words.as_chunks::<4>().0) {
+                *count += u64::from(u32::from_le_bytes(*word));
+            }
+            context.clear(&counts, bytes)
+        };
+        let mut held = 0;
+        self.chunks(&[keys], &mut |range, parts| {
+            if held + range.len() as u64 > MOST {
+                read(&mut grouped)?;
+                held = 0;
+            }
+            held += range.len() as u64;
+            let binds = [Bind::Block(&parts[0].0), Bind::Block(&self.table), Bind::Block(&counts)];
+            self.dispatch(&pipeline, "group_count", 1, range.len(), parts, &binds)
+        })?;
+        read(&mut grouped)?;
+        Ok(grouped)
+    }
+}
