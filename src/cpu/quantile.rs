@@ -10,9 +10,9 @@ use super::lanes::{Lanes, Shared};
 use super::tasks::{for_each, threads};
 use crate::array::{HostVec, Storage};
 use crate::engine::Target;
-use crate::plan::QuantilePlan;
+use crate::plan::{Between, Found, QuantilePlan, compact_key as key};
 use crate::view::{View, ViewMut};
-use crate::{Control, Dtype, Error, Real, Result};
+use crate::{Control, Dtype, Error, Result};
 
 /// Elements of a lane up to which it is copied as a whole.
 const SHORT: usize = 1 << 17;
@@ -36,78 +36,6 @@ pub(super) fn run(plan: &QuantilePlan, input: View<'_>, target: Target<'_>, cont
         out.copy_from_bytes(vec.view(&plan.shape).as_bytes().unwrap_or(&[]));
         Ok(())
     })
-}
-
-/// The key of an element: its order among all of its dtype, in the low bits.
-#[inline(always)]
-pub(super) fn key<T: Real>(value: T) -> u64 {
-    value.key().wrapping_sub(offset::<T>())
-}
-
-/// The element of a key.
-pub(super) fn value<T: Real>(key: u64) -> T {
-    T::from_key(key.wrapping_add(offset::<T>()))
-}
-
-/// Keys of narrow signed integers begin far above 0.
-fn offset<T: Real>() -> u64 {
-    if T::DTYPE.is_signed_integer() { (1 << 63) - (1 << (8 * T::DTYPE.size() - 1)) } else { 0 }
-}
-
-/// What lies between two elements.
-trait Between: Real {
-    /// The number, to binary64.
-    fn number(self) -> f64;
-    /// The mean of two numbers, rounded once to binary64.
-    fn mean(self, other: Self) -> f64;
-}
-
-macro_rules! integers {
-    ($($T:ty)*) => {$(impl Between for $T {
-        fn number(self) -> f64 { u8_or(self) }
-        fn mean(self, other: Self) -> f64 { crate::exact::ratio_f64(i128::from(self) + i128::from(other), 2) }
-    })*};
-}
-
-/// The number of an integer, rounded.
-fn u8_or(value: impl Into<i128>) -> f64 {
-    value.into() as f64
-}
-
-integers!(bool u8 i8 u16 i16 u32 i32 u64 i64);
-
-impl Between for f32 {
-    fn number(self) -> f64 {
-        f64::from(self)
-    }
-    fn mean(self, other: Self) -> f64 {
-        let (a, b) = (f64::from(self), f64::from(other));
-        // The sum of two binary32 numbers may need more than 53 bits: one rounding, in binary32, where that is safe.
-        let narrow = self + other;
-        if narrow.is_finite() && narrow.abs() >= 2.0 * f32::MIN_POSITIVE { f64::from(narrow * 0.5) } else { (a + b) * 0.5 }
-    }
-}
-
-impl Between for f64 {
-    fn number(self) -> f64 {
-        self
-    }
-    fn mean(self, other: Self) -> f64 {
-        let sum = self + other;
-        // Halving is exact but for subnormal numbers, whose sum is.
-        if sum.is_infinite() && self.is_finite() && other.is_finite() { self * 0.5 + other * 0.5 } else { sum * 0.5 }
-    }
-}
-
-/// NumPy's linear interpolation.
-fn interpolate(a: f64, b: f64, weight: f64) -> f64 {
-    let difference = b - a;
-    match weight {
-        0.0 => a,
-        _ if a == b => a,
-        _ if weight < 0.5 => a + difference * weight,
-        _ => b - difference * (1.0 - weight),
-    }
 }
 
 /// Where results go.
@@ -152,39 +80,16 @@ impl<T: Between> Run<'_, T> {
     fn finish(&self, lane: usize, n: usize, nan: bool, wanted: &[usize], found: &[u64]) {
         for i in 0..self.plan.points.len() {
             let at = i * self.count + lane;
-            let missing = nan || n == 0;
-            let (mut lower, mut upper, mut weight) = (T::ZERO, T::ZERO, 0.0);
-            if !missing {
-                let place = self.plan.place(n, i);
-                let element = |rank: usize| value::<T>(wanted.binary_search(&rank).map_or(0, |at| found[at]));
-                (lower, upper, weight) = (element(place.lower), element(place.upper), place.weight);
-            }
-            let number = || match self.plan.method {
-                _ if missing => f64::NAN,
-                None => lower.mean(upper),
-                Some(_) => interpolate(lower.number(), upper.number(), weight),
-            };
             // SAFETY: each lane's results are written once.
             unsafe {
-                match &self.out {
-                    Out::Elements(out) => out.write(at, if missing { not_a_number() } else { lower }),
-                    Out::Single(out) => out.write(at, number() as f32),
-                    Out::Double(out) => out.write(at, number()),
+                match (&self.out, self.plan.between::<T>(i, n, nan, wanted, found)) {
+                    (Out::Elements(out), Found::Element(x)) => out.write(at, x),
+                    (Out::Single(out), found) => out.write(at, found.number() as f32),
+                    (Out::Double(out), found) => out.write(at, found.number()),
+                    (Out::Elements(_), Found::Number(_)) => {}
                 }
             }
         }
-    }
-
-    /// The ranks that results of `n` elements need, ascending.
-    fn wanted(&self, n: usize) -> Vec<usize> {
-        if n == 0 {
-            return vec![];
-        }
-        let places = (0..self.plan.points.len()).map(|i| self.plan.place(n, i));
-        let mut wanted: Vec<usize> = places.flat_map(|place| [place.lower, place.upper]).collect();
-        wanted.sort_unstable();
-        wanted.dedup();
-        wanted
     }
 
     /// Lanes that are copied.
@@ -199,7 +104,7 @@ impl<T: Between> Run<'_, T> {
             keys.extend(values.iter().filter(|value| !value.is_nan()).map(|&value| key(value)));
             let (n, nan) = (keys.len(), keys.len() < self.len && !self.plan.ignore_nan);
             if n != of {
-                (of, wanted) = (n, self.wanted(n));
+                (of, wanted) = (n, self.plan.wanted(n));
                 found.resize(wanted.len(), 0);
             }
             if !nan {
@@ -218,7 +123,7 @@ impl<T: Between> Run<'_, T> {
         let (counts, nans) = self.count(first)?;
         let n = self.len - nans as usize;
         let nan = nans > 0 && !self.plan.ignore_nan;
-        let wanted = self.wanted(n);
+        let wanted = self.plan.wanted(n);
         let mut found = vec![0; wanted.len()];
         if !nan {
             self.narrow(first, &counts, &wanted, &mut found)?;
@@ -357,11 +262,6 @@ impl<T: Between> Run<'_, T> {
         }
         Ok(())
     }
-}
-
-/// NaN, if the dtype has it.
-fn not_a_number<T: Real>() -> T {
-    T::from_key(u64::MAX)
 }
 
 /// The keys of a lane that begin with a prefix, and the digit that comes next.

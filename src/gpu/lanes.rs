@@ -107,7 +107,6 @@ impl Piece {
     }
 
     /// The number, in the grid, of lane `lane` of the piece.
-    #[cfg(test)]
     pub(super) fn lane(&self, grid: Grid, lane: usize) -> usize {
         let width = self.columns.len();
         (self.outer.start + lane / width) * grid.inner + self.columns.start + lane % width
@@ -227,6 +226,11 @@ impl<'a> Source<'a> {
 
     pub(super) fn grid(&self) -> Grid {
         self.grid
+    }
+
+    /// Whether pieces need not be uploaded.
+    pub(super) fn is_resident(&self) -> bool {
+        matches!(self.place, Whole::Resident(..))
     }
 
     /// Brings a piece to the device.

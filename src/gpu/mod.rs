@@ -11,15 +11,18 @@ mod memory;
 mod monte_carlo;
 mod operate;
 mod pipeline;
+mod quantile;
 mod random;
 mod reduce;
 mod scan;
+mod select;
 mod selftest;
 mod separable;
 mod shaders;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod topk;
 mod transfer;
 
 use std::fmt;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::context::Context;
-use super::scan;
+use super::{quantile, scan, topk};
 use crate::array::Storage;
 use crate::engine::{Input, Target};
 use crate::plan::Operation;
@@ -27,7 +27,11 @@ pub(super) fn run(
         Operation::Scan(plan) => {
             targets.into_iter().map(|target| scan::run(context, plan, &inputs[0], target, control)).collect()
         }
-        _ => Err(Error::Unsupported {
+        Operation::Quantile(plan) => {
+            targets.into_iter().map(|target| quantile::run(context, plan, &inputs[0], target, control)).collect()
+        }
+        Operation::TopK(plan) => topk::run(context, plan, &inputs[0], targets, control),
+        Operation::LogSumExp(_) => Err(Error::Unsupported {
             device: context.id.clone(),
             operation: format!("{} of {}", operation.name(), operation.lanes().dtype),
             feature: "shader for it".into(),

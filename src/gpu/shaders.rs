@@ -77,6 +77,7 @@ pub(crate) fn variants() -> Vec<Variant> {
         super::random::variants(),
         super::reduce::variants(),
         super::scan::variants(),
+        super::select::variants(),
         super::selftest::variants(),
         super::separable::variants(),
     ]

@@ -1,5 +1,6 @@
 //! What to compute, validated, as plain data. No device, no thread, no I/O: every shape error is born here.
 
+mod between;
 mod convolve;
 mod group;
 mod integrate;
@@ -15,6 +16,7 @@ mod scan;
 mod separable;
 mod topk;
 
+pub(crate) use between::{Between, Found, compact_key};
 #[cfg(feature = "gpu")]
 pub(crate) use convolve::integer_rank;
 pub use convolve::{Accumulator, Accuracy, Algorithm, Boundary, Centre, Convolve, ConvolvePlan, Direction, Mode, Overflow};
