@@ -11,20 +11,27 @@ pub fn multiply_adds(threads: usize, double: bool) -> f64 {
 }
 
 /// What threads do per second together: each does its work once, all from one moment on, and says how much it was. Starting
-/// threads does not count.
+/// threads does not count, and they wait for each other awake, so that none comes late.
 fn rate<T: Send>(each: Vec<T>, work: impl Fn(T) -> f64 + Sync) -> f64 {
-    let ready = std::sync::Barrier::new(each.len());
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    let missing = AtomicUsize::new(each.len());
     let one = |own: T| {
-        ready.wait();
+        missing.fetch_sub(1, Ordering::Relaxed);
+        while missing.load(Ordering::Relaxed) > 0 {
+            std::thread::yield_now();
+        }
         let start = std::time::Instant::now();
         let amount = work(own);
-        amount / start.elapsed().as_secs_f64()
+        (amount, start, std::time::Instant::now())
     };
     let one = &one;
-    std::thread::scope(|scope| {
+    let done: Vec<_> = std::thread::scope(|scope| {
         let running: Vec<_> = each.into_iter().map(|own| scope.spawn(move || one(own))).collect();
-        running.into_iter().map(|thread| thread.join().expect("a rate")).sum()
-    })
+        running.into_iter().map(|thread| thread.join().expect("a rate")).collect()
+    });
+    let first = done.iter().map(|&(_, start, _)| start).min().expect("a thread");
+    let last = done.iter().map(|&(_, _, end)| end).max().expect("a thread");
+    done.iter().map(|&(amount, ..)| amount).sum::<f64>() / (last - first).as_secs_f64()
 }
 
 /// Chains of multiply-adds that do not wait for each other.
@@ -79,10 +86,10 @@ fn chains(rounds: usize, double: bool) -> usize {
     4
 }
 
-/// Bytes read and written per second by copying 16 MiB per thread: the best of the system's copying and of stores past the
+/// Bytes read and written per second by copying 64 MiB per thread, which no cache holds: the best of the system's copying and of stores past the
 /// caches.
 pub fn copied(threads: usize) -> f64 {
-    const LEN: usize = 4 << 20;
+    const LEN: usize = 16 << 20;
     let mut pairs: Vec<_> = (0..threads).map(|_| (vec![1f32; LEN], vec![2f32; LEN])).collect();
     let bytes = (LEN * 2 * size_of::<f32>()) as f64;
     let by = |copy: fn(&[f32], &mut [f32])| {
