@@ -135,7 +135,9 @@ impl Grid {
     /// The grid of lanes, and the order of axes that makes one of an array whose walked axes do not lie together.
     pub(super) fn of(lanes: &Lanes) -> (Self, Option<Vec<usize>>) {
         let product = |axes: &mut dyn Iterator<Item = usize>| axes.map(|axis| lanes.input[axis]).product();
-        let long: Vec<usize> = lanes.walked.iter().copied().filter(|&axis| lanes.input[axis] != 1).collect();
+        // A single axis stays where it is whatever its length: a scan may give it one result more.
+        let single = lanes.walked.len() == 1;
+        let long: Vec<usize> = lanes.walked.iter().copied().filter(|&axis| single || lanes.input[axis] != 1).collect();
         let (Some(&first), Some(&last)) = (long.first(), long.last()) else {
             return (Self { outer: lanes.count(), len: lanes.len(), inner: 1 }, None);
         };
@@ -327,7 +329,7 @@ mod tests {
         let lanes = |axes: &[isize]| Lanes::new("test", Dtype::F32, &[2, 3, 1, 4], Some(axes)).unwrap();
         assert_eq!(Grid::of(&lanes(&[1, 2])), (Grid { outer: 2, len: 3, inner: 4 }, None));
         assert_eq!(Grid::of(&lanes(&[1, 3])), (Grid { outer: 2, len: 12, inner: 1 }, None));
-        assert_eq!(Grid::of(&lanes(&[2])), (Grid { outer: 24, len: 1, inner: 1 }, None));
+        assert_eq!(Grid::of(&lanes(&[2])), (Grid { outer: 6, len: 1, inner: 4 }, None));
         assert_eq!(Grid::of(&lanes(&[0, 3])), (Grid { outer: 3, len: 8, inner: 1 }, Some(vec![1, 2, 0, 3])));
     }
 }

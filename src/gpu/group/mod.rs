@@ -154,9 +154,12 @@ enum Source<'a> {
 /// A part of an operand: where, and its first element there.
 type Part = (Block, u32);
 
+/// What runs over a chunk that is on the device.
+type PerChunk<'c> = dyn FnMut(Range<usize>, &[Part]) -> Result<()> + 'c;
+
 impl Search<'_> {
     /// Calls `each` with chunks of the operands on the device: the elements, and where they lie.
-    fn chunks(&self, inputs: &[&Input<'_>], each: &mut dyn FnMut(Range<usize>, &[Part]) -> Result<()>) -> Result<()> {
+    fn chunks(&self, inputs: &[&Input<'_>], each: &mut PerChunk<'_>) -> Result<()> {
         let mut memory = vec![None; inputs.len()];
         let mut sources = vec![];
         let (mut most, len) = (CHUNK, self.plan.work() as usize);

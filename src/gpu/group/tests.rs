@@ -24,7 +24,7 @@ fn random(noise: &mut Noise, dtype: Dtype, n: usize, tame: bool) -> HostVec {
     let mut bytes = vec![];
     for _ in 0..n {
         let mut bits = noise.next();
-        let rare = noise.next() % 997 == 0;
+        let rare = noise.next().is_multiple_of(997);
         match dtype {
             Dtype::Bool => bits &= 1,
             Dtype::F32 if tame || !rare => bits &= !(1 << 30),
