@@ -126,8 +126,15 @@ pub(crate) unsafe fn step<V: Doubles, const L: usize, const M: usize>(levels: &m
     x
 }
 
-/// The extraction of one block.
-struct Extract<'a, T, const L: usize> {
+/// What is added for an element: itself, or its square, which is exact if it is binary32.
+#[inline(always)]
+fn number<T: Float, const SQUARE: bool>(value: T) -> f64 {
+    let x = value.widen();
+    if SQUARE { x * x } else { x }
+}
+
+/// The extraction of one block, of squares if `SQUARE`.
+struct Extract<'a, T, const L: usize, const SQUARE: bool> {
     values: &'a [T],
     exponents: [i32; L],
 }
@@ -144,7 +151,7 @@ struct Extracted<const L: usize> {
 /// The most lanes of one block.
 const MOST: usize = 32;
 
-impl<T: Float, const L: usize> Extract<'_, T, L> {
+impl<T: Float, const L: usize, const SQUARE: bool> Extract<'_, T, L, SQUARE> {
     /// Runs in `M` vectors.
     ///
     /// # Safety
@@ -171,6 +178,7 @@ impl<T: Float, const L: usize> Extract<'_, T, L> {
                 let from = if i < whole { values.add(i * n) } else { last.as_ptr() };
                 for at in 0..M {
                     let x: V = T::load(from.add(at * V::LANES));
+                    let x = if SQUARE { x.mul(x) } else { x };
                     largest[at] = x.magnitude_or(largest[at]);
                     left[at] = left[at].or(step(&mut levels, at, x));
                 }
@@ -207,7 +215,7 @@ impl<T: Float, const L: usize> Extract<'_, T, L> {
     }
 }
 
-impl<T: Float, const L: usize> Kernel for Extract<'_, T, L> {
+impl<T: Float, const L: usize, const SQUARE: bool> Kernel for Extract<'_, T, L, SQUARE> {
     type Output = Extracted<L>;
 
     #[inline(always)]
@@ -217,19 +225,19 @@ impl<T: Float, const L: usize> Kernel for Extract<'_, T, L> {
         unsafe {
             #[cfg(target_arch = "x86_64")]
             match BYTES {
-                64 if T::NARROW => return self.vectors::<Doubles8, 4>(),
+                64 if T::NARROW && !SQUARE => return self.vectors::<Doubles8, 4>(),
                 64 => return self.vectors::<Doubles8, 2>(),
-                32 if T::NARROW => return self.vectors::<Doubles4, 4>(),
+                32 if T::NARROW && !SQUARE => return self.vectors::<Doubles4, 4>(),
                 32 => return self.vectors::<Doubles4, 2>(),
                 _ => {}
             }
-            if T::NARROW { self.vectors::<Portable<2>, 4>() } else { self.vectors::<Portable<2>, 2>() }
+            if T::NARROW && !SQUARE { self.vectors::<Portable<2>, 4>() } else { self.vectors::<Portable<2>, 2>() }
         }
     }
 }
 
 /// Elements per block: `2^STEPS` per lane.
-fn block<T: Float>(simd: Simd) -> usize {
+fn block<T: Float, const SQUARE: bool>(simd: Simd) -> usize {
     let lanes = match simd {
         #[cfg(target_arch = "x86_64")]
         Simd::Avx512 => 16,
@@ -237,7 +245,7 @@ fn block<T: Float>(simd: Simd) -> usize {
         Simd::Avx2 => 8,
         _ => 4,
     };
-    (if T::NARROW { 2 * lanes } else { lanes }) << STEPS
+    (if T::NARROW && !SQUARE { 2 * lanes } else { lanes }) << STEPS
 }
 
 /// Sums by exponent field: of the lower 32 bits and of the upper 21 bits of the signed significands.
@@ -278,26 +286,36 @@ impl Accumulator {
 
     /// Adds the numbers of a slice, one of many that together are [`close`](Self::close)d: at most 2^31 elements.
     pub(crate) fn extend_open<T: Float>(&mut self, values: &[T], simd: Simd) {
+        self.add_all::<T, false>(values, simd);
+    }
+
+    /// Adds the squares of the numbers of a slice, which are exact as binary64.
+    pub(crate) fn extend_squares(&mut self, values: &[f32], simd: Simd) {
+        self.add_all::<f32, true>(values, simd);
+        self.empty_buckets();
+    }
+
+    fn add_all<T: Float, const SQUARE: bool>(&mut self, values: &[T], simd: Simd) {
         if values.len() < 16 {
-            values.iter().for_each(|value| self.push(value.widen()));
+            values.iter().for_each(|&value| self.push(number::<T, SQUARE>(value)));
             return;
         }
-        for block in values.chunks(block::<T>(simd)) {
+        for block in values.chunks(block::<T, SQUARE>(simd)) {
             if self.spill.as_ref().is_some_and(|sum| sum.is_nan()) {
                 return;
             }
             if self.patience == 0 {
-                self.levels = if T::DTYPE.size() == 4 { 1 } else { 2 };
+                self.levels = if T::NARROW && !SQUARE { 1 } else { 2 };
             }
             self.patience = self.patience.saturating_sub(1);
             if self.top == i32::MIN {
-                self.top = exponent(block[0].widen()).min(MAX_TOP);
+                self.top = exponent(number::<T, SQUARE>(block[0])).min(MAX_TOP);
             }
-            let done = (self.levels <= 1 && self.extract::<T, 1>(block, simd))
-                || (self.levels <= 2 && self.extract::<T, 2>(block, simd))
-                || (self.levels <= 3 && self.extract::<T, 3>(block, simd));
+            let done = (self.levels <= 1 && self.extract::<T, 1, SQUARE>(block, simd))
+                || (self.levels <= 2 && self.extract::<T, 2, SQUARE>(block, simd))
+                || (self.levels <= 3 && self.extract::<T, 3, SQUARE>(block, simd));
             if !done {
-                self.scatter(block);
+                self.scatter::<T, SQUARE>(block);
             }
         }
     }
@@ -316,16 +334,16 @@ impl Accumulator {
     }
 
     /// Adds a block with `L` levels, if they suffice.
-    fn extract<T: Float, const L: usize>(&mut self, block: &[T], simd: Simd) -> bool {
+    fn extract<T: Float, const L: usize, const SQUARE: bool>(&mut self, block: &[T], simd: Simd) -> bool {
         for _ in 0..2 {
             let exponents = exponents::<L>(self.top);
-            let found = simd.run(Extract { values: block, exponents });
+            let found = simd.run(Extract::<T, L, SQUARE> { values: block, exponents });
             let top = exponent(found.largest);
             if found.complete && top <= self.top {
                 if found.largest > 0.0 {
                     self.kind = OTHERS;
                 } else if self.kind != OTHERS {
-                    let negative = block.iter().all(|x| x.widen().is_sign_negative());
+                    let negative = block.iter().all(|&x| number::<T, SQUARE>(x).is_sign_negative());
                     self.kind = self.kind.max(if negative { NEGATIVE_ZEROS } else { OTHERS });
                 }
                 for (&sum, k) in found.sums.iter().zip(exponents) {
@@ -348,15 +366,15 @@ impl Accumulator {
     }
 
     /// Adds a block element by element; one of them is not −0.
-    fn scatter<T: Float>(&mut self, block: &[T]) {
+    fn scatter<T: Float, const SQUARE: bool>(&mut self, block: &[T]) {
         self.kind = OTHERS;
         if block.len() < 512 && self.buckets.is_none() {
-            return block.iter().for_each(|value| self.push(value.widen()));
+            return block.iter().for_each(|&value| self.push(number::<T, SQUARE>(value)));
         }
         let buckets = self.buckets.get_or_insert_with(|| Box::new([[0; 2]; 2048]));
         let mut special = false;
-        for value in block {
-            let bits = value.widen().to_bits();
+        for &value in block {
+            let bits = number::<T, SQUARE>(value).to_bits();
             let field = (bits >> 52) as usize & 0x7ff;
             special |= field == 0x7ff;
             let (significand, sign) = (bits & ((1 << 52) - 1) | u64::from(field != 0) << 52, bits as i64 >> 63);
@@ -366,7 +384,11 @@ impl Accumulator {
         }
         if special {
             let spill = self.spill.get_or_insert_default();
-            block.iter().map(|value| value.widen()).filter(|value| !value.is_finite()).for_each(|value| spill.push(value));
+            block
+                .iter()
+                .map(|&value| number::<T, SQUARE>(value))
+                .filter(|value| !value.is_finite())
+                .for_each(|value| spill.push(value));
         }
     }
 

@@ -17,6 +17,7 @@ pub(crate) trait Doubles: Copy {
     unsafe fn store(self, p: *mut f64);
     unsafe fn add(self, other: Self) -> Self;
     unsafe fn sub(self, other: Self) -> Self;
+    unsafe fn mul(self, other: Self) -> Self;
     /// The larger of the magnitude of `self` and `largest`; the latter if `self` is NaN.
     unsafe fn magnitude_or(self, largest: Self) -> Self;
     /// The union of the bits.
@@ -74,6 +75,11 @@ impl<const N: usize> Doubles for Portable<N> {
     }
 
     #[inline(always)]
+    unsafe fn mul(self, other: Self) -> Self {
+        self.zip(other, |a, b| a * b)
+    }
+
+    #[inline(always)]
     unsafe fn magnitude_or(self, largest: Self) -> Self {
         self.zip(largest, |x, largest| if x.abs() > largest { x.abs() } else { largest })
     }
@@ -94,7 +100,7 @@ mod x86 {
 
     macro_rules! vectors {
         ($($name:ident($reg:ty): $lanes:literal, $splat:ident, $load:ident, |$p:ident| $widen:expr, $store:ident, $add:ident,
-            $sub:ident, $max:ident, |$x:ident| $abs:expr, |$a:ident, $b:ident| $or:expr;)*) => {$(
+            $sub:ident, $mul:ident, $max:ident, |$x:ident| $abs:expr, |$a:ident, $b:ident| $or:expr;)*) => {$(
             #[derive(Clone, Copy)]
             pub(crate) struct $name($reg);
 
@@ -135,6 +141,11 @@ mod x86 {
                 }
 
                 #[inline(always)]
+                unsafe fn mul(self, other: Self) -> Self {
+                    Self(unsafe { $mul(self.0, other.0) })
+                }
+
+                #[inline(always)]
                 unsafe fn magnitude_or(self, largest: Self) -> Self {
                     let $x = self.0;
                     // The instruction answers with its second operand if one is NaN.
@@ -151,9 +162,10 @@ mod x86 {
     }
     vectors! {
         Doubles8(__m512d): 8, _mm512_set1_pd, _mm512_loadu_pd, |p| _mm512_cvtps_pd(_mm256_loadu_ps(p)), _mm512_storeu_pd,
-            _mm512_add_pd, _mm512_sub_pd, _mm512_max_pd, |x| _mm512_abs_pd(x), |a, b| _mm512_or_pd(a, b);
+            _mm512_add_pd, _mm512_sub_pd, _mm512_mul_pd, _mm512_max_pd, |x| _mm512_abs_pd(x), |a, b| _mm512_or_pd(a, b);
         Doubles4(__m256d): 4, _mm256_set1_pd, _mm256_loadu_pd, |p| _mm256_cvtps_pd(_mm_loadu_ps(p)), _mm256_storeu_pd,
-            _mm256_add_pd, _mm256_sub_pd, _mm256_max_pd, |x| _mm256_andnot_pd(_mm256_set1_pd(-0.0), x), |a, b| _mm256_or_pd(a, b);
+            _mm256_add_pd, _mm256_sub_pd, _mm256_mul_pd, _mm256_max_pd, |x| _mm256_andnot_pd(_mm256_set1_pd(-0.0), x),
+            |a, b| _mm256_or_pd(a, b);
     }
 }
 
@@ -167,9 +179,10 @@ mod tests {
             ([1.5f64, -2.0, f64::NAN, -0.0, f64::INFINITY, 3.0, -7.5, 1e-310], [2f64, 1.0, 4.0, 0.0, 1.0, 2.0, 8.0, 0.0]);
         let narrow = xs.map(|x| x as f32);
         for at in (0..xs.len()).step_by(V::LANES) {
-            let ops: [fn(f64, f64) -> f64; 4] = [
+            let ops: [fn(f64, f64) -> f64; 5] = [
                 |x, y| x + y,
                 |x, y| x - y,
+                |x, y| x * y,
                 |x, y| if x.abs() > y { x.abs() } else { y },
                 |x, y| f64::from_bits(x.to_bits() | y.to_bits()),
             ];
@@ -178,7 +191,7 @@ mod tests {
                 // SAFETY: the test calls this for vectors that are present; V::LANES divides the length.
                 unsafe {
                     let (x, y) = (V::load(xs.as_ptr().add(at)), V::load(ys.as_ptr().add(at)));
-                    let z = [x.add(y), x.sub(y), x.magnitude_or(y), x.or(y)][which];
+                    let z = [x.add(y), x.sub(y), x.mul(y), x.magnitude_or(y), x.or(y)][which];
                     z.store(out.as_mut_ptr());
                 }
                 for lane in 0..V::LANES {

@@ -10,23 +10,23 @@ const NAN: f32 = f32::from_bits(0x7fc0_0000);
 
 /// (2^f − 1) / f on [0, 1), Q.31. The first is raised by what the
 /// truncations take on average; at 1 they take more than it adds, so that no power of a fraction reaches 2.
-const EXP2: [u32; 7] = [0x58b9_0c00, 0x1ebf_bdd3, 0x071a_c4fc, 0x013b_1a32, 0x002b_df8d, 0x0004_c98b, 0x0000_ade9];
+pub(crate) const EXP2: [u32; 7] = [0x58b9_0c00, 0x1ebf_bdd3, 0x071a_c4fc, 0x013b_1a32, 0x002b_df8d, 0x0004_c98b, 0x0000_ade9];
 /// log2(e), Q.63.
-const LOG2_E: u64 = 0xb8aa_3b29_5c17_f0bc;
+pub(crate) const LOG2_E: u64 = 0xb8aa_3b29_5c17_f0bc;
 /// 1 / ln(2), Q.62.
-const PER_LN2: i64 = 0x5c55_1d94_ae0b_f85e;
+pub(crate) const PER_LN2: i64 = 0x5c55_1d94_ae0b_f85e;
 /// ln(2), Q.32, and log10(2), Q.33.
-const LN_2: u32 = 0xb172_17f8;
-const LOG10_2: u32 = 0x9a20_9a85;
+pub(crate) const LN_2: u32 = 0xb172_17f8;
+pub(crate) const LOG10_2: u32 = 0x9a20_9a85;
 /// (log2(1 + r) / r − 1 / ln(2)) / r on [−1/50, 1/32]: coefficient k times 2^(31 − 4k).
-const LOG2: [i32; 7] = [-1_549_082_005, 64_545_084, -3_025_551, 151_278, -7_879, 422, -22];
+pub(crate) const LOG2: [i32; 7] = [-1_549_082_005, 64_545_084, -3_025_551, 151_278, -7_879, 422, -22];
 /// Reciprocals of the middles of the intervals [1 + i/32, 1 + (i + 1)/32), Q.8; exact at both ends.
-const RECIPROCAL: [u32; 32] = [
+pub(crate) const RECIPROCAL: [u32; 32] = [
     256, 245, 237, 231, 224, 218, 213, 207, 202, 197, 193, 188, 184, 180, 176, 172, 169, 165, 162, 159, 156, 153, 150, 148, 145,
     142, 140, 138, 135, 133, 131, 128,
 ];
 /// −log2 of them, less 1 from the interval `HALVED` on, Q.62.
-const LOG2_TABLE: [u64; 32] = [
+pub(crate) const LOG2_TABLE: [u64; 32] = [
     0x0,
     0x040e_1fbe_f2a1_a768,
     0x071e_d4a2_dc3c_713f,
@@ -61,12 +61,12 @@ const LOG2_TABLE: [u64; 32] = [
     0x0,
 ];
 /// The first interval whose numbers are taken as halves, so that logarithms near 1 keep their digits on both sides.
-const HALVED: u32 = 13;
+pub(crate) const HALVED: u32 = 13;
 /// sin(π/2 · √z) / √z, Q.31, and (1 − cos(π/2 · √z)) / z, Q.31, on [0, 1/4]: magnitudes, the signs alternate.
-const SIN: [u32; 6] = [0xc90f_daa2, 0x52ae_f399, 0x0a33_5e34, 0x0099_6963, 0x0005_41c7, 0x0000_1dd5];
-const COS: [u32; 6] = [0x9de9_e64e, 0x2078_3e10, 0x02ab_a790, 0x001e_1f50, 0x0000_d366, 0x0000_03e9];
+pub(crate) const SIN: [u32; 6] = [0xc90f_daa2, 0x52ae_f399, 0x0a33_5e34, 0x0099_6963, 0x0005_41c7, 0x0000_1dd5];
+pub(crate) const COS: [u32; 6] = [0x9de9_e64e, 0x2078_3e10, 0x02ab_a790, 0x001e_1f50, 0x0000_d366, 0x0000_03e9];
 /// 2/π behind 64 zero bits.
-const TWO_PER_PI: [u32; 11] =
+pub(crate) const TWO_PER_PI: [u32; 11] =
     [0, 0, 0xa2f9_836e, 0x4e44_1529, 0xfc27_57d1, 0xf534_ddc0, 0xdb62_9599, 0x3c43_9041, 0xfe51_63ab, 0xdebb_c561, 0xb724_6e3a];
 
 #[inline(always)]

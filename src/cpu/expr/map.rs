@@ -4,19 +4,21 @@ use std::ops::Range;
 use std::sync::Mutex;
 
 use super::LANES;
-use super::machine::Machine;
+use super::machine::{Element, Machine};
 use crate::array::{HostVec, Storage};
 use crate::cpu::simd::Simd;
 use crate::cpu::{deliver, reduce, tasks};
 use crate::dtype::with_dtype;
 use crate::engine::Target;
+use crate::exact::fast::Accumulator;
 use crate::expr::scalar::{Lane, Number};
 use crate::plan::{MapPlan, Partials, Reduce, ReduceOp, ReducePlan, Walk};
 use crate::view::{View, ViewMut};
-use crate::{Control, Dtype, Error, Result};
+use crate::{Control, Dtype, Error, ExactSum, Result};
 
-/// Results of a task: small enough to be reduced from the second-level cache.
+/// Results that are reduced in one go, from the second-level cache, and that are summed, from the first.
 const TASK: usize = 32 * LANES;
+const SUMMED: usize = 8 * LANES;
 
 /// Runs the plan.
 pub(in crate::cpu) fn run(
@@ -56,7 +58,7 @@ struct Run<'a, T> {
     control: &'a Control,
 }
 
-impl<'a, T: Lane> Run<'a, T> {
+impl<'a, T: Element> Run<'a, T> {
     fn new(plan: &'a MapPlan, inputs: Vec<View<'a>>, simd: Simd, control: &'a Control) -> Self {
         let inputs: Vec<_> = inputs.into_iter().map(|view| view.pad_rank(plan.shape.len())).collect();
         let arrays: Vec<_> = inputs.iter().map(|view| (view.shape(), view.strides())).collect();
@@ -72,14 +74,34 @@ impl<'a, T: Lane> Run<'a, T> {
     /// Computes a range of the whole result's elements into `out`.
     fn fill(&self, machine: &mut Machine<T>, range: Range<usize>, out: &mut [T]) {
         let mut at = range.start;
+        let mut direct = vec![None; self.inputs.len()];
         for out in out.chunks_mut(LANES) {
-            for (index, view) in self.inputs.iter().enumerate() {
-                let register = &mut machine.registers[index][..];
-                with_dtype!(view.dtype(), S => load::<S, T>(view, &self.walk, index, at..at + out.len(), register));
+            for (index, (view, direct)) in self.inputs.iter().zip(&mut direct).enumerate() {
+                *direct = self.whole(index, at..at + out.len());
+                if direct.is_none() {
+                    let register = &mut machine.registers[index][..];
+                    with_dtype!(view.dtype(), S => load::<S, T>(view, &self.walk, index, at..at + out.len(), register));
+                }
             }
-            out.copy_from_slice(&machine.run()[..out.len()]);
+            machine.run(&direct, 0, out);
             at += out.len();
         }
+    }
+
+    /// What a whole block of results reads of an array, if that is a block that needs no conversion.
+    fn whole(&self, index: usize, range: Range<usize>) -> Option<&[T; LANES]> {
+        let view = &self.inputs[index];
+        if view.dtype() != T::DTYPE || range.len() != LANES {
+            return None;
+        }
+        let mut found = None;
+        self.walk.runs(index, range, |offset, stride, count| {
+            // SAFETY: the walk stays within the view's shape, whose every element is readable and aligned, and these follow
+            // each other.
+            let block = || unsafe { &*view.as_ptr().cast::<T>().wrapping_offset(offset).cast::<[T; LANES]>() };
+            found = (stride == 1 && count == LANES).then(block);
+        });
+        found
     }
 
     fn deliver(self, target: Target<'_>) -> Result<Option<Storage>> {
@@ -125,6 +147,9 @@ impl<'a, T: Lane> Run<'a, T> {
     }
 
     fn reduce(&self, op: ReduceOp) -> Result<Partials> {
+        if matches!(op, ReduceOp::Sum | ReduceOp::Mean) {
+            return self.sum();
+        }
         let (first, len) = (self.plan.range.start, self.plan.outputs());
         let whole = ReducePlan::new(&Reduce::of(op), self.plan.dtype, &[len])?;
         let all = Mutex::new(whole.empty_partials());
@@ -148,6 +173,27 @@ impl<'a, T: Lane> Run<'a, T> {
         })?;
         Ok(all.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
+
+    fn sum(&self) -> Result<Partials> {
+        let (first, len) = (self.plan.range.start, self.plan.outputs());
+        let all = Mutex::new(ExactSum::new());
+        let per_task = task_len(len);
+        tasks::for_each(len.div_ceil(per_task), 1, &|task| {
+            self.control.check()?;
+            let (mut machine, mut block) = (self.machine(), vec![T::default(); SUMMED.min(len)]);
+            let mut sum = Accumulator::new();
+            let range = task * per_task..len.min((task + 1) * per_task);
+            for start in range.clone().step_by(SUMMED) {
+                let block = &mut block[..SUMMED.min(range.end - start)];
+                self.fill(&mut machine, first + start..first + start + block.len(), block);
+                sum.extend(block, self.simd);
+            }
+            self.control.advance((range.len() as u64).saturating_mul(self.plan.program.cost()));
+            all.lock().unwrap_or_else(std::sync::PoisonError::into_inner).merge(&sum.to_sum());
+            Ok(())
+        })?;
+        Ok(Partials::Float(vec![all.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)]))
+    }
 }
 
 /// Results per task: whole blocks, some tasks per thread.
@@ -164,7 +210,7 @@ fn load<S: Number, T: Lane>(view: &View<'_>, walk: &Walk, array: usize, range: R
         rest = after;
         for (i, out) in part.iter_mut().enumerate() {
             // SAFETY: the walk stays within the view's shape, whose every element is readable and aligned.
-            *out = T::of(unsafe { *first.wrapping_offset(offset + i as isize * stride) });
+            *out = <T as Lane>::of(unsafe { *first.wrapping_offset(offset + i as isize * stride) });
         }
     });
 }

@@ -3,9 +3,18 @@
 //! A block of [`LANES`] elements of every register fits the first-level cache, so that an instruction costs its arithmetic
 //! and one dispatch per block; its loop is compiled once per SIMD level.
 
+#[cfg(target_arch = "x86_64")]
+mod functions;
 mod integrate;
 mod machine;
 mod map;
+#[cfg(target_arch = "x86_64")]
+mod philox;
+mod samples;
+#[cfg(target_arch = "x86_64")]
+mod twice;
+#[cfg(target_arch = "x86_64")]
+mod words;
 
 pub(super) use integrate::sums;
 pub(super) use map::{partials, run};

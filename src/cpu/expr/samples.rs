@@ -1,0 +1,259 @@
+//! Samples of a box: coordinates from the words of Philox, a block of samples at a time.
+
+use std::ops::Range;
+
+use super::LANES;
+use super::machine::{Element, Machine};
+use crate::Philox4x32;
+use crate::cpu::simd::{Kernel, Simd};
+use crate::exact::fast::Accumulator;
+use crate::philox::{MULTIPLIERS, ROUNDS};
+use crate::plan::{IntegratePlan, words_per_sample};
+
+/// The words of as many blocks, word by word.
+type Words = [[u32; LANES]; 4];
+
+/// A plan's samples, as they are drawn.
+pub(super) struct Samples<T> {
+    keys: [[u32; 2]; ROUNDS],
+    /// Of each coordinate, where it starts and its width.
+    scales: Vec<[T; 2]>,
+    /// Words of a sample.
+    words: usize,
+    blocks: Box<Words>,
+    simd: Simd,
+}
+
+impl<T: Sample> Samples<T> {
+    pub(super) fn new(plan: &IntegratePlan, simd: Simd) -> Self {
+        Self {
+            keys: Philox4x32::new(plan.seed).round_keys(),
+            scales: plan.bounds.iter().map(|&[from, to]| [T::nearest(from), T::nearest(to - from)]).collect(),
+            words: words_per_sample(plan.bounds.len()),
+            blocks: Box::new([[0; LANES]; 4]),
+            simd,
+        }
+    }
+
+    /// The integrand's values at some samples, in order.
+    pub(super) fn evaluate(&mut self, machine: &mut Machine<T>, samples: Range<u64>, values: &mut [T]) {
+        // Samples in a Philox block, or else blocks to a sample.
+        let together = 4 / self.words.min(4);
+        let (mut at, mut rest) = (samples.start, values);
+        while !rest.is_empty() {
+            let first = at / together as u64;
+            let skip = (at - first * together as u64) as usize;
+            self.draw(first, together, machine);
+            let (part, after) = rest.split_at_mut(rest.len().min(LANES - skip));
+            machine.run(&[], skip, part);
+            at = at.wrapping_add(part.len() as u64);
+            rest = after;
+        }
+    }
+
+    /// Fills the inputs' registers with the coordinates of the samples of blocks `first ..`.
+    fn draw(&mut self, first: u64, together: usize, machine: &mut Machine<T>) {
+        for group in 0..self.scales.len().div_ceil(4) {
+            words(&self.keys, first, group as u32, LANES / together, &mut self.blocks, self.simd);
+            for (dimension, &scale) in self.scales.iter().enumerate().skip(4 * group).take(4) {
+                let out = &mut machine.registers[dimension];
+                self.simd.run(Coordinates { blocks: &self.blocks, word: dimension % 4, together, scale, out });
+            }
+        }
+    }
+}
+
+/// The words of Philox blocks `first ..` with `group` in the third word of the counter and 1 in the fourth; of `count` of
+/// them, a multiple of 128.
+fn words(keys: &[[u32; 2]; ROUNDS], first: u64, group: u32, count: usize, out: &mut Words, simd: Simd) {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(level) = super::functions::Level::of(simd) {
+        return super::philox::words(keys, first, group, count, out, level);
+    }
+    simd.run(Blocks { keys, first, group, count, out });
+}
+
+/// [`words`], as far as the compiler finds vectors.
+struct Blocks<'a> {
+    keys: &'a [[u32; 2]; ROUNDS],
+    first: u64,
+    group: u32,
+    count: usize,
+    out: &'a mut Words,
+}
+
+impl Kernel for Blocks<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const BYTES: usize>(self) {
+        const STEP: usize = 64;
+        let [m0, m1] = MULTIPLIERS.map(u64::from);
+        let low = |x: u64| x & 0xffff_ffff;
+        for start in (0..self.count).step_by(STEP) {
+            // One word per 64-bit lane, because the products have 64 bits.
+            let mut words = [[0u64; STEP]; 4];
+            let [a, b, c, d] = &mut words;
+            for i in 0..STEP {
+                let counter = self.first.wrapping_add((start + i) as u64);
+                (a[i], b[i], c[i], d[i]) = (low(counter), counter >> 32, u64::from(self.group), 1);
+            }
+            for [k0, k1] in self.keys {
+                let (k0, k1) = (u64::from(*k0), u64::from(*k1));
+                for i in 0..STEP {
+                    let (p0, p1) = (a[i] * m0, c[i] * m1);
+                    (a[i], b[i], c[i], d[i]) = ((p1 >> 32) ^ b[i] ^ k0, low(p1), (p0 >> 32) ^ d[i] ^ k1, low(p0));
+                }
+            }
+            for (out, words) in self.out.iter_mut().zip(&words) {
+                for (out, &word) in out[start..start + STEP].iter_mut().zip(words) {
+                    *out = word as u32;
+                }
+            }
+        }
+    }
+}
+
+/// One coordinate of all samples, from its words: `together` samples share a block.
+struct Coordinates<'a, T> {
+    blocks: &'a Words,
+    word: usize,
+    together: usize,
+    scale: [T; 2],
+    out: &'a mut [T; LANES],
+}
+
+impl<T: Sample> Kernel for Coordinates<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const BYTES: usize>(self) {
+        let Self { blocks, word, together, scale: [from, width], out } = self;
+        let coordinate = |word: u32| from.add(width.mul(T::fraction(word)));
+        match together {
+            1 => {
+                for (out, &a) in out.iter_mut().zip(&blocks[word]) {
+                    *out = coordinate(a);
+                }
+            }
+            2 => {
+                let (pairs, _) = out.as_chunks_mut::<2>();
+                for ((out, &a), &b) in pairs.iter_mut().zip(&blocks[word]).zip(&blocks[word + 2]) {
+                    *out = [coordinate(a), coordinate(b)];
+                }
+            }
+            _ => {
+                let (fours, _) = out.as_chunks_mut::<4>();
+                let [a, b, c, d] = blocks;
+                for ((((out, &a), &b), &c), &d) in fours.iter_mut().zip(a).zip(b).zip(c).zip(d) {
+                    *out = [coordinate(a), coordinate(b), coordinate(c), coordinate(d)];
+                }
+            }
+        }
+    }
+}
+
+/// A dtype that samples are drawn in.
+pub(super) trait Sample: Element {
+    /// The middle of the cell of (0, 1) that a word names: 2^23 cells in binary32, 2^32 in binary64.
+    fn fraction(word: u32) -> Self;
+    /// Adds the squares of some values, exactly.
+    fn add_squares(sum: &mut Accumulator, values: &[Self], simd: Simd);
+}
+
+impl Sample for f32 {
+    #[inline(always)]
+    fn fraction(word: u32) -> Self {
+        ((word >> 8) | 1) as i32 as f32 * (1.0 / 16_777_216.0)
+    }
+
+    fn add_squares(sum: &mut Accumulator, values: &[f32], simd: Simd) {
+        // 24 bits times 24 bits: exact.
+        sum.extend_squares(values, simd);
+    }
+}
+
+impl Sample for f64 {
+    #[inline(always)]
+    fn fraction(word: u32) -> Self {
+        (f64::from(word) + 0.5) * (1.0 / 4_294_967_296.0)
+    }
+
+    fn add_squares(sum: &mut Accumulator, values: &[f64], simd: Simd) {
+        let mut parts = Vec::with_capacity(2 * values.len());
+        for &value in values {
+            let square = value * value;
+            parts.push(square);
+            // Nothing is left of an infinite square; of a finite one, what was rounded away.
+            if square.is_finite() {
+                parts.push(value.mul_add(value, -square));
+            }
+        }
+        sum.extend(&parts, simd);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Result;
+
+    #[test]
+    fn words_are_philoxs() {
+        let philox = Philox4x32::new(0x0123_4567_89ab_cdef);
+        let key = [0x89ab_cdef, 0x0123_4567];
+        for simd in Simd::available() {
+            for (first, group) in [(0, 0), (5, 1), ((1 << 32) - 100, 0), (u64::MAX - 3, 7)] {
+                for count in [LANES, LANES / 4] {
+                    let mut out = Box::new([[0; LANES]; 4]);
+                    words(&philox.round_keys(), first, group, count, &mut out, simd);
+                    for i in 0..count {
+                        let counter = first.wrapping_add(i as u64);
+                        let expected = Philox4x32::philox4x32_10([counter as u32, (counter >> 32) as u32, group, 1], key);
+                        assert_eq!(out.map(|words| words[i]), expected, "{simd:?} {first} {group} {i}");
+                    }
+                }
+            }
+        }
+    }
+
+    /// Every level gives the values of the definition, coordinate by coordinate.
+    #[test]
+    fn coordinates_are_those_of_their_definition() -> Result<()> {
+        for dimensions in 1..=6 {
+            let names: Vec<String> = (0..dimensions).map(|d| format!("x{d}")).collect();
+            let bounds: Vec<_> = names.iter().enumerate().map(|(d, name)| (name.as_str(), -0.3 * d as f64, 2.5)).collect();
+            for (dimension, name) in names.iter().enumerate() {
+                let how = crate::Integrate::new(name, &bounds)?.seed(9);
+                // Names that the expression lacks are coordinates all the same.
+                for samples in [0..1, 3..1700, (1 << 34) - 7..(1 << 34) + 700] {
+                    let plan = IntegratePlan::new(&how, samples.clone())?;
+                    let expected: Vec<f32> = samples.map(|sample| by_definition(&plan, sample, dimension)).collect();
+                    for simd in Simd::available() {
+                        let mut machine = Machine::<f32>::new(&plan.program, &[], simd);
+                        let mut values = vec![0.0; expected.len()];
+                        Samples::new(&plan, simd).evaluate(&mut machine, plan.samples.clone(), &mut values);
+                        assert_eq!(values, expected, "{simd:?} {dimension} of {dimensions}");
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// `docs/numerics.md`, word for word.
+    fn by_definition(plan: &IntegratePlan, sample: u64, dimension: usize) -> f32 {
+        let n = words_per_sample(plan.bounds.len());
+        let key = [plan.seed as u32, (plan.seed >> 32) as u32];
+        let (block, group, word) = if n <= 4 {
+            let k = 4 / n as u64;
+            (sample / k, 0, (sample % k) as usize * n + dimension)
+        } else {
+            (sample, dimension / 4, dimension % 4)
+        };
+        let word = Philox4x32::philox4x32_10([block as u32, (block >> 32) as u32, group as u32, 1], key)[word];
+        let [from, to] = plan.bounds[dimension];
+        let u = (2.0 * f64::from(word / 512) + 1.0) / 16_777_216.0;
+        from as f32 + (to - from) as f32 * u as f32
+    }
+}
