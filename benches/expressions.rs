@@ -1,7 +1,9 @@
 //! Expressions over arrays, reduced, and sampled, on each device, beside what the machine can do at most.
 //!
 //! `UNISONO_BENCH_DEVICES=cpu,gpu:0 cargo bench --bench expressions` chooses the devices (default: `cpu`). The lines that
-//! start with `ratio:` compare the best of several runs with copying as many bytes, and with the rate of multiply-adds.
+//! start with `ratio:` compare the best of several runs with copying or reading as many bytes, and with π's generator, which
+//! makes a quarter of the words that a sample of four coordinates takes. `first:` is what a call with an expression that the process has
+//! not seen takes longer than the next one.
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -14,7 +16,8 @@ mod limits;
 
 const ELEMENTS: usize = 1 << 22;
 const SAMPLES: u64 = 1 << 22;
-const MAPS: [&str; 4] = ["(a - b)*(a - b)", "a/(1 + b*b) - sqrt(a*a)", "exp(-a*a)", "sin(a)*log(b + 4)"];
+const MAPS: [&str; 5] =
+    ["(a - b)*(a - b)", "a/(1 + b*b) - sqrt(a*a)", "exp(-a*a)", "sin(a)*log(b + 4)", "where(a > b, a**1.5, cos(b))"];
 const INTEGRAND: &str = "exp(-(x*x + y*y + z*z + w*w))";
 
 fn main() {
@@ -26,7 +29,7 @@ fn main() {
         let backend: Backend = name.parse().unwrap_or_else(|error| panic!("{error}"));
         let threads = backend.info().threads.max(1);
         let mut group = criterion.benchmark_group(format!("expressions on {name}"));
-        let mut ratios = vec![];
+        let (mut ratios, mut firsts) = (vec![], vec![]);
         for text in MAPS {
             let how = Map::new(text).unwrap_or_else(|error| panic!("{error}"));
             let names: Vec<_> = how.names().to_vec();
@@ -50,6 +53,22 @@ fn main() {
                 || backend.map_reduce_dyn(black_box(&how), ReduceOp::Sum, &arrays).unwrap_or_else(|error| panic!("{error}"));
             assert!(matches!(reduce().into_host(), Ok(HostVec::F32(_))));
             group.bench_function(BenchmarkId::new("map_reduce", text), |bencher| bencher.iter(reduce));
+            let time = best(&mut || drop(black_box(reduce())));
+            let reading = (4 * ELEMENTS * names.len()) as f64 / limits::copied(threads);
+            ratios.push(format!(
+                "map_reduce {text}: {:.2} G elements/s, {:.2} of the time of moving its bytes",
+                ELEMENTS as f64 / time / 1e9,
+                time / reading
+            ));
+            let call = |constant: usize| {
+                let how = Map::new(&format!("{text} + {constant}*a")).unwrap_or_else(|error| panic!("{error}"));
+                let few: Vec<_> = arrays.iter().map(|(name, _)| (*name, a[..1000].as_operand())).collect();
+                let start = Instant::now();
+                black_box(backend.map_dyn(&how, &few)).unwrap_or_else(|error| panic!("{error}"));
+                start.elapsed().as_secs_f64()
+            };
+            let (first, next) = (call(7), call(7));
+            firsts.push(format!("map {text}: {:.3} ms", (first - next) * 1e3));
         }
         let how = Integrate::new(INTEGRAND, &["x", "y", "z", "w"].map(|name| (name, 0.0, 1.0))).map(|how| how.samples(SAMPLES));
         let how = how.unwrap_or_else(|error| panic!("{error}"));
@@ -61,10 +80,20 @@ fn main() {
             black_box(run());
         });
         let rate = SAMPLES as f64 / timed;
-        let limit = limits::multiply_adds(threads, false);
-        ratios.push(format!("integrate {INTEGRAND}: {:.3} G samples/s, one for {:.0} multiply-adds", rate / 1e9, limit / rate));
+        let timed = best(&mut || {
+            black_box(backend.pi(16 * SAMPLES, 1)).unwrap_or_else(|error| panic!("{error}"));
+        });
+        let words = 16.0 * SAMPLES as f64 / timed;
+        let multiply_adds = limits::multiply_adds(threads, false);
+        ratios.push(format!(
+            "integrate {INTEGRAND}: {:.3} G samples/s, {:.2} of π's generator, one for {:.0} multiply-adds",
+            rate / 1e9,
+            4.0 * rate / words,
+            multiply_adds / rate
+        ));
         group.finish();
         ratios.iter().for_each(|text| println!("ratio: {name}: {text}"));
+        firsts.iter().for_each(|text| println!("first: {name}: {text}"));
     }
 }
 

@@ -89,11 +89,40 @@ class Workload:
         expect(np.allclose(answer, truth, rtol=1e-3, atol=1e-2), "not the sums")
         return "exact" if ulps.max() <= 0.5001 else f"off by {ulps.max():.3g} ulp"
 
+    def judge_map(self, answer):
+        expect(answer.shape == self.data["a"].shape, f"shape {answer.shape}, expected {self.data['a'].shape}")
+        return self.judge_value(answer[:: 1 + answer.size // 100_000], slice(None, None, 1 + answer.size // 100_000))
+
+    def judge_map_reduce(self, answer):
+        truth = float(evaluate(self.data["text"], self.data).sum())
+        error = abs(float(answer) - truth) / float(np.spacing(np.float32(truth)))
+        expect(error <= 1e5, f"{answer}, the truth is {truth}")
+        return "exact" if error <= 0.5 else f"off by {error:.3g} ulp"
+
+    def judge_value(self, answer, part):
+        truth = evaluate(self.data["text"], {name: self.data[name][part] for name in "ab" if name in self.data})
+        worst = float(np.max(np.abs(answer - truth) / np.spacing(np.abs(truth).astype(np.float32))))
+        # Next to a zero of a factor, a function of another library may be right to fewer digits.
+        expect(np.allclose(answer, truth, rtol=1e-4, atol=1e-6), f"off by {worst:.3g} ulp")
+        return f"off by {worst:.2g} ulp"
+
+    def judge_integral(self, answer):
+        estimate, error = (float(value) for value in answer)
+        off = abs(estimate - self.data["truth"]) / error
+        expect(off < 6, f"{estimate} is {off:.1f} standard errors from {self.data['truth']}")
+        return f"{off:.2f} sigma"
+
     def judge_pi(self, answer):
         sigma = 4 * math.sqrt(math.pi / 4 * (1 - math.pi / 4) / self.data["samples"])
         off = abs(float(answer) - math.pi) / sigma
         expect(off < 6, f"{answer} is {off:.1f} standard errors from pi")
         return f"{off:.2f} sigma"
+
+
+def evaluate(text, arrays):
+    """An expression in float64."""
+    names = {name: arrays[name].astype(np.float64) for name in "ab" if name in arrays}
+    return eval(text, {"exp": np.exp, "sin": np.sin, "log": np.log}, names)
 
 
 def expect(condition, text):
@@ -163,3 +192,17 @@ def workloads(quick):
 
     samples = 10**7 if quick else 10**9
     yield Workload(f"pi from {samples:.0e} samples", "pi", samples, "sample/s", {"samples": samples, "seed": 42})
+
+    count = 2**20 if quick else 2**24
+    a, b = (rng.uniform(-1.5, 1.5, count).astype(np.float32) for _ in range(2))
+    for text in ("exp(-a*a)", "sin(a)*log(b + 4)"):
+        data = {"text": text, "a": a} | ({"b": b} if "b" in text else {})
+        yield Workload(f"{text} of {count >> 20} Mi float32", "map", count, "element/s", data)
+    data = {"text": "(a - b)**2", "a": a, "b": b}
+    yield Workload(f"sum of (a - b)**2, {count >> 20} Mi float32", "map_reduce", count, "element/s", data)
+    del a, b, data
+
+    samples = 2**20 if quick else 2**26
+    truth = (math.sqrt(math.pi) / 2 * math.erf(1)) ** 4
+    data = {"samples": samples, "seed": 42, "truth": truth}
+    yield Workload(f"4-d Gaussian from {samples >> 20} Mi samples", "integral", samples, "sample/s", data)

@@ -7,7 +7,13 @@ arguments that does the work, waits for its end and returns the answer; ``fetch`
 
 import importlib
 
-NAMES = ["unisono_", "numpy_", "scipy_", "opencv", "torch_", "numba_", "cupy_", "jax_", "numba_cuda"]
+NAMES = ["unisono_", "numpy_", "scipy_", "opencv", "torch_", "numba_", "numexpr_", "cupy_", "jax_", "numba_cuda"]
+
+
+def estimate(total, squares, samples):
+    """A mean and its standard error."""
+    mean = total / samples
+    return mean, max(squares / samples - mean * mean, 0.0) ** 0.5 / samples**0.5
 
 
 class Rival:

@@ -1,10 +1,12 @@
 """Numba: the loops written by hand, compiled, parallel over the outermost index."""
 
+import math
+
 import numba
 import numpy as np
 from numba import njit, prange
 
-from rivals import Rival
+from rivals import Rival, estimate
 
 
 @njit(parallel=True, fastmath=True)
@@ -96,6 +98,50 @@ def hits(samples, seed):
     return count
 
 
+@njit(parallel=True, fastmath=True)
+def gaussian(a, out):
+    for i in prange(a.size):
+        out[i] = math.exp(-a[i] * a[i])
+    return out
+
+
+@njit(parallel=True, fastmath=True)
+def sine_and_log(a, b, out):
+    for i in prange(a.size):
+        out[i] = math.sin(a[i]) * math.log(b[i] + np.float32(4))
+    return out
+
+
+@njit(parallel=True, fastmath=True)
+def distance(a, b):
+    result = np.float32(0)
+    for i in prange(a.size):
+        result += (a[i] - b[i]) * (a[i] - b[i])
+    return result
+
+
+@njit(parallel=True, fastmath=True)
+def gaussian_integral(samples, seed):
+    chunk, total, squares = 1 << 14, 0.0, 0.0
+    for c in prange((samples + chunk - 1) // chunk):
+        # As for the hits.
+        state = np.uint64(seed + c + 1) * np.uint64(0x9E3779B97F4A7C15)
+        for _ in range(min(chunk, samples - c * chunk)):
+            r = np.float32(0)
+            for _ in range(2):
+                state ^= state >> np.uint64(12)
+                state ^= state << np.uint64(25)
+                state ^= state >> np.uint64(27)
+                word = state * np.uint64(0x2545F4914F6CDD1D)
+                x = np.float32(word >> np.uint64(40)) * np.float32(2.0**-24)
+                y = np.float32((word >> np.uint64(8)) & np.uint64(0xFFFFFF)) * np.float32(2.0**-24)
+                r += x * x + y * y
+            f = math.exp(-r)
+            total += f
+            squares += f * f
+    return total, squares
+
+
 class Numba(Rival):
     name = "Numba"
     version = numba.__version__
@@ -129,6 +175,16 @@ class Numba(Rival):
 
     def pi(self, samples, seed):
         return lambda: 4 * hits(samples, seed) / samples
+
+    def map(self, text, **arrays):
+        run, out = {"exp(-a*a)": gaussian, "sin(a)*log(b + 4)": sine_and_log}[text], np.empty_like(arrays["a"])
+        return lambda: run(*arrays.values(), out)
+
+    def map_reduce(self, text, a, b):
+        return lambda: distance(a, b)
+
+    def integral(self, samples, seed, truth):
+        return lambda: estimate(*gaussian_integral(samples, seed), samples)
 
 
 def rivals(options):

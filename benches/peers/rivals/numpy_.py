@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from rivals import Rival
+from rivals import Rival, estimate
 
 
 class NumPy(Rival):
@@ -49,6 +49,30 @@ class NumPy(Rival):
                 x, y = generator.random((2, min(chunk, samples - start)), dtype=np.float32)
                 hits += np.count_nonzero(x * x + y * y < 1)
             return 4 * hits / samples
+
+        return run
+
+    def map(self, text, **arrays):
+        a, b, out = arrays["a"], arrays.get("b"), np.empty_like(arrays["a"])
+        return {
+            "exp(-a*a)": lambda: np.exp(-a * a, out=out),
+            "sin(a)*log(b + 4)": lambda: np.multiply(np.sin(a), np.log(b + 4), out=out),
+        }[text]
+
+    def map_reduce(self, text, a, b):
+        return lambda: np.sum((a - b) ** 2)
+
+    def integral(self, samples, seed, truth):
+        generator, chunk = np.random.Generator(np.random.SFC64(seed)), 1 << 16
+
+        def run():
+            total = squares = 0.0
+            for _ in range(0, samples, chunk):
+                x, y, z, w = generator.random((4, chunk), dtype=np.float32)
+                f = np.exp(-(x * x + y * y + z * z + w * w))
+                total += f.sum(dtype=np.float64)
+                squares += np.square(f).sum(dtype=np.float64)
+            return estimate(total, squares, samples)
 
         return run
 

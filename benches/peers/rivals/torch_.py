@@ -4,7 +4,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from rivals import Rival
+from rivals import Rival, estimate
 
 torch.backends.cuda.matmul.allow_tf32 = False
 torch.backends.cudnn.allow_tf32 = False
@@ -64,6 +64,33 @@ class PyTorch(Rival):
                 x, y = torch.rand((2, min(chunk, samples - start)), generator=generator, device=self.device)
                 hits += torch.count_nonzero(x * x + y * y < 1)
             return 4 * int(hits) / samples
+
+        return work
+
+    def map(self, text, **arrays):
+        placed = {name: self.place(array) for name, array in arrays.items()}
+        a, b, out = placed["a"], placed.get("b"), torch.empty_like(placed["a"])
+        return self.timed({
+            "exp(-a*a)": lambda: torch.exp(-a * a, out=out),
+            "sin(a)*log(b + 4)": lambda: torch.mul(torch.sin(a), torch.log(b + 4), out=out),
+        }[text])
+
+    def map_reduce(self, text, a, b):
+        a, b = self.place(a), self.place(b)
+        return self.timed(lambda: torch.sum((a - b) ** 2))
+
+    def integral(self, samples, seed, truth):
+        generator = torch.Generator(self.device).manual_seed(seed)
+        chunk = 1 << (18 if self.device == "cpu" else 24)
+
+        def work():
+            total = squares = 0.0
+            for _ in range(0, samples, chunk):
+                x, y, z, w = torch.rand((4, chunk), generator=generator, device=self.device)
+                f = torch.exp(-(x * x + y * y + z * z + w * w))
+                total += f.sum(dtype=torch.float64)
+                squares += torch.square(f).sum(dtype=torch.float64)
+            return estimate(float(total), float(squares), samples)
 
         return work
 

@@ -49,6 +49,24 @@ class Unisono(Rival):
     def pi(self, samples, seed):
         return lambda: self.backend.pi(samples, seed).estimate
 
+    def map(self, text, **arrays):
+        placed = {name: self.place(array) for name, array in arrays.items()}
+        out = self.backend.map(text, **placed)
+        return lambda: self.backend.map(text, **placed, out=out)
+
+    def map_reduce(self, text, **arrays):
+        placed = {name: self.place(array) for name, array in arrays.items()}
+        return lambda: np.asarray(self.backend.map_reduce(text, "sum", **placed))
+
+    def integral(self, samples, seed, truth):
+        bounds = dict.fromkeys("xyzw", (0, 1))
+
+        def run():
+            integral = self.backend.integrate("exp(-(x*x + y*y + z*z + w*w))", bounds, samples=samples, seed=seed)
+            return integral.estimate, integral.standard_error
+
+        return run
+
 
 def rivals(options):
     return [Unisono(device) for device in options.devices]
