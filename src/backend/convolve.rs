@@ -15,7 +15,7 @@ impl Backend {
     /// [`Accuracy::Elementwise`](crate::Accuracy::Elementwise) keeps to. Work: outputs × taps multiply-adds, or less.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for shapes that do not fit ([`ConvolvePlan::new`]), [`Error::Overflow`] if an exact integer does
+    /// [`Error::Invalid`](crate::Error::Invalid) for shapes that do not fit ([`ConvolvePlan::new`]), [`Error::Overflow`](crate::Error::Overflow) if an exact integer does
     /// not fit the result's dtype, and the failures of the device.
     ///
     /// ```
@@ -51,7 +51,7 @@ impl Backend {
     /// [`convolve`](Self::convolve) into `out`, whose dtype is the dtype of the result.
     ///
     /// # Errors
-    /// As [`convolve`](Self::convolve), and [`Error::Invalid`] if `out` has another shape.
+    /// As [`convolve`](Self::convolve), and [`Error::Invalid`](crate::Error::Invalid) if `out` has another shape.
     pub fn convolve_into<A, K, O>(&self, images: &A, kernels: &K, how: &Convolve, out: &mut O) -> Result<()>
     where
         A: AsOperand + ?Sized,
@@ -133,7 +133,7 @@ impl Backend {
     /// of all passes.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for axes, weights and origins that do not fit ([`SeparablePlan::new`]), and the failures of the
+    /// [`Error::Invalid`](crate::Error::Invalid) for axes, weights and origins that do not fit ([`SeparablePlan::new`]), and the failures of the
     /// device.
     pub fn separable<A: AsOperand + ?Sized>(&self, array: &A, how: &Separable) -> Result<Array<A::Elem>> {
         self.separable_dyn(&array.as_operand(), how)?.typed()
@@ -175,7 +175,7 @@ impl Backend {
     /// Where a convolution of these operands would run, and why.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for shapes that do not fit.
+    /// [`Error::Invalid`](crate::Error::Invalid) for shapes that do not fit.
     pub fn explain_convolve(&self, images: &Operand<'_>, kernels: &Operand<'_>, how: &Convolve) -> Result<String> {
         let plan = plan_convolve(Direction::Convolve, images, kernels, how)?;
         Ok(self.engine.explain(Work::Convolve(&plan, images.host_bytes() + kernels.host_bytes())))
@@ -184,7 +184,7 @@ impl Backend {
     /// Where a separable filter of this array would run, and why.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for axes, weights and origins that do not fit.
+    /// [`Error::Invalid`](crate::Error::Invalid) for axes, weights and origins that do not fit.
     pub fn explain_separable(&self, array: &Operand<'_>, how: &Separable) -> Result<String> {
         let plan = SeparablePlan::new(how, array.dtype(), array.shape())?;
         Ok(self.engine.explain(Work::Separable(&plan, array.host_bytes())))

@@ -112,8 +112,9 @@ fn directions() -> Vec<[u32; 32]> {
             v[k] = match initial.get(k) {
                 Some(m) => m << (31 - k),
                 // The recurrence of the primitive polynomial.
-                None => (1..degree)
-                    .fold(v[k - degree] ^ v[k - degree] >> degree, |next, j| next ^ v[k - j] * (inner >> (degree - 1 - j) & 1)),
+                None => (1..degree).fold(v[k - degree] ^ (v[k - degree] >> degree), |next, j| {
+                    next ^ (v[k - j] * ((inner >> (degree - 1 - j)) & 1))
+                }),
             };
         }
         v

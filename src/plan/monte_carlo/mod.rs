@@ -35,7 +35,7 @@ impl MonteCarloPlan {
             return Err(Error::invalid("sample range", format!("{samples:?}"), "an end not before the start"));
         }
         let (method, pass) = (how.method, how.method.pass());
-        let end = samples.end.checked_next_multiple_of(pass).filter(|_| samples.start % pass == 0);
+        let end = samples.end.checked_next_multiple_of(pass).filter(|_| samples.start.is_multiple_of(pass));
         let Some(end) = end else {
             let expected = format!("a start at a multiple of {pass} and an end below 2^64, as {method} samples come in passes");
             return Err(Error::invalid("sample range", format!("{samples:?}"), expected));

@@ -53,7 +53,7 @@ impl Tally {
         let rest = self.counts[used..].iter().all(|&count| count == 0);
         rest && match method {
             PiMethod::Sobol => {
-                self.samples % REPLICATES == 0 && self.counts.iter().all(|&hits| hits <= self.samples / REPLICATES)
+                self.samples.is_multiple_of(REPLICATES) && self.counts.iter().all(|&hits| hits <= self.samples / REPLICATES)
             }
             _ => {
                 let counted: u128 = self.counts[..used].iter().map(|&count| u128::from(count)).sum();
