@@ -27,6 +27,31 @@ pub(crate) trait Kernel {
     fn run<const BYTES: usize>(self) -> Self::Output;
 }
 
+/// How far ahead of the elements at work memory is asked for, in bytes: the hardware stops looking ahead at each page.
+pub(crate) const AHEAD: usize = 4096;
+
+/// Asks for the cache line at an address, which need not be one of anything.
+#[inline(always)]
+pub(crate) fn prefetch<T>(place: *const T) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a prefetch reads nothing and cannot fail; every x86-64 CPU has it.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(place.cast())
+    };
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = place;
+}
+
+/// Blocks of 2 KiB, each after the memory [`AHEAD`] of it was asked for.
+#[inline(always)]
+pub(crate) fn blocks_ahead<T>(values: &[T]) -> impl Iterator<Item = &[T]> {
+    values.chunks(2048 / size_of::<T>()).inspect(|block| {
+        for line in (0..size_of_val(*block)).step_by(64) {
+            prefetch(block.as_ptr().wrapping_byte_add(AHEAD + line));
+        }
+    })
+}
+
 impl Simd {
     /// The level in use: the best that the CPU has, unless the environment variable `UNISONO_SIMD` (`portable`, `avx2`,
     /// `avx512`) asks for a lower one. Anything else in it is reported once and passed over.

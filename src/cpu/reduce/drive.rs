@@ -8,10 +8,12 @@ use crate::{Control, Real, Result};
 
 /// Elements of one result that a task reads at most.
 pub(super) const SEGMENT: usize = 1 << 17;
-/// Columns of a task: long runs of memory, and state that stays in the second-level cache.
-const WIDTH: usize = 4096;
+/// Columns of a task: long runs of memory, and state that stays in the first-level cache.
+const WIDTH: usize = 1024;
 /// Rows of a tile: as many as a lane of an exact sum takes.
 pub(super) const HEIGHT: usize = 1 << 8;
+/// Rows of a band at least: what is merged in the end is little beside them.
+const BAND: usize = 4 * HEIGHT;
 /// Rows and columns of a tile that is copied together from other strides.
 const COPIED: (usize, usize) = (32, 256);
 
@@ -120,12 +122,16 @@ pub(super) fn drive<T: Real, F: Fold<T>>(
     }
     // Columns: blocks of kept positions, cut so that none leaves a run that is read where it lies.
     let direct = layout.has_columns(32);
-    let (height, width) = if direct { (HEIGHT, F::WIDTH) } else { COPIED };
+    let (height, widest) = if direct { (HEIGHT, F::WIDTH) } else { COPIED };
     let run = if direct { layout.kept.last().map_or(1, |axis| axis.len) } else { count };
-    let width = width.min(run.div_ceil((4 * threads).div_ceil(count / run)).max(64));
+    let tasks = if threads == 1 { 1 } else { 4 * threads };
+    // Bands of rows first, where partials may be grouped as one likes: so memory is read in order. Then narrower blocks.
+    let bands = (len / BAND).min(tasks.div_ceil(run.div_ceil(widest) * (count / run)));
+    let bands = if F::EXACT { bands.max(1) } else { 1 };
+    let width = widest.min(run.div_ceil(tasks.div_ceil(bands * (count / run))).max(64));
     let per_run = run.div_ceil(width);
     let blocks = per_run * (count / run);
-    let segment = if F::EXACT { len.div_ceil((4 * threads).div_ceil(blocks)).max(height) } else { SEGMENT };
+    let segment = if F::EXACT { len.div_ceil(tasks.div_ceil(blocks)).max(height) } else { SEGMENT };
     let segments = len.div_ceil(segment);
     let columns = |block: usize| {
         let start = block / per_run * run;

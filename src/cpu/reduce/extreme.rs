@@ -2,7 +2,7 @@
 
 use super::drive::{Fold, rows_by_row};
 use crate::Real;
-use crate::cpu::simd::{Kernel, Simd};
+use crate::cpu::simd::{Kernel, Simd, blocks_ahead, prefetch};
 use crate::plan::{first_extreme, range};
 
 /// Elements as integers of their own size that compare as the elements do, so that SIMD lanes compare as many as they can
@@ -14,11 +14,17 @@ pub(super) trait Scan: Real {
     const NUMBERS: (Self::Key, Self::Key);
     /// The smallest and the largest key there is.
     const BOUNDS: (Self::Key, Self::Key);
+    /// What is added to keys (and wraps) so that every NaN comes below all numbers, and so that it comes above them.
+    const SHIFTS: (Self::Key, Self::Key);
 
     /// The key; −0 before +0.
     fn scan(self) -> Self::Key;
     /// The key, that of +0 for −0.
     fn scan_arg(self) -> Self::Key;
+    /// `key + by`, wrapping.
+    fn shift(key: Self::Key, by: Self::Key) -> Self::Key;
+    /// `key − by`, wrapping.
+    fn shift_back(key: Self::Key, by: Self::Key) -> Self::Key;
     /// The key of [`Ordered`](crate::plan::Ordered) from that of a number.
     fn order(key: Self::Key) -> u64;
     /// The key of the magnitude, among which NaN wins.
@@ -30,6 +36,11 @@ macro_rules! scan {
         type Key = $T;
         const NUMBERS: (Self, Self) = (<$T>::MIN, <$T>::MAX);
         const BOUNDS: (Self, Self) = (<$T>::MIN, <$T>::MAX);
+        const SHIFTS: (Self, Self) = (0, 0);
+        #[inline(always)]
+        fn shift(key: Self, _: Self) -> Self { key }
+        #[inline(always)]
+        fn shift_back(key: Self, _: Self) -> Self { key }
         #[inline(always)]
         fn scan(self) -> Self { self }
         #[inline(always)]
@@ -42,6 +53,11 @@ macro_rules! scan {
         const NUMBERS: ($Key, $Key) =
             (<$T>::NEG_INFINITY.to_bits() as $Key ^ <$Key>::MAX, <$T>::INFINITY.to_bits() as $Key);
         const BOUNDS: ($Key, $Key) = (<$Key>::MIN, <$Key>::MAX);
+        const SHIFTS: ($Key, $Key) = (<$Key>::MAX - Self::NUMBERS.1, <$Key>::MIN - Self::NUMBERS.0);
+        #[inline(always)]
+        fn shift(key: $Key, by: $Key) -> $Key { key.wrapping_add(by) }
+        #[inline(always)]
+        fn shift_back(key: $Key, by: $Key) -> $Key { key.wrapping_sub(by) }
         #[inline(always)]
         fn scan(self) -> $Key {
             let bits = self.to_bits() as $Key;
@@ -64,6 +80,15 @@ impl Scan for bool {
     type Key = u8;
     const NUMBERS: (u8, u8) = (0, 1);
     const BOUNDS: (u8, u8) = (0, 1);
+    const SHIFTS: (u8, u8) = (0, 0);
+    #[inline(always)]
+    fn shift(key: u8, _: u8) -> u8 {
+        key
+    }
+    #[inline(always)]
+    fn shift_back(key: u8, _: u8) -> u8 {
+        key
+    }
     #[inline(always)]
     fn scan(self) -> u8 {
         u8::from(self)
@@ -105,25 +130,131 @@ fn widen<T: Scan, const SKIP: bool>(least: T::Key, most: T::Key, key: T::Key) ->
 }
 
 /// The smallest and the largest key of a block.
-struct Bounds<'a, T, const ARG: bool, const SKIP: bool>(&'a [T]);
+struct Bounds<'a, T, const SKIP: bool>(&'a [T]);
 
-impl<T: Scan, const ARG: bool, const SKIP: bool> Kernel for Bounds<'_, T, ARG, SKIP> {
+impl<T: Scan, const SKIP: bool> Kernel for Bounds<'_, T, SKIP> {
     type Output = (T::Key, T::Key);
 
     #[inline(always)]
     fn run<const BYTES: usize>(self) -> (T::Key, T::Key) {
         let (mut least, mut most) = (T::BOUNDS.1, T::BOUNDS.0);
-        for &value in self.0 {
-            let key = if ARG { value.scan_arg() } else { value.scan() };
-            (least, most) = widen::<T, SKIP>(least, most, key);
+        for block in blocks_ahead(self.0) {
+            let (mut low, mut high) = (T::BOUNDS.1, T::BOUNDS.0);
+            for &value in block {
+                (low, high) = widen::<T, SKIP>(low, high, value.scan());
+            }
+            (least, most) = (least.min(low), most.max(high));
         }
         (least, most)
     }
 }
 
 /// The smallest and largest key of a block, NaN passed over if `skip`.
-fn bounds<T: Scan, const ARG: bool>(values: &[T], simd: Simd, skip: bool) -> (T::Key, T::Key) {
-    if skip && T::DTYPE.is_float() { simd.run(Bounds::<T, ARG, true>(values)) } else { simd.run(Bounds::<T, ARG, false>(values)) }
+fn bounds<T: Scan>(values: &[T], simd: Simd, skip: bool) -> (T::Key, T::Key) {
+    if skip && T::DTYPE.is_float() { simd.run(Bounds::<T, true>(values)) } else { simd.run(Bounds::<T, false>(values)) }
+}
+
+/// The smallest or the largest key, shifted so that NaN wins, or, passed over, loses.
+#[inline(always)]
+fn best<T: Scan, const SMALLER: bool>(x: T::Key, y: T::Key) -> T::Key {
+    if SMALLER { x.min(y) } else { x.max(y) }
+}
+
+/// The shift that makes NaN win, or lose if `skip`.
+fn shift<T: Scan>(smaller: bool, skip: bool) -> T::Key {
+    if smaller != skip { T::SHIFTS.0 } else { T::SHIFTS.1 }
+}
+
+/// The plan's key of the best shifted one.
+fn shifted_key<T: Scan>(best: T::Key, smaller: bool, skip: bool) -> u64 {
+    let native = T::shift_back(best, shift::<T>(smaller, skip));
+    match (native < T::NUMBERS.0 || native > T::NUMBERS.1, smaller != skip) {
+        (true, true) => 0,
+        (true, false) => u64::MAX,
+        (false, _) => T::order(native),
+    }
+}
+
+/// The best key of a block.
+struct Best<'a, T: Scan, const ARG: bool, const SMALLER: bool> {
+    values: &'a [T],
+    shift: T::Key,
+}
+
+impl<T: Scan, const ARG: bool, const SMALLER: bool> Kernel for Best<'_, T, ARG, SMALLER> {
+    type Output = T::Key;
+
+    #[inline(always)]
+    fn run<const BYTES: usize>(self) -> T::Key {
+        let worst = if SMALLER { T::BOUNDS.1 } else { T::BOUNDS.0 };
+        let mut result = worst;
+        for block in blocks_ahead(self.values) {
+            let mut found = worst;
+            for &value in block {
+                let key = if ARG { value.scan_arg() } else { value.scan() };
+                found = best::<T, SMALLER>(found, T::shift(key, self.shift));
+            }
+            result = best::<T, SMALLER>(result, found);
+        }
+        result
+    }
+}
+
+/// The plan's key of the smallest or largest element of a block.
+fn best_of<T: Scan, const ARG: bool>(values: &[T], simd: Simd, smaller: bool, skip: bool) -> u64 {
+    let shift = shift::<T>(smaller, skip);
+    let found = if smaller {
+        simd.run(Best::<T, ARG, true> { values, shift })
+    } else {
+        simd.run(Best::<T, ARG, false> { values, shift })
+    };
+    shifted_key::<T>(found, smaller, skip)
+}
+
+/// The best shifted keys of columns.
+struct BestOfColumns<'a, T: Scan, const SMALLER: bool> {
+    rows: &'a [&'a [T]],
+    best: &'a mut [T::Key],
+    shift: T::Key,
+}
+
+impl<T: Scan, const SMALLER: bool> Kernel for BestOfColumns<'_, T, SMALLER> {
+    type Output = ();
+
+    /// Eight rows at a time, so that the keys are loaded and stored once for all of them.
+    #[inline(always)]
+    fn run<const BYTES: usize>(self) {
+        let (width, by) = (self.best.len(), self.shift);
+        let keys = &mut self.best[..width];
+        let piece = 1024 / size_of::<T>();
+        for rows in self.rows.chunks(8) {
+            let Ok(rows) = <[&[T]; 8]>::try_from(rows) else {
+                for row in rows {
+                    let row = &row[..width];
+                    for i in 0..width {
+                        keys[i] = best::<T, SMALLER>(keys[i], T::shift(row[i].scan(), by));
+                    }
+                }
+                continue;
+            };
+            let rows = rows.map(|row| &row[..width]);
+            for start in (0..width).step_by(piece) {
+                let end = width.min(start + piece);
+                for row in rows {
+                    for line in (0..(end - start) * size_of::<T>()).step_by(64) {
+                        prefetch(row.as_ptr().wrapping_add(start).wrapping_byte_add(2048 + line));
+                    }
+                }
+                for i in start..end {
+                    let mut key = keys[i];
+                    for row in rows {
+                        key = best::<T, SMALLER>(key, T::shift(row[i].scan(), by));
+                    }
+                    keys[i] = key;
+                }
+            }
+        }
+    }
 }
 
 /// The smallest and largest keys of columns.
@@ -171,7 +302,7 @@ impl<T: Scan> Fold<T> for Range {
 
     fn row(&self, found: &mut Self::Partial, values: &[T], _: u64) {
         if !values.is_empty() {
-            *found = range(*found, Some(keys::<T>(bounds::<T, false>(values, self.simd, self.skip))));
+            *found = range(*found, Some(keys::<T>(bounds(values, self.simd, self.skip))));
         }
     }
 
@@ -251,15 +382,10 @@ pub(super) struct Extreme {
     pub(super) skip: bool,
 }
 
-impl Extreme {
-    fn range(&self) -> Range {
-        Range { simd: self.simd, skip: self.skip }
-    }
-}
-
 impl<T: Scan> Fold<T> for Extreme {
     type Partial = Option<u64>;
-    type Columns = (Vec<T::Key>, Vec<T::Key>);
+    type Columns = Vec<T::Key>;
+    const WIDTH: usize = 8192;
 
     fn start(&self, _: Option<&Option<u64>>) -> Option<u64> {
         None
@@ -267,7 +393,7 @@ impl<T: Scan> Fold<T> for Extreme {
 
     fn row(&self, best: &mut Option<u64>, values: &[T], _: u64) {
         if !values.is_empty() {
-            let new = key::<T>(bounds::<T, false>(values, self.simd, self.skip), self.smaller);
+            let new = best_of::<T, false>(values, self.simd, self.smaller, self.skip);
             Fold::<T>::merge(self, best, Some(new));
         }
     }
@@ -279,16 +405,21 @@ impl<T: Scan> Fold<T> for Extreme {
         };
     }
 
-    fn start_columns(&self, width: usize) -> Self::Columns {
-        Fold::<T>::start_columns(&self.range(), width)
+    fn start_columns(&self, width: usize) -> Vec<T::Key> {
+        vec![if self.smaller { T::BOUNDS.1 } else { T::BOUNDS.0 }; width]
     }
 
-    fn rows(&self, columns: &mut Self::Columns, rows: &[&[T]], index: u64) {
-        self.range().rows(columns, rows, index);
+    fn rows(&self, best: &mut Vec<T::Key>, rows: &[&[T]], _: u64) {
+        let shift = shift::<T>(self.smaller, self.skip);
+        if self.smaller {
+            self.simd.run(BestOfColumns::<T, true> { rows, best, shift });
+        } else {
+            self.simd.run(BestOfColumns::<T, false> { rows, best, shift });
+        }
     }
 
-    fn end_columns(&self, (least, most): Self::Columns) -> Vec<Option<u64>> {
-        least.into_iter().zip(most).map(|bounds| Some(key::<T>(bounds, self.smaller))).collect()
+    fn end_columns(&self, best: Vec<T::Key>) -> Vec<Option<u64>> {
+        best.into_iter().map(|best| Some(shifted_key::<T>(best, self.smaller, self.skip))).collect()
     }
 }
 
@@ -367,7 +498,7 @@ impl<T: Scan> Fold<T> for Arg {
             if !self.skip && best.is_some_and(|(key, _)| key == self.nan() && is_nan_mark::<T>()) {
                 break;
             }
-            let new = key::<T>(bounds::<T, true>(block, self.simd, self.skip), self.smaller);
+            let new = best_of::<T, true>(block, self.simd, self.smaller, self.skip);
             if best.is_none_or(|(old, _)| self.better(new, old)) {
                 *best = Some((new, at));
                 improved = Some((block, at));

@@ -1,10 +1,11 @@
 //! Reduction on the CPU.
 //!
 //! `layout` puts the axes into the order in which memory is best read, `drive` cuts the work into tasks (`pair` for two inputs),
-//! and the folds (`sum`, `product`, `extreme`, `moments`) say what becomes of a row of elements and of columns of them;
-//! `selected` makes folds of some of the elements. Results do not depend on the number of threads or the SIMD level: partials
+//! and the folds (`sum`, `product`, `extreme`, `moments`) say what becomes of a row of elements and of columns of them (exact sums of
+//! columns: `columns`); `selected` makes folds of some of the elements. Results do not depend on the number of threads or the SIMD level: partials
 //! are exact, or grouped by index alone.
 
+mod columns;
 mod drive;
 mod extreme;
 mod layout;

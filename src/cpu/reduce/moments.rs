@@ -1,9 +1,10 @@
 //! Sums of what elements become: magnitudes, powers, squares, products; and moments.
 
+use super::columns::FloatColumns;
 use super::drive::{Fold, HEIGHT, rows_by_row};
 use super::pair::FoldPairs;
 use super::selected::Neutral;
-use super::sum::{FloatColumns, FloatSum, Integer, IntegerSum};
+use super::sum::{FloatSum, Integer, IntegerSum};
 use crate::cpu::simd::{Kernel, Simd};
 use crate::exact::fast::{Accumulator, Float};
 use crate::exact::products::{BLOCK, Products, Wide};

@@ -1,27 +1,19 @@
 //! Exact sums of floats and of integers.
 
+use super::columns::FloatColumns;
 use super::drive::{Fold, rows_by_row};
 use super::selected::Neutral;
 use crate::Real;
-use crate::cpu::simd::{Kernel, Simd};
-use crate::exact::fast::{Accumulator, Float, constant, exponent, exponents, step};
-use crate::exact::lanes::*;
+use crate::cpu::simd::{Kernel, Simd, blocks_ahead, prefetch};
+use crate::exact::fast::{Accumulator, Float};
 
 /// Sums of floats.
 pub(super) struct FloatSum(pub(super) Simd);
 
-/// Columns of exact sums that share the constants of the extraction.
-pub(super) struct FloatColumns {
-    sums: Vec<Accumulator>,
-    /// Per level and column, then the largest magnitudes.
-    lanes: Vec<f64>,
-    left: Vec<f64>,
-    top: i32,
-}
-
 impl<T: Float> Fold<T> for FloatSum {
     type Partial = Accumulator;
     type Columns = FloatColumns;
+    const WIDTH: usize = 8192;
 
     fn start(&self, last: Option<&Accumulator>) -> Accumulator {
         last.map_or_else(Accumulator::new, Accumulator::next)
@@ -36,157 +28,17 @@ impl<T: Float> Fold<T> for FloatSum {
     }
 
     fn start_columns(&self, width: usize) -> FloatColumns {
-        FloatColumns { sums: vec![Accumulator::new(); width], lanes: vec![0.0; 4 * width], left: vec![0.0; width], top: i32::MIN }
+        FloatColumns::new(width)
     }
 
     fn rows(&self, columns: &mut FloatColumns, rows: &[&[T]], index: u64) {
-        if columns.top == i32::MIN {
-            let largest = rows[0].iter().map(|x| x.widen().abs()).filter(|x| x.is_finite()).fold(0.0, f64::max);
-            columns.top = exponent(largest).min(crate::exact::fast::MAX_TOP);
-        }
-        let narrow = T::DTYPE.size() == 4;
-        let done = (narrow && columns.extract::<T, 1>(rows, self.0))
-            || columns.extract::<T, 2>(rows, self.0)
-            || columns.extract::<T, 3>(rows, self.0);
-        if !done {
-            rows_by_row(self, &mut columns.sums, rows, index);
+        if !columns.add(rows, self.0) {
+            rows_by_row(self, columns.sums(), rows, index);
         }
     }
 
     fn end_columns(&self, columns: FloatColumns) -> Vec<Accumulator> {
-        columns.sums
-    }
-}
-
-impl FloatColumns {
-    /// Adds rows with `L` levels, if they suffice for all columns.
-    fn extract<T: Float, const L: usize>(&mut self, rows: &[&[T]], simd: Simd) -> bool {
-        let width = self.sums.len();
-        for _ in 0..2 {
-            let exponents = exponents::<L>(self.top);
-            for (level, k) in exponents.iter().enumerate() {
-                self.lanes[level * width..][..width].fill(constant(*k));
-            }
-            let (levels, largest) = self.lanes.split_at_mut(3 * width);
-            largest.fill(0.0);
-            self.left.fill(0.0);
-            let (largest_of_all, left) = simd.run(Strips::<T, L> { rows, levels, largest, left: &mut self.left });
-            let top = exponent(largest_of_all);
-            if left << 1 == 0 && top <= self.top {
-                for (column, sum) in self.sums.iter_mut().enumerate() {
-                    let zeros = largest[column] == 0.0;
-                    sum.note(zeros && rows.iter().all(|row| row[column].widen().is_sign_negative()));
-                    for (level, k) in exponents.into_iter().enumerate() {
-                        let moved = levels[level * width + column].to_bits().wrapping_sub(constant(k).to_bits());
-                        sum.add(i128::from(moved as i64), k - 52);
-                    }
-                }
-                return true;
-            }
-            if top > crate::exact::fast::MAX_TOP || top == self.top {
-                return false;
-            }
-            self.top = top;
-        }
-        false
-    }
-}
-
-/// The extraction of columns, side by side in the lanes.
-struct Strips<'a, T, const L: usize> {
-    rows: &'a [&'a [T]],
-    levels: &'a mut [f64],
-    largest: &'a mut [f64],
-    left: &'a mut [f64],
-}
-
-impl<T: Float, const L: usize> Strips<'_, T, L> {
-    /// Eight rows at a time, so that the lanes are loaded and stored once per eight rows, and memory is read in long runs.
-    ///
-    /// # Safety
-    /// The instruction set of `V` must be present.
-    #[inline(always)]
-    unsafe fn strips<V: Doubles, const M: usize>(mut self) -> (f64, u64) {
-        let width = self.largest.len();
-        for rows in self.rows.chunks(8) {
-            let mut at = 0;
-            // SAFETY: the caller's promise; the columns lie below the width.
-            unsafe {
-                while at + M * V::LANES <= width {
-                    self.columns::<V, M>(rows, at);
-                    at += M * V::LANES;
-                }
-                while at < width {
-                    self.columns::<Portable<1>, 1>(rows, at);
-                    at += 1;
-                }
-            }
-        }
-        let (mut largest, mut left) = (0.0, 0);
-        for column in 0..width {
-            largest = if self.largest[column] > largest { self.largest[column] } else { largest };
-            left |= self.left[column].to_bits();
-        }
-        (largest, left)
-    }
-
-    /// Adds some rows of `M` vectors of columns, from column `at` on.
-    ///
-    /// # Safety
-    /// The instruction set of `V` must be present, and the columns lie below the width.
-    // Plain index loops of constant length over vectors stay in registers.
-    #[allow(clippy::needless_range_loop)]
-    #[inline(always)]
-    unsafe fn columns<V: Doubles, const M: usize>(&mut self, rows: &[&[T]], at: usize) {
-        let width = self.largest.len();
-        debug_assert!(at + M * V::LANES <= width);
-        // SAFETY: the caller's promise; there are L times the width of levels, and rows are as wide.
-        unsafe {
-            let (levels_at, largest_at) = (self.levels.as_mut_ptr().add(at), self.largest.as_mut_ptr().add(at));
-            let left_at = self.left.as_mut_ptr().add(at);
-            let mut levels = [[V::splat(0.0); M]; L];
-            let (mut largest, mut left) = ([V::splat(0.0); M], [V::splat(0.0); M]);
-            for i in 0..M {
-                for level in 0..L {
-                    levels[level][i] = V::load(levels_at.add(level * width + i * V::LANES));
-                }
-                largest[i] = V::load(largest_at.add(i * V::LANES));
-                left[i] = V::load(left_at.add(i * V::LANES));
-            }
-            for row in rows {
-                let row = row.as_ptr().add(at);
-                for i in 0..M {
-                    let x: V = T::load(row.add(i * V::LANES));
-                    largest[i] = x.magnitude_or(largest[i]);
-                    left[i] = left[i].or(step(&mut levels, i, x));
-                }
-            }
-            for i in 0..M {
-                for level in 0..L {
-                    levels[level][i].store(levels_at.add(level * width + i * V::LANES));
-                }
-                largest[i].store(largest_at.add(i * V::LANES));
-                left[i].store(left_at.add(i * V::LANES));
-            }
-        }
-    }
-}
-
-impl<T: Float, const L: usize> Kernel for Strips<'_, T, L> {
-    type Output = (f64, u64);
-
-    #[inline(always)]
-    fn run<const BYTES: usize>(self) -> (f64, u64) {
-        // SAFETY: vectors of `BYTES` bytes are present.
-        unsafe {
-            match BYTES {
-                #[cfg(target_arch = "x86_64")]
-                64 => self.strips::<Doubles8, 4>(),
-                #[cfg(target_arch = "x86_64")]
-                32 => self.strips::<Doubles4, 2>(),
-                _ => self.strips::<Portable<2>, 2>(),
-            }
-        }
+        columns.into_sums()
     }
 }
 
@@ -237,7 +89,7 @@ impl<T: Integer> Kernel for Halves<'_, T> {
         let (mut low, mut high) = (0i64, 0i64);
         if T::DTYPE.size() <= 2 {
             // Lanes of 32 bits hold a block.
-            for block in self.0.chunks(1 << 14) {
+            for block in blocks_ahead(self.0) {
                 let mut sum = 0i32;
                 for value in block {
                     sum = sum.wrapping_add(value.low() as i32);
@@ -245,9 +97,11 @@ impl<T: Integer> Kernel for Halves<'_, T> {
                 low += i64::from(sum);
             }
         } else {
-            for value in self.0 {
-                low = low.wrapping_add(value.low());
-                high = high.wrapping_add(value.high());
+            for block in blocks_ahead(self.0) {
+                for value in block {
+                    low = low.wrapping_add(value.low());
+                    high = high.wrapping_add(value.high());
+                }
             }
         }
         (i128::from(high) << 32) + i128::from(low)
@@ -335,7 +189,7 @@ impl<T: Real> Kernel for Nonzero<'_, T> {
     #[inline(always)]
     fn run<const BYTES: usize>(self) -> u64 {
         let mut count = 0;
-        for block in self.0.chunks(1 << 14) {
+        for block in blocks_ahead(self.0) {
             let mut some = 0u32;
             for value in block {
                 some = some.wrapping_add(u32::from(*value != T::ZERO));
@@ -409,6 +263,9 @@ impl<T: Float> Kernel for Plain<'_, T> {
         let mut lanes = [-0.0; 64];
         let (blocks, rest) = self.0.as_chunks::<64>();
         for block in blocks {
+            for line in (0..size_of_val(block)).step_by(64) {
+                prefetch(block.as_ptr().wrapping_byte_add(crate::cpu::simd::AHEAD + line));
+            }
             for i in 0..64 {
                 lanes[i] += block[i].widen();
             }
