@@ -68,12 +68,7 @@ impl Backend {
         interval: Duration,
     ) -> Result<()> {
         if let Some(saved) = MonteCarloState::load_if_there(file)? {
-            state.join(&saved).map_err(|error| match error {
-                Error::Invalid { what, got, expected } => {
-                    Error::Invalid { what: format!("{}: {what}", file.display()), got, expected }
-                }
-                other => other,
-            })?;
+            state.join(&saved).map_err(|error| in_file(file, error))?;
         }
         // Says now, not after hours, that the file cannot be written.
         state.save(file)?;
@@ -159,29 +154,7 @@ impl MonteCarloState {
     /// # Errors
     /// [`Error::File`].
     pub fn save(&self, file: &Path) -> Result<()> {
-        let failed = |error: std::io::Error| file_error(file, &error);
-        let (Some(name), folder) = (file.file_name(), folder_of(file)) else {
-            return Err(Error::File { path: file.display().to_string(), reason: "it names no file".into() });
-        };
-        let mut hidden = std::ffi::OsString::from(".");
-        hidden.push(name);
-        hidden.push(format!(".{}.tmp", std::process::id()));
-        let temporary = folder.join(hidden);
-        let write = || {
-            let mut out = File::create(&temporary)?;
-            out.write_all(&self.to_bytes())?;
-            out.sync_all()?;
-            std::fs::rename(&temporary, file)
-        };
-        write().map_err(|error| {
-            let _ = std::fs::remove_file(&temporary);
-            failed(error)
-        })?;
-        // The new name lasts once its folder is on the disk; where a folder cannot be opened, the system takes care of it.
-        if let Ok(folder) = File::open(&folder) {
-            let _ = folder.sync_all();
-        }
-        Ok(())
+        write_in_one_step(file, &self.to_bytes())
     }
 
     /// Reads a file that [`save`](Self::save) wrote.
@@ -189,11 +162,7 @@ impl MonteCarloState {
     /// # Errors
     /// [`Error::File`] if it cannot be read, [`Error::Corrupt`] if it holds no state.
     pub fn load(file: &Path) -> Result<Self> {
-        let bytes = std::fs::read(file).map_err(|error| file_error(file, &error))?;
-        Self::from_bytes(&bytes).map_err(|error| match error {
-            Error::Corrupt { what, reason } => Error::Corrupt { what: format!("{}: {what}", file.display()), reason },
-            other => other,
-        })
+        read(file, Self::from_bytes)
     }
 
     /// [`load`](Self::load), or `None` if there is no such file.
@@ -201,10 +170,59 @@ impl MonteCarloState {
     /// # Errors
     /// As [`load`](Self::load).
     pub fn load_if_there(file: &Path) -> Result<Option<Self>> {
-        match file.symlink_metadata() {
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            _ => Self::load(file).map(Some),
-        }
+        read_if_there(file, Self::from_bytes)
+    }
+}
+
+/// Writes bytes to a file in one step: whoever reads it, and a kill or a loss of power at any moment, finds the old content or
+/// the new one.
+pub(crate) fn write_in_one_step(file: &Path, bytes: &[u8]) -> Result<()> {
+    let failed = |error: std::io::Error| file_error(file, &error);
+    let (Some(name), folder) = (file.file_name(), folder_of(file)) else {
+        return Err(Error::File { path: file.display().to_string(), reason: "it names no file".into() });
+    };
+    let mut hidden = std::ffi::OsString::from(".");
+    hidden.push(name);
+    hidden.push(format!(".{}.tmp", std::process::id()));
+    let temporary = folder.join(hidden);
+    let write = || {
+        let mut out = File::create(&temporary)?;
+        out.write_all(bytes)?;
+        out.sync_all()?;
+        std::fs::rename(&temporary, file)
+    };
+    write().map_err(|error| {
+        let _ = std::fs::remove_file(&temporary);
+        failed(error)
+    })?;
+    // The new name lasts once its folder is on the disk; where a folder cannot be opened, the system takes care of it.
+    if let Ok(folder) = File::open(&folder) {
+        let _ = folder.sync_all();
+    }
+    Ok(())
+}
+
+/// What a file's bytes say.
+pub(crate) fn read<T>(file: &Path, from_bytes: impl Fn(&[u8]) -> Result<T>) -> Result<T> {
+    let bytes = std::fs::read(file).map_err(|error| file_error(file, &error))?;
+    from_bytes(&bytes).map_err(|error| in_file(file, error))
+}
+
+/// [`read`], or `None` if there is no such file.
+pub(crate) fn read_if_there<T>(file: &Path, from_bytes: impl Fn(&[u8]) -> Result<T>) -> Result<Option<T>> {
+    match file.symlink_metadata() {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        _ => read(file, from_bytes).map(Some),
+    }
+}
+
+/// The error with the name of the file that it is about.
+pub(crate) fn in_file(file: &Path, error: Error) -> Error {
+    let named = |what: String| format!("{}: {what}", file.display());
+    match error {
+        Error::Invalid { what, got, expected } => Error::Invalid { what: named(what), got, expected },
+        Error::Corrupt { what, reason } => Error::Corrupt { what: named(what), reason },
+        other => other,
     }
 }
 

@@ -172,7 +172,6 @@ impl Control {
     }
 
     /// A line for work that is reported otherwise: it stops with this one, and keeps its progress to itself.
-    #[cfg(feature = "gpu")]
     pub(crate) fn quiet(&self) -> Self {
         Self(Arc::new(State { parent: Some(self.clone()), quiet: true, ..State::default() }))
     }

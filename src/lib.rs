@@ -59,10 +59,11 @@ pub use job::Job;
 pub use philox::Philox4x32;
 pub use plan::{
     Accumulator, Accuracy, Algorithm, Boundary, Centre, Combine, Convolve, ConvolvePlan, Direction, Exponent, Factor, First,
-    FloatProduct, GroupOp, GroupPlan, Grouped, Groups, IntegerProduct, Integral, IntegralSums, Integrate, IntegratePlan, Lanes,
-    LogSumExp, LogSumExpPlan, Map, MapPlan, Mode, MonteCarlo, MonteCarloPlan, MonteCarloState, NormOrder, Operation,
-    OperationKind, Overflow, Partials, Pass, Pi, PiMethod, Quantile, QuantileMethod, QuantilePlan, Reduce, ReduceOp, ReducePlan,
-    Reduction, Scalar, Scan, ScanOp, ScanPlan, Separable, SeparablePart, SeparablePlan, SumMode, Tally, TopK, TopKPlan, op,
+    FloatProduct, GroupOp, GroupPlan, Grouped, Groups, IntegerProduct, Integral, IntegralMethod, IntegralState, IntegralSums,
+    Integrate, IntegratePlan, Lanes, LogSumExp, LogSumExpPlan, Map, MapPlan, Mode, MonteCarlo, MonteCarloPlan, MonteCarloState,
+    NormOrder, Operation, OperationKind, Overflow, Partials, Pass, Pi, PiMethod, Quantile, QuantileMethod, QuantilePlan, Reduce,
+    ReduceOp, ReducePlan, Reduction, Scalar, Scan, ScanOp, ScanPlan, Separable, SeparablePart, SeparablePlan, SumMode, Tally,
+    TopK, TopKPlan, op,
 };
 pub use select::{Device, devices};
 pub use view::{View, ViewMut};

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use unisono::{Accuracy, Algorithm, Boundary, Dtype, Mode, NormOrder, Overflow, PiMethod};
+use unisono::{Accuracy, Algorithm, Boundary, Dtype, IntegralMethod, Mode, NormOrder, Overflow, PiMethod};
 
 use crate::order::Op;
 
@@ -243,8 +243,12 @@ pub struct MapArgs {
 #[command(after_help = "Examples:
   unisono integrate 'exp(-(x*x + y*y))' x=0:1 y=0:1
   unisono integrate 'x*x + y*y <= r*r' x=-2:2 y=-2:2 --param r=2 --relative-error 1e-4 -n 1e10
+  unisono integrate 'exp(-1e4*((x - 0.3)**2 + (y - 0.6)**2))' x=0:1 y=0:1 --method vegas
+  unisono integrate 'exp(-x*x*y)' x=0:1 y=0:9 -n 1e12 --checkpoint integral.state
 
-Syntax as in `unisono map --help`. The exit code is 1 if a target error was not reached.")]
+Syntax as in `unisono map --help`. The exit code is 1 if a target error was not reached. Ctrl-C ends the run early: what the
+samples drawn so far say is printed (exit code 0). With --checkpoint a run goes on where the file says that an earlier one ended,
+whatever ended it.")]
 pub struct IntegrateArgs {
     /// The integrand
     #[arg(value_name = "EXPRESSION", allow_hyphen_values = true)]
@@ -270,6 +274,18 @@ pub struct IntegrateArgs {
     /// float32 or float64 (CPUs)
     #[arg(long, default_value = "float32", value_name = "DTYPE")]
     pub dtype: Dtype,
+    /// How points are chosen: plain (independently) or vegas (importance sampling, for peaks)
+    #[arg(long, default_value = "plain", value_name = "METHOD")]
+    pub method: IntegralMethod,
+    /// Samples between two looks at the error; of vegas, between two grids
+    #[arg(long, value_name = "N", value_parser = samples)]
+    pub round: Option<u64>,
+    /// Keep the samples drawn so far in this file, and go on from it if it is there
+    #[arg(long, value_name = "FILE")]
+    pub checkpoint: Option<PathBuf>,
+    /// Seconds between writes of the checkpoint
+    #[arg(long, default_value_t = 10, value_name = "SECONDS", requires = "checkpoint")]
+    pub checkpoint_every: u64,
     #[command(flatten)]
     pub common: Common,
 }

@@ -1,9 +1,9 @@
 //! `unisono integrate`.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use unisono::{Control, Integrate};
+use unisono::{Control, Error, IntegralState, Integrate};
 
 use crate::args::IntegrateArgs;
 use crate::failure::{Outcome, Result};
@@ -14,12 +14,16 @@ use crate::{interrupt, progress};
 struct Report<'a> {
     device: String,
     expression: &'a str,
+    method: &'static str,
     seed: u64,
     samples: u64,
+    resumed: u64,
     estimate: f64,
     standard_error: f64,
     interval95: [f64; 2],
+    chi2_per_dof: Option<f64>,
     converged: bool,
+    interrupted: bool,
     seconds: f64,
     samples_per_second: f64,
 }
@@ -29,40 +33,68 @@ pub fn run(args: &IntegrateArgs) -> Result<Outcome> {
     let mut how = Integrate::new(&args.expression, &bounds)?
         .samples(args.samples)
         .seed(args.seed)
+        .method(args.method)
         .dtype(args.dtype)
         .absolute_error(args.error)
         .relative_error(args.relative_error);
     for (name, value) in &args.param {
         how = how.param(name, *value);
     }
+    if let Some(round) = args.round {
+        how = how.round(round);
+    }
     let control = Control::new();
     let backend = crate::open(&args.common.device)?.with_control(&control);
+    let mut state = IntegralState::new(&how)?;
+    let saved = args.checkpoint.as_deref().map(IntegralState::load_if_there).transpose()?.flatten();
+    let resumed = saved.as_ref().map_or(0, IntegralState::samples);
     interrupt::cancels(&control)?;
-    let bar = progress::bar(args.samples, "samples", args.common.json);
+    // How many there will be is known once the work is planned.
+    let bar = progress::bar(0, "samples", args.common.json);
     let start = Instant::now();
-    let integral = progress::follow(&bar, &control, || backend.integrate(&how));
+    let done = progress::follow(&bar, &control, || match &args.checkpoint {
+        None => backend.integrate_into(&how, &mut state),
+        Some(file) => backend.integrate_saved(&how, &mut state, file, Duration::from_secs(args.checkpoint_every)),
+    });
     bar.finish_and_clear();
-    let (integral, seconds) = (integral?, start.elapsed());
+    let interrupted = matches!(done, Err(Error::Cancelled { .. }));
+    let integral = if interrupted { state.integral() } else { done? };
+    let seconds = start.elapsed();
     let interval = integral.interval(0.95)?;
-    let rate = integral.samples as f64 / seconds.as_secs_f64();
+    let rate = (state.samples() - resumed.min(state.samples())) as f64 / seconds.as_secs_f64();
     let device = backend.info().id;
     if args.common.json {
         print_json(&Report {
             device,
             expression: &args.expression,
+            method: args.method.name(),
             seed: args.seed,
             samples: integral.samples,
+            resumed,
             estimate: integral.estimate,
             standard_error: integral.standard_error,
             interval95: [interval.start, interval.end],
-            converged: integral.converged,
+            chi2_per_dof: integral.chi2_per_dof,
+            converged: integral.converged && !interrupted,
+            interrupted,
             seconds: seconds.as_secs_f64(),
             samples_per_second: rate,
         })?;
     } else {
+        let mut text = String::new();
+        if interrupted {
+            text += &format!("interrupted after {} samples\n", grouped(state.samples()));
+        }
+        if resumed > 0 {
+            text += &format!("resumed after {} samples\n", grouped(resumed));
+        }
+        if integral.samples == 0 {
+            return print(&text).map(|()| Outcome::Done);
+        }
         let reached = if integral.converged { "" } else { " (the target error was not reached)" };
-        print(&format!(
-            "∫ ≈ {}\n  standard error  {:.2e}{reached}\n  95 % interval   {} … {}\n  samples         {}\n  seed            {}\n  device          {device}\n  time            {}, {}samples/s\n",
+        let chi2 = integral.chi2_per_dof.map_or_else(String::new, |chi2| format!("  χ² per dof      {chi2:.2}\n"));
+        text += &format!(
+            "∫ ≈ {}\n  standard error  {:.2e}{reached}\n  95 % interval   {} … {}\n{chi2}  samples         {}\n  seed            {}\n  device          {device}\n  time            {}, {}samples/s\n",
             integral.estimate,
             integral.standard_error,
             interval.start,
@@ -71,7 +103,8 @@ pub fn run(args: &IntegrateArgs) -> Result<Outcome> {
             args.seed,
             duration(seconds),
             metric(rate),
-        ))?;
+        );
+        print(&text)?;
     }
-    Ok(if integral.converged { Outcome::Done } else { Outcome::Incomplete })
+    Ok(if integral.converged || interrupted { Outcome::Done } else { Outcome::Incomplete })
 }

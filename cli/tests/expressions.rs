@@ -30,3 +30,29 @@ fn integrals_say_their_error() {
     assert!(report["samples"].as_u64().unwrap() < 1_000_000 && report["converged"] == true, "{report}");
     assert!(error(2, &["integrate", "x", "x=0:oops"]).contains("oops"));
 }
+
+#[test]
+fn an_integral_goes_on_from_its_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("integral.state");
+    let run = |samples: &str, method: &str, more: &[&str]| {
+        let given = ["integrate", "exp(-s*x*x)", "x=0:1", "--param", "s=4", "-n", samples, "--method", method];
+        json(&[&given[..], more].concat())
+    };
+    let kept = ["--checkpoint", arg(&file)];
+    for method in ["plain", "vegas"] {
+        run("131072", method, &kept);
+        let whole = run("262144", method, &kept);
+        let once = run("262144", method, &[]);
+        for key in ["estimate", "standard_error", "samples", "chi2_per_dof"] {
+            assert_eq!(whole[key], once[key], "{whole} {once}");
+        }
+        assert_eq!((&whole["resumed"], &once["resumed"]), (&131_072.into(), &0.into()));
+        let other = ["integrate", "exp(-x)", "x=0:1", "--checkpoint", arg(&file)];
+        assert!(error(2, &other).contains("exp(-s*x*x)"));
+        std::fs::remove_file(&file).unwrap();
+    }
+    let text = stdout(&["integrate", "exp(-s*x*x)", "x=0:1", "--param", "s=4", "-n", "262144", "--method", "vegas"]);
+    assert!(text.contains("χ² per dof"), "{text}");
+    assert!(error(2, &["integrate", "x", "x=0:1", "--method", "magic"]).contains("plain or vegas"));
+}

@@ -1,14 +1,14 @@
-//! Expressions over arrays and integrals.
+//! Expressions over arrays.
 
 use numpy::PyArrayDescr;
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
-use unisono::{HostVec, Integrate, Map, Operand, ReduceOp};
+use unisono::{HostVec, Map, Operand, ReduceOp};
 
 use crate::array::{Sink, Source, dtype_of};
 use crate::device_array::Placed;
-use crate::error::{invalid, raise};
+use crate::error::raise;
 use crate::{device, run};
 
 /// The arrays, their names and the parameters of a call.
@@ -104,109 +104,4 @@ pub(crate) fn map_reduce<'py>(
         Placed::Host(_, HostVec::Bool(one)) => one.first().into_bound_py_any(py),
         _ => result.into_python(py)?.get_item(PyTuple::empty(py)),
     }
-}
-
-/// An estimate of an integral: the volume of the box times the mean of the integrand over random points.
-///
-/// Estimates from disjoint ranges of the samples of one problem merge exactly.
-#[pyclass(module = "unisono", frozen, eq)]
-#[derive(PartialEq)]
-pub(crate) struct Integral(unisono::Integral);
-
-#[pymethods]
-impl Integral {
-    /// The estimate.
-    #[getter]
-    fn estimate(&self) -> f64 {
-        self.0.estimate
-    }
-
-    /// The estimate's standard error.
-    #[getter]
-    fn standard_error(&self) -> f64 {
-        self.0.standard_error
-    }
-
-    /// Samples drawn.
-    #[getter]
-    fn samples(&self) -> u64 {
-        self.0.samples
-    }
-
-    /// Whether the target error was reached; true where none was set.
-    #[getter]
-    fn converged(&self) -> bool {
-        self.0.converged
-    }
-
-    /// The volume of the box.
-    #[getter]
-    fn volume(&self) -> f64 {
-        self.0.volume
-    }
-
-    /// The interval that holds the integral with this probability, by the central limit theorem.
-    #[pyo3(signature = (confidence=0.95))]
-    fn interval(&self, confidence: f64) -> PyResult<(f64, f64)> {
-        let interval = self.0.interval(confidence).map_err(raise)?;
-        Ok((interval.start, interval.end))
-    }
-
-    /// The estimate from the samples of both, which must be of one problem and must not overlap.
-    fn merge(&self, other: &Self) -> PyResult<Self> {
-        if self.0.volume != other.0.volume {
-            return Err(invalid("merge", format!("volumes {} and {}", self.0.volume, other.0.volume), "one problem"));
-        }
-        let mut sums = self.0.sums.clone();
-        sums.merge(&other.0.sums);
-        let converged = self.0.converged && other.0.converged;
-        Ok(Self(unisono::Integral { converged, ..unisono::Integral::new(sums, self.0.volume) }))
-    }
-
-    fn __float__(&self) -> f64 {
-        self.0.estimate
-    }
-
-    fn __repr__(&self) -> String {
-        let unisono::Integral { estimate, standard_error, samples, .. } = &self.0;
-        format!("Integral(estimate={estimate:?}, standard_error={standard_error:.2e}, samples={samples})")
-    }
-}
-
-/// Integrates over a box: samples from `start` on, or to a target error if one is not 0.
-#[pyfunction]
-#[expect(clippy::too_many_arguments)]
-pub(crate) fn integrate(
-    py: Python<'_>,
-    expr: &str,
-    bounds: Vec<(String, f64, f64)>,
-    params: Vec<(String, f64)>,
-    samples: u64,
-    start: u64,
-    seed: u64,
-    errors: (f64, f64),
-    round: u64,
-    dtype: &Bound<'_, PyArrayDescr>,
-    device: &Bound<'_, PyAny>,
-) -> PyResult<Integral> {
-    let box_: Vec<_> = bounds.iter().map(|(name, from, to)| (name.as_str(), *from, *to)).collect();
-    let (absolute, relative) = errors;
-    let mut how = Integrate::new(expr, &box_).map_err(raise)?;
-    how = how.samples(samples).seed(seed).round(round).absolute_error(absolute).relative_error(relative);
-    how = how.dtype(dtype_of("dtype", dtype)?);
-    for (name, value) in &params {
-        how = how.param(name, *value);
-    }
-    let backend = device::backend(device)?;
-    if start > 0 {
-        if absolute != 0.0 || relative != 0.0 {
-            return Err(invalid("start", start, "0 where a target error is set"));
-        }
-        let end = start.checked_add(samples).filter(|_| samples > 0);
-        let end = end.ok_or_else(|| invalid("samples", samples, "at least 1, ending at most at sample 2^64 - 1"))?;
-        let volume = bounds.iter().map(|(_, from, to)| to - from).product();
-        let sums = run::run(py, &backend, samples, |on| on.integrate_range(&how, start..end))?;
-        return Ok(Integral(unisono::Integral::new(sums, volume)));
-    }
-    run::run(py, &backend, samples, |on| on.integrate(&how)).map(Integral)
 }

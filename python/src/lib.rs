@@ -12,6 +12,7 @@ mod exact_sum;
 mod explain;
 mod expression;
 mod group;
+mod integral;
 mod monte_carlo;
 mod operate;
 mod partials;
@@ -37,9 +38,11 @@ mod _unisono {
     #[pymodule_export]
     use super::explain::explain_convolve;
     #[pymodule_export]
-    use super::expression::{Integral, integrate, map, map_reduce};
+    use super::expression::{map, map_reduce};
     #[pymodule_export]
     use super::group::{Histogram, bincount, by_label, histogram};
+    #[pymodule_export]
+    use super::integral::{Integral, IntegralState, integrate};
     #[pymodule_export]
     use super::monte_carlo::MonteCarloState;
     #[pymodule_export]

@@ -48,6 +48,34 @@ def test_integrals_converge_and_merge(device):
     assert reached.converged and reached.samples < 10**6
 
 
+def test_states_of_integrals(device, tmp_path):
+    import pickle
+
+    box, file = {"y": (0, 1), "x": (-1, 2)}, tmp_path / "integral.state"
+    for method in ["plain", "vegas"]:
+        given = dict(seed=3, params={"s": 900}, method=method, round=2000)
+        whole = unisono.integrate("exp(-s*(x*x + y*y))", box, 10_000, device=device, **given)
+        assert abs(whole.estimate - np.pi / 3600) < 5 * whole.standard_error
+        assert (whole.chi2_per_dof is None) == (method == "plain")
+        state, other = [unisono.IntegralState("exp(-s*(x*x + y*y))", box, **given) for _ in range(2)]
+        state.extend(1500, device=device)
+        other.extend(2000, start=1500)
+        state.merge(pickle.loads(pickle.dumps(other)))
+        assert state.missing(3000) == [(2000, 3000)]
+        assert state.integrate(10_000, checkpoint=file, device=device) == whole == state.integral()
+        again = unisono.IntegralState("exp(-s*(x*x + y*y))", box, **given)
+        assert again.integrate(10_000, checkpoint=file) == whole and again == state == unisono.IntegralState.load(file)
+        file.unlink()
+        state.extend(10_500, device=device)
+        with pytest.raises(ValueError, match="already"):
+            state.merge(state)
+        with pytest.raises(ValueError, match="expression"):
+            state.merge(unisono.IntegralState("x + y", box, seed=3))
+    assert "samples=10500" in repr(state)
+    with pytest.raises(ValueError, match="plain or vegas"):
+        unisono.integrate("x", {"x": (0, 1)}, method="magic")
+
+
 def test_errors_say_where():
     with pytest.raises(ValueError, match="column 5"):
         unisono.map("a + ", a=[1.0])

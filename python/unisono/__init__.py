@@ -101,7 +101,7 @@ from ._group import (
     min_by_label,
     sum_by_label,
 )
-from ._unisono import Array, ExactDot, ExactSum, Histogram, Integral, MinMax, Moments, MonteCarloState, __version__
+from ._unisono import Array, ExactDot, ExactSum, Histogram, Integral, IntegralState, MinMax, Moments, MonteCarloState, __version__
 
 __all__ = [
     "Array",
@@ -112,6 +112,7 @@ __all__ = [
     "ExactSum",
     "Histogram",
     "Integral",
+    "IntegralState",
     "MinMax",
     "Moments",
     "MonteCarloState",

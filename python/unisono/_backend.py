@@ -537,9 +537,10 @@ class Backend:
         seed=0,
         absolute_error=0.0,
         relative_error=0.0,
-        round=2**18,
+        round=None,
         params=None,
         dtype="float32",
+        method="plain",
         start=0,
     ):
         """As :func:`unisono.integrate`."""
@@ -553,6 +554,7 @@ class Backend:
             round=round,
             params=params,
             dtype=dtype,
+            method=method,
             start=start,
             device=self,
         )

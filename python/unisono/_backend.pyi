@@ -599,8 +599,9 @@ class Backend:
         seed: int = 0,
         absolute_error: float = 0.0,
         relative_error: float = 0.0,
-        round: int = ...,
+        round: int | None = None,
         params: Mapping[str, float] | None = None,
         dtype: DTypeLike = "float32",
+        method: str = "plain",
         start: int = 0,
     ) -> Integral: ...

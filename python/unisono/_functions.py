@@ -405,9 +405,10 @@ def integrate(
     seed=0,
     absolute_error=0.0,
     relative_error=0.0,
-    round=2**18,
+    round=None,
     params=None,
     dtype="float32",
+    method="plain",
     start=0,
     device="auto",
 ):
@@ -425,12 +426,15 @@ def integrate(
         Key of the generator (Philox4x32-10), below ``2**64``.
     absolute_error, relative_error : float
         Stop after the first round whose standard error is at most this, or at most this share of the estimate.
-    round : int
-        Samples between two looks at the error, so that where it stops depends on no device.
+    round : int, optional
+        Samples between two looks at the error, so that where it stops depends on no device: ``2**18`` by default. With
+        ``method="vegas"`` also between two grids, ``2**16`` by default.
     params : dict, optional
         Parameters by name.
     dtype : dtype
         float32 or float64: the dtype of coordinates and integrand, part of the problem.
+    method : {"plain", "vegas"}
+        Independent points, or importance sampling on a grid that adapts to the integrand, for peaks.
     start : int
         Index of the first sample. Estimates from disjoint ranges :meth:`~Integral.merge` exactly.
     device : str or Backend
@@ -452,4 +456,5 @@ def integrate(
     params = [(name, float(value)) for name, value in (params or {}).items()]
     counts = [operator.index(count) for count in (samples, start, seed)]
     errors = (float(absolute_error), float(relative_error))
-    return _unisono.integrate(expr, box, params, *counts, errors, operator.index(round), np.dtype(dtype), device)
+    round = None if round is None else operator.index(round)
+    return _unisono.integrate(expr, box, params, *counts, errors, round, np.dtype(dtype), method, device)

@@ -1,6 +1,7 @@
 //! The handle: constructors and operations. Every operation is: validate, plan, run on the engine, wrap.
 
 mod convolve;
+mod integrate;
 mod map;
 mod monte_carlo;
 mod operations;

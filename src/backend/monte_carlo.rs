@@ -5,53 +5,11 @@ use std::ops::Range;
 use super::{Backend, deliver, wrap};
 use crate::array::{Array, AsOutput, DynArray, Output};
 use crate::engine::{Target, Work};
-use crate::plan::{Integral, IntegralSums, Integrate, IntegratePlan, MonteCarlo, MonteCarloPlan, Pi};
+use crate::plan::{MonteCarlo, MonteCarloPlan, Pi};
 use crate::random::{Random, RandomPlan};
 use crate::{Dtype, Element, Error, Result};
 
 impl Backend {
-    /// The integral of an expression over a box by Monte Carlo, from a number of samples or to a target error.
-    ///
-    /// **Numerics.** Samples are addressed by their index and their values summed exactly, so that neither threads nor a split
-    /// changes a bit; with float32 (the default) no device does. With a target error the samples come in rounds of
-    /// [`Integrate::round`], so that where it stops is as reproducible.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] for names, bounds and errors that do not fit ([`IntegratePlan::new`]) and for 0 samples, and the
-    /// failures of the device.
-    pub fn integrate(&self, how: &Integrate) -> Result<Integral> {
-        let plan = IntegratePlan::new(how, 0..how.samples)?;
-        if plan.is_empty() {
-            return Err(Error::invalid("samples", 0, "at least 1"));
-        }
-        self.control.expect(plan.len());
-        let mut sums = IntegralSums::default();
-        let round = if how.has_target() { how.round } else { how.samples };
-        loop {
-            let at = sums.count;
-            let part = plan.part(at..how.samples.min(at.saturating_add(round)));
-            sums.merge(&self.engine.integrate(&part, &self.control)?);
-            let ended = sums.count == how.samples;
-            let integral = Integral::new(sums, plan.volume());
-            let met = how.is_met(&integral);
-            if met || ended {
-                return Ok(Integral { converged: met || !how.has_target(), ..integral });
-            }
-            sums = integral.sums;
-        }
-    }
-
-    /// The sums over a range of the samples of [`integrate`](Self::integrate), all of them: sums of disjoint ranges
-    /// [merge](IntegralSums::merge) exactly, and [`Integral::new`] reads them.
-    ///
-    /// # Errors
-    /// As [`integrate`](Self::integrate).
-    pub fn integrate_range(&self, how: &Integrate, samples: Range<u64>) -> Result<IntegralSums> {
-        let plan = IntegratePlan::new(how, samples)?;
-        self.control.expect(plan.len());
-        self.engine.integrate(&plan, &self.control)
-    }
-
     /// An estimate of π from `samples` plain samples of `seed`, with coordinates of 16 bits. The hits are the same on every
     /// device. [`monte_carlo`](Self::monte_carlo) has other methods.
     ///
@@ -150,14 +108,6 @@ impl Backend {
         let plan = RandomPlan::new(how, out.dtype(), out.shape())?;
         self.control.expect(plan.len());
         deliver(plan.dtype, &plan.shape, out, |target| self.engine.random(&plan, target, &self.control))
-    }
-
-    /// Where an integrand would be sampled, and why.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] for names and bounds that do not fit.
-    pub fn explain_integrate(&self, how: &Integrate) -> Result<String> {
-        Ok(self.engine.explain(Work::Integrate(&IntegratePlan::new(how, 0..how.samples)?)))
     }
 
     /// Where so many samples would be drawn, and why.

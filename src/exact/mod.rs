@@ -32,7 +32,7 @@ const LEAST: i32 = -1074;
 /// The version of the byte form.
 const VERSION: u8 = 1;
 /// Bytes of the byte form: version, kind, infinities, five zeros, limbs.
-const BYTES: usize = 8 + 8 * LIMBS;
+pub(crate) const BYTES: usize = 8 + 8 * LIMBS;
 
 /// The elements seen so far, as far as the sign of a zero sum depends on them.
 const NOTHING: u8 = 0;

@@ -11,6 +11,7 @@ mod monte_carlo;
 mod operation;
 mod quantile;
 mod random;
+mod ranges;
 mod reduce;
 mod scan;
 mod separable;
@@ -23,8 +24,8 @@ pub use convolve::{Accumulator, Accuracy, Algorithm, Boundary, Centre, Convolve,
 pub(crate) use convolve::{Parts, candidates, low_rank};
 pub(crate) use group::Number;
 pub use group::{GroupOp, GroupPlan, Grouped, Groups};
-pub(crate) use integrate::words_per_sample;
-pub use integrate::{Integral, IntegralSums, Integrate, IntegratePlan};
+pub(crate) use integrate::{BIN_BITS, BINS, Cell, Grid, Sampling, counted, words_per_sample};
+pub use integrate::{Integral, IntegralMethod, IntegralState, IntegralSums, Integrate, IntegratePlan};
 pub use lanes::Lanes;
 pub use log_sum_exp::{LogSumExp, LogSumExpPlan};
 pub(crate) use map::Walk;
@@ -34,6 +35,7 @@ pub(crate) use monte_carlo::{REPLICATES, is_inside};
 pub use operation::{Operation, OperationKind};
 pub use quantile::{Quantile, QuantileMethod, QuantilePlan};
 pub use random::{Distribution, Draw, Random, RandomPlan};
+pub(crate) use ranges::Ranges;
 pub use reduce::{
     Exponent, FloatProduct, IntegerProduct, NormOrder, Partials, Reduce, ReduceOp, ReducePlan, Reduction, Scalar, SumMode, op,
 };

@@ -12,7 +12,8 @@ fn by_definition(samples: std::ops::Range<u64>, seed: u64) -> IntegralSums {
     for sample in samples {
         // Three coordinates take one block.
         let counter = [sample as u32, (sample >> 32) as u32, 0, 1];
-        let words = Philox4x32::philox4x32_10(counter, [seed as u32, (seed >> 32) as u32]);
+        let key = seed ^ u64::from_be_bytes(*b"integral");
+        let words = Philox4x32::philox4x32_10(counter, [key as u32, (key >> 32) as u32]);
         let fraction = |word: u32| (2 * (word >> 9) + 1) as f32 * 2f32.powi(-24);
         let [x, y, z] =
             [(0.0f32, 1.0f32, 0), (-1.0, 4.0, 1), (2.0, 0.5, 2)].map(|(from, width, i)| from + width * fraction(words[i]));
@@ -43,7 +44,9 @@ fn samples_are_those_of_the_definition_on_every_device() {
 fn words_are_shared_among_samples_of_few_coordinates() {
     // The sum of the coordinate itself, by the definition: word s mod 4 of block s div 4; two words of block s div 2.
     let fraction = |word: u32| (2 * (word >> 9) + 1) as f32 * 2f32.powi(-24);
-    let block = |b: u64| Philox4x32::philox4x32_10([b as u32, (b >> 32) as u32, 0, 1], [9, 0]);
+    let key = 9 ^ u64::from_be_bytes(*b"integral");
+    let key = [key as u32, (key >> 32) as u32];
+    let block = |b: u64| Philox4x32::philox4x32_10([b as u32, (b >> 32) as u32, 0, 1], key);
     let one: ExactSum = (3..5001u64).map(|s| f64::from(fraction(block(s / 4)[(s % 4) as usize]))).collect();
     let two: ExactSum = (3..5001u64).map(|s| f64::from(fraction(block(s / 2)[(2 * (s % 2) + 1) as usize]))).collect();
     for backend in devices::all() {

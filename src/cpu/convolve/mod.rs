@@ -97,7 +97,7 @@ pub(super) fn run(
             };
             // The only owner: a copy is never made here.
             let out = Arc::make_mut(&mut vec);
-            if at_once < plan.kernels.len() && plan.outputs() == plan.shape.iter().product() {
+            if at_once < plan.kernels.len() && plan.outputs() == plan.shape.iter().product::<usize>() {
                 run(plan, image, kernel, Target::Host(out.view_mut(&plan.shape)), simd, control)?;
             } else {
                 compute(plan, &image, &kernel, layout::packed(plan, out), simd, control)?;

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::Mutex;
 
 use super::LANES;
+use super::grid::Cells;
 use super::machine::Machine;
 use super::samples::{Sample, Samples};
 use crate::cpu::simd::Simd;
@@ -28,19 +29,20 @@ fn run<T: Sample>(plan: &IntegratePlan, simd: Simd, control: &Control) -> Result
     let uniforms = plan.program.uniforms::<T>(&plan.expression, &plan.bindings);
     let Range { start, end } = plan.samples;
     let per_task = plan.len().div_ceil(8 * tasks::threads() as u64).next_multiple_of(BATCH).clamp(BATCH, TASK);
-    let all = Mutex::new(IntegralSums { count: plan.len(), ..IntegralSums::default() });
+    let all = Mutex::new(IntegralSums { count: plan.len(), ..plan.no_sums() });
     tasks::for_each(usize::try_from(plan.len().div_ceil(per_task)).unwrap_or(usize::MAX), 1, &|task| {
         control.check()?;
         let from = start + task as u64 * per_task;
         let range = from..end.min(from.saturating_add(per_task));
         let (mut machine, mut samples) = (Machine::<T>::new(&plan.program, &uniforms, simd), Samples::new(plan, simd));
+        let mut cells = Cells::<T>::new(plan);
         let (mut sum, mut squares) = (Accumulator::new(), Accumulator::new());
         let mut values = vec![T::ZERO; BATCH.min(range.end - range.start) as usize];
         let mut at = range.start;
         while at < range.end {
             let batch = at..range.end.min(at.saturating_add(BATCH));
             let values = &mut values[..(batch.end - at) as usize];
-            samples.evaluate(&mut machine, batch.clone(), values);
+            samples.evaluate(&mut machine, batch.clone(), values, cells.as_mut());
             sum.extend(values, simd);
             T::add_squares(&mut squares, values, simd);
             at = batch.end;
@@ -49,6 +51,8 @@ fn run<T: Sample>(plan: &IntegratePlan, simd: Simd, control: &Control) -> Result
         let mut all = all.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         all.sum.merge(&sum.to_sum());
         all.squares.merge(&squares.to_sum());
+        let counts = cells.iter().flat_map(Cells::counts);
+        all.counts.iter_mut().zip(counts).for_each(|(all, more)| *all += more);
         Ok(())
     })?;
     Ok(all.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))

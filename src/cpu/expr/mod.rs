@@ -5,6 +5,7 @@
 
 #[cfg(target_arch = "x86_64")]
 mod functions;
+mod grid;
 mod integrate;
 mod machine;
 mod map;

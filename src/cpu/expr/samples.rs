@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use super::LANES;
+use super::grid::Cells;
 use super::machine::{Element, Machine};
-use crate::Philox4x32;
 use crate::cpu::simd::{Kernel, Simd};
 use crate::exact::fast::Accumulator;
 use crate::philox::{MULTIPLIERS, ROUNDS};
@@ -27,7 +27,7 @@ pub(super) struct Samples<T> {
 impl<T: Sample> Samples<T> {
     pub(super) fn new(plan: &IntegratePlan, simd: Simd) -> Self {
         Self {
-            keys: Philox4x32::new(plan.seed).round_keys(),
+            keys: plan.philox().round_keys(),
             scales: plan.bounds.iter().map(|&[from, to]| [T::nearest(from), T::nearest(to - from)]).collect(),
             words: words_per_sample(plan.bounds.len()),
             blocks: Box::new([[0; LANES]; 4]),
@@ -35,29 +35,46 @@ impl<T: Sample> Samples<T> {
         }
     }
 
-    /// The integrand's values at some samples, in order.
-    pub(super) fn evaluate(&mut self, machine: &mut Machine<T>, samples: Range<u64>, values: &mut [T]) {
+    /// The integrand's values at some samples, in order; on a grid times their weights, and counted in their cells.
+    pub(super) fn evaluate(
+        &mut self,
+        machine: &mut Machine<T>,
+        samples: Range<u64>,
+        values: &mut [T],
+        mut cells: Option<&mut Cells<T>>,
+    ) {
         // Samples in a Philox block, or else blocks to a sample.
         let together = 4 / self.words.min(4);
         let (mut at, mut rest) = (samples.start, values);
         while !rest.is_empty() {
             let first = at / together as u64;
             let skip = (at - first * together as u64) as usize;
-            self.draw(first, together, machine);
+            self.draw(first, together, machine, cells.as_deref_mut());
             let (part, after) = rest.split_at_mut(rest.len().min(LANES - skip));
             machine.run(&[], skip, part);
+            if let Some(cells) = &mut cells {
+                cells.weigh(skip..skip + part.len(), part);
+            }
             at = at.wrapping_add(part.len() as u64);
             rest = after;
         }
     }
 
     /// Fills the inputs' registers with the coordinates of the samples of blocks `first ..`.
-    fn draw(&mut self, first: u64, together: usize, machine: &mut Machine<T>) {
+    fn draw(&mut self, first: u64, together: usize, machine: &mut Machine<T>, mut cells: Option<&mut Cells<T>>) {
         for group in 0..self.scales.len().div_ceil(4) {
             words(&self.keys, first, group as u32, LANES / together, &mut self.blocks, self.simd);
             for (dimension, &scale) in self.scales.iter().enumerate().skip(4 * group).take(4) {
                 let out = &mut machine.registers[dimension];
-                self.simd.run(Coordinates { blocks: &self.blocks, word: dimension % 4, together, scale, out });
+                let (blocks, word) = (&*self.blocks, dimension % 4);
+                let Some(cells) = &mut cells else {
+                    self.simd.run(Coordinates { blocks, word, together, scale, out });
+                    continue;
+                };
+                for sample in 0..together {
+                    let words = &blocks[sample * self.words.min(4) + word];
+                    cells.place(dimension, (sample, together), words, T::fraction, out);
+                }
             }
         }
     }
@@ -196,7 +213,7 @@ impl Sample for f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Result;
+    use crate::{Philox4x32, Result};
 
     #[test]
     fn words_are_philoxs() {
@@ -232,7 +249,7 @@ mod tests {
                     for simd in Simd::available() {
                         let mut machine = Machine::<f32>::new(&plan.program, &[], simd);
                         let mut values = vec![0.0; expected.len()];
-                        Samples::new(&plan, simd).evaluate(&mut machine, plan.samples.clone(), &mut values);
+                        Samples::new(&plan, simd).evaluate(&mut machine, plan.samples.clone(), &mut values, None);
                         assert_eq!(values, expected, "{simd:?} {dimension} of {dimensions}");
                     }
                 }
@@ -244,7 +261,8 @@ mod tests {
     /// `docs/numerics.md`, word for word.
     fn by_definition(plan: &IntegratePlan, sample: u64, dimension: usize) -> f32 {
         let n = words_per_sample(plan.bounds.len());
-        let key = [plan.seed as u32, (plan.seed >> 32) as u32];
+        let seed = plan.seed ^ u64::from_be_bytes(*b"integral");
+        let key = [seed as u32, (seed >> 32) as u32];
         let (block, group, word) = if n <= 4 {
             let k = 4 / n as u64;
             (sample / k, 0, (sample % k) as usize * n + dimension)

@@ -154,7 +154,10 @@ fn run_limited(
     let room = match bounds.memory {
         None => demand(&choice, chosen).unlimited(),
         Some(limit) => {
-            if !to_host && demand(&choice, chosen).is_too_large_to_keep(limit) && plan.outputs() == plan.shape.iter().product() {
+            if !to_host
+                && demand(&choice, chosen).is_too_large_to_keep(limit)
+                && plan.outputs() == plan.shape.iter().product::<usize>()
+            {
                 let mut vec = HostVec::zeros(plan.out_dtype, plan.outputs())?;
                 let target = Target::Host(vec.view_mut(&plan.shape));
                 run_limited(context, plan, image, &Input::Host(kernel), target, control, bounds)?;

@@ -21,10 +21,10 @@ use super::{reduce, shaders};
 use crate::array::{HostVec, Storage};
 use crate::engine::{Input, Target};
 use crate::expr::scalar::{Lane, Number};
-use crate::plan::{IntegralSums, IntegratePlan, MapPlan, Partials, Reduce, ReduceOp, ReducePlan, Walk, op};
+use crate::plan::{BINS, Grid, IntegralSums, IntegratePlan, MapPlan, Partials, Reduce, ReduceOp, ReducePlan, Sampling, Walk, op};
 use crate::view::{View, ViewMut, contiguous_strides};
-use crate::{Control, Dtype, Error, ExactSum, Philox4x32, Result};
-use source::Access;
+use crate::{Control, Dtype, Error, ExactSum, Result};
+use source::{Access, Places};
 
 /// Invocations of a workgroup.
 const GROUP: u64 = 64;
@@ -61,7 +61,8 @@ pub(super) fn variants() -> Vec<shaders::Variant> {
     let mut all = vec![];
     for int64 in [false, true] {
         all.push(variant("expr_map", source::map(&program, &[Access::Flat, Access::Strided], int64)));
-        all.push(variant("expr_integrate", source::integrate(&program, 2, 1, int64)));
+        all.push(variant("expr_integrate", source::integrate(&program, Places::Uniform, 2, 1, int64)));
+        all.push(variant("expr_integrate", source::integrate(&program, Places::Grid, 2, 1, int64)));
     }
     all
 }
@@ -343,25 +344,37 @@ pub(super) fn sums(context: &Arc<Context>, plan: &IntegratePlan, control: &Contr
     check_dtype(context, plan.dtype)?;
     let uniforms: Vec<f32> = plan.program.uniforms(&plan.expression, &plan.bindings);
     let (dimensions, count, int64) = (plan.bounds.len(), uniforms.len(), context.caps.int64);
-    let scales = plan.bounds.iter().flat_map(|&[from, to]| [f32::nearest(from), f32::nearest(to - from)]);
-    let keys = Philox4x32::new(plan.seed).round_keys();
+    let (places, numbers): (_, Vec<f32>) = match &plan.sampling {
+        Sampling::Uniform => {
+            let scales = plan.bounds.iter().flat_map(|&[from, to]| [f32::nearest(from), f32::nearest(to - from)]);
+            (Places::Uniform, scales.collect())
+        }
+        Sampling::Grid(grid) => (Places::Grid, vec![f32::from_bits(grid.scale() as u32)]),
+    };
+    let keys = plan.philox().round_keys();
     let base = Params {
         keys: std::array::from_fn(|i| [keys[2 * i][0], keys[2 * i][1], keys[2 * i + 1][0], keys[2 * i + 1][1]]),
-        values: values(context, uniforms.into_iter().chain(scales))?,
+        values: values(context, uniforms.into_iter().chain(numbers))?,
         ..Params::zeroed()
     };
+    let mut slots = vec![Slot::ReadWrite, Slot::ReadWrite, Slot::Uniform];
+    if places == Places::Grid {
+        slots.insert(0, Slot::Read);
+        slots.insert(3, Slot::ReadWrite);
+    }
     let pipeline = context.pipeline(&Shader {
         label: "expr_integrate",
-        source: &|| source::integrate(&plan.program, dimensions, count, int64),
-        variant: &format!("{:?}", plan.program.shape()),
+        source: &|| source::integrate(&plan.program, places, dimensions, count, int64),
+        variant: &format!("{places:?} {:?}", plan.program.shape()),
         constants: &[("SIZE", GROUP as f64)],
         workgroup: [GROUP as u32, 1, 1],
         workgroup_bytes: 0,
-        slots: &[Slot::ReadWrite, Slot::ReadWrite, Slot::Uniform],
+        slots: &slots,
     })?;
+    let grid = if let Sampling::Grid(grid) = &plan.sampling { Some(GridMemory::new(context, plan, grid)?) } else { None };
     let most = (CHUNK as u64 / 4).min(context.max_block() / 8).min(plan.len().max(1));
     let (results, squares) = (context.block(4 * most)?, context.block(8 * most)?);
-    let mut all = IntegralSums { count: plan.len(), ..IntegralSums::default() };
+    let mut all = IntegralSums { count: plan.len(), ..plan.no_sums() };
     let cost = (plan.program.cost() + 8 * dimensions as u64).ilog2();
     let mut at = plan.samples.start;
     while at < plan.samples.end {
@@ -374,7 +387,11 @@ pub(super) fn sums(context: &Arc<Context>, plan: &IntegratePlan, control: &Contr
                 place: slice.start as u32,
                 ..base
             };
-            let binds = [Bind::Block(&results), Bind::Block(&squares), Bind::Uniform(bytemuck::bytes_of(&params))];
+            let mut binds = vec![Bind::Block(&results), Bind::Block(&squares), Bind::Uniform(bytemuck::bytes_of(&params))];
+            if let Some(grid) = &grid {
+                binds.insert(0, Bind::Block(&grid.cells));
+                binds.insert(3, Bind::Block(&grid.counts));
+            }
             let groups = fold((slice.end - slice.start).div_ceil(GROUP), &context.limits);
             context.submit(&[Dispatch { pipeline: &pipeline, binds: &binds, groups }])
         })?;
@@ -383,7 +400,40 @@ pub(super) fn sums(context: &Arc<Context>, plan: &IntegratePlan, control: &Contr
         }
         at += len;
     }
+    if let Some(grid) = &grid {
+        all.counts = grid.read(context)?;
+    }
     Ok(all)
+}
+
+/// The cells of a grid, and what is counted in them, on the device.
+struct GridMemory {
+    cells: Block,
+    counts: Block,
+    /// Bytes of the counts.
+    len: u64,
+}
+
+impl GridMemory {
+    fn new(context: &Arc<Context>, plan: &IntegratePlan, grid: &Grid) -> Result<Self> {
+        let cells = grid.cells::<f32>(&plan.bounds);
+        let words = cells.iter().flatten().flat_map(|cell| [cell.start, cell.width, cell.weight, 0.0].map(f32::to_bits));
+        let words: Vec<u32> = words.collect();
+        let bytes: &[u8] = bytemuck::cast_slice(&words);
+        let memory = context.block(bytes.len() as u64)?;
+        context.upload(&memory, bytes.len() as u64, &Control::new(), &mut |range, out| {
+            out.copy_from_slice(&bytes[range.start as usize..range.end as usize]);
+        })?;
+        let len = (8 * BINS * cells.len()) as u64;
+        let counts = context.block(len)?;
+        context.clear(&counts, len)?;
+        Ok(Self { cells: memory, counts, len })
+    }
+
+    fn read(&self, context: &Arc<Context>) -> Result<Vec<u64>> {
+        let bytes = context.read_small(&self.counts, self.len)?;
+        Ok(bytes.as_chunks::<8>().0.iter().map(|&count| u64::from_le_bytes(count)).collect())
+    }
 }
 
 fn merge(sum: &mut ExactSum, partials: &Partials) {

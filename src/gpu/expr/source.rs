@@ -10,6 +10,8 @@ const ARITHMETIC: &str = include_str!("../../../shaders/parts/expr_arithmetic.wg
 const DIVIDE: &str = include_str!("../../../shaders/parts/expr_divide.wgsl");
 const FUNCTIONS: &str = include_str!("../../../shaders/parts/expr_functions.wgsl");
 const MAP: &str = include_str!("../../../shaders/expr_map.wgsl");
+const WORDS: &str = include_str!("../../../shaders/parts/expr_words.wgsl");
+const GRID: &str = include_str!("../../../shaders/parts/expr_grid.wgsl");
 const INTEGRATE: &str = include_str!("../../../shaders/expr_integrate.wgsl");
 
 fn unary(op: Unary) -> &'static str {
@@ -132,20 +134,34 @@ pub(super) fn map(program: &Program, access: &[Access], int64: bool) -> String {
     shaders::join(&all)
 }
 
-/// The shader of an integral over so many coordinates, whose scales lie behind `uniforms` numbers.
-pub(super) fn integrate(program: &Program, dimensions: usize, uniforms: usize, int64: bool) -> String {
-    let mut text = String::from(
-        "@group(0) @binding(0) var<storage, read_write> results: array<u32>;
-@group(0) @binding(1) var<storage, read_write> squares: array<vec2<u32>>;
-@group(0) @binding(2) var<uniform> params: Params;
-",
-    );
+/// Where the coordinates of an integral lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Places {
+    /// Start and width of each axis are numbers of the uniform.
+    Uniform,
+    /// Cells of each axis, whose weights the values are multiplied by; squares are counted in them.
+    Grid,
+}
+
+/// The shader of an integral over so many coordinates; what depends on its bounds lies behind `uniforms` numbers.
+pub(super) fn integrate(program: &Program, places: Places, dimensions: usize, uniforms: usize, int64: bool) -> String {
+    let (grid, first) = (places == Places::Grid, u32::from(places == Places::Grid));
+    let mut text = String::new();
+    if grid {
+        text += "@group(0) @binding(0) var<storage, read> cells: array<vec4<u32>>;\n";
+    }
+    text += &format!("@group(0) @binding({first}) var<storage, read_write> results: array<u32>;\n");
+    text += &format!("@group(0) @binding({}) var<storage, read_write> squares: array<vec2<u32>>;\n", first + 1);
+    if grid {
+        text += "@group(0) @binding(3) var<storage, read_write> counts: array<atomic<u32>>;\n";
+    }
+    text += &format!("@group(0) @binding({}) var<uniform> params: Params;\n", if grid { 4 } else { 2 });
     text += &evaluate(program);
-    text += "fn evaluate_sample(sample: vec2<u32>) -> u32 {\n";
+    let mut body = String::new();
     let words = words_per_sample(dimensions);
     // Samples of few coordinates share a block.
     let shared = (4 / words.min(4)).ilog2();
-    text += &match shared {
+    body += &match shared {
         0 => "    let block = sample;\n".to_string(),
         shift => format!(
             "    let block = wide_shr(sample, {shift}u);\n    let lead = (sample.x & {}u) * {words}u;\n",
@@ -153,16 +169,33 @@ pub(super) fn integrate(program: &Program, dimensions: usize, uniforms: usize, i
         ),
     };
     for group in 0..dimensions.div_ceil(4) {
-        text += &format!("    let w{group} = words(block, {group}u);\n");
+        body += &format!("    let w{group} = words(block, {group}u);\n");
     }
-    let coordinates: Vec<String> = (0..dimensions)
-        .map(|d| {
-            let lane = if shared == 0 { format!("{}", d % 4) } else { format!("lead + {d}u") };
-            format!("coordinate(w{}[{lane}], {}u)", d / 4, uniforms + 2 * d)
-        })
-        .collect();
-    text += &format!("    return evaluate({});\n}}\n", coordinates.join(", "));
+    let word = |d: usize| {
+        let lane = if shared == 0 { format!("{}", d % 4) } else { format!("lead + {d}u") };
+        format!("w{}[{lane}]", d / 4)
+    };
+    match places {
+        Places::Uniform => {
+            let coordinates = (0..dimensions).map(|d| format!("coordinate({}, {}u)", word(d), uniforms + 2 * d));
+            body += &format!("    return evaluate({});\n", coordinates.collect::<Vec<_>>().join(", "));
+        }
+        Places::Grid => {
+            for d in 0..dimensions {
+                body += &format!("    let p{d} = place_in_cell({}, {d}u);\n", word(d));
+            }
+            let join = |field: &str| (0..dimensions).map(|d| format!("p{d}.{field}")).collect::<Vec<_>>();
+            let weight = join("weight").into_iter().reduce(|all, next| format!("e_mul({all}, {next})")).unwrap_or_default();
+            body += &format!("    let y = canonical(e_mul(evaluate({}), {weight}));\n", join("x").join(", "));
+            body += &format!("    let more = units(y, bitcast<i32>(value({uniforms}u)));\n");
+            join("cell").iter().for_each(|cell| body += &format!("    count({cell}, more);\n"));
+            body += "    return y;\n";
+        }
+    }
+    let sample = format!("fn evaluate_sample(sample: vec2<u32>) -> u32 {{\n{body}}}\n");
     let mut all = parts(program, int64);
-    all.extend([shaders::PHILOX, text.as_str(), INTEGRATE]);
+    all.extend([shaders::PHILOX, text.as_str(), WORDS]);
+    all.extend(grid.then_some(GRID));
+    all.extend([sample.as_str(), INTEGRATE]);
     shaders::join(&all)
 }

@@ -1,10 +1,10 @@
 use super::*;
 use crate::Engine;
-use crate::Expression;
 use crate::expr::lower::{Binding, Program};
 use crate::expr::scalar;
 use crate::gpu::tests::engines;
-use crate::plan::{Integrate, Map as How};
+use crate::plan::{IntegralMethod, IntegralState, Integrate, Map as How};
+use crate::{Expression, Philox4x32};
 
 /// Numbers of every kind: all exponents, subnormals, specials, integers, halves, and neighbours of what matters.
 fn numbers(len: usize, seed: u64) -> Vec<f32> {
@@ -159,10 +159,16 @@ fn integrals_have_the_sums_of_the_cpu() {
             let text = format!("exp(-({})) * s", names.join(" + "));
             let bounds: Vec<_> = names.iter().map(|name| (name.as_str(), -0.5, 1.25)).collect();
             let how = Integrate::new(&text, &bounds).unwrap().seed(5).param("s", 3.0);
+            // A grid that was made once, and its counts.
+            let mut state = IntegralState::new(&how.clone().method(IntegralMethod::Vegas).round(3000)).unwrap();
+            crate::Backend::cpu().extend_integral(&mut state, 0..3100).unwrap();
+            let refined = state.next(&(3100..6000), u64::MAX).unwrap();
             for samples in [0..0, 0..1, 3..10_007, (1 << 33) + 1..(1 << 33) + 5002] {
-                let plan = IntegratePlan::new(&how, samples).unwrap();
-                let (got, expected) = (engine.integrate(&plan, &control).unwrap(), cpu.integrate(&plan, &control).unwrap());
-                assert_eq!(got, expected, "{engine:?} {dimensions} {:?}", plan.samples);
+                for plan in [IntegratePlan::new(&how, 0..0).unwrap(), refined.clone()] {
+                    let plan = IntegratePlan { samples: samples.clone(), ..plan };
+                    let (got, expected) = (engine.integrate(&plan, &control).unwrap(), cpu.integrate(&plan, &control).unwrap());
+                    assert_eq!(got, expected, "{engine:?} {dimensions} {:?}", plan.samples);
+                }
             }
         }
     }

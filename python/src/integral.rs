@@ -1,0 +1,301 @@
+//! Integrals: the call, its result, and `IntegralState`, what a run has done so far.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use numpy::PyArrayDescr;
+use pyo3::exceptions::PyOverflowError;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict};
+use unisono::Integrate;
+
+use crate::array::dtype_of;
+use crate::error::{invalid, raise};
+use crate::{device, run};
+
+/// An estimate of an integral: the volume of the box times the mean of the integrand over random points.
+///
+/// Estimates from disjoint ranges of the samples of one problem merge exactly.
+#[pyclass(module = "unisono", frozen, eq)]
+#[derive(PartialEq)]
+pub(crate) struct Integral(unisono::Integral);
+
+#[pymethods]
+impl Integral {
+    /// The estimate.
+    #[getter]
+    fn estimate(&self) -> f64 {
+        self.0.estimate
+    }
+
+    /// The estimate's standard error.
+    #[getter]
+    fn standard_error(&self) -> f64 {
+        self.0.standard_error
+    }
+
+    /// Samples drawn.
+    #[getter]
+    fn samples(&self) -> u64 {
+        self.0.samples
+    }
+
+    /// Whether the target error was reached; true where none was set.
+    #[getter]
+    fn converged(&self) -> bool {
+        self.0.converged
+    }
+
+    /// Of importance sampling, how far the rounds' estimates lie apart: χ² per degree of freedom, about 1 if they agree. None
+    /// otherwise.
+    #[getter]
+    fn chi2_per_dof(&self) -> Option<f64> {
+        self.0.chi2_per_dof
+    }
+
+    /// The volume of the box.
+    #[getter]
+    fn volume(&self) -> f64 {
+        self.0.volume
+    }
+
+    /// The interval that holds the integral with this probability, by the central limit theorem.
+    #[pyo3(signature = (confidence=0.95))]
+    fn interval(&self, confidence: f64) -> PyResult<(f64, f64)> {
+        let interval = self.0.interval(confidence).map_err(raise)?;
+        Ok((interval.start, interval.end))
+    }
+
+    /// The estimate from the samples of both, which must be of one problem, drawn by the method ``plain``, and must not
+    /// overlap. :class:`IntegralState` keeps account of all that.
+    fn merge(&self, other: &Self) -> PyResult<Self> {
+        if let Some(chi2) = self.0.chi2_per_dof.or(other.0.chi2_per_dof) {
+            return Err(invalid("merge", format!("rounds of importance sampling (chi2_per_dof {chi2})"), "the method plain"));
+        }
+        if self.0.volume != other.0.volume {
+            return Err(invalid("merge", format!("volumes {} and {}", self.0.volume, other.0.volume), "one problem"));
+        }
+        let mut sums = self.0.sums.clone();
+        sums.merge(&other.0.sums);
+        let mut both = unisono::Integral::new(sums, self.0.volume);
+        both.converged = self.0.converged && other.0.converged;
+        Ok(Self(both))
+    }
+
+    fn __float__(&self) -> f64 {
+        self.0.estimate
+    }
+
+    fn __repr__(&self) -> String {
+        let unisono::Integral { estimate, standard_error, samples, .. } = &self.0;
+        format!("Integral(estimate={estimate:?}, standard_error={standard_error:.2e}, samples={samples})")
+    }
+}
+
+/// Integrates over a box: samples from `start` on, or to a target error if one is not 0.
+#[pyfunction]
+#[expect(clippy::too_many_arguments)]
+pub(crate) fn integrate(
+    py: Python<'_>,
+    expr: &str,
+    bounds: Vec<(String, f64, f64)>,
+    params: Vec<(String, f64)>,
+    samples: u64,
+    start: u64,
+    seed: u64,
+    errors: (f64, f64),
+    round: Option<u64>,
+    dtype: &Bound<'_, PyArrayDescr>,
+    method: &str,
+    device: &Bound<'_, PyAny>,
+) -> PyResult<Integral> {
+    let (absolute, relative) = errors;
+    let how = problem(expr, &bounds, &params, seed, dtype, method, round)?;
+    let how = how.samples(samples).absolute_error(absolute).relative_error(relative);
+    let backend = device::backend(device)?;
+    if start > 0 {
+        if absolute != 0.0 || relative != 0.0 {
+            return Err(invalid("start", start, "0 where a target error is set"));
+        }
+        let end = start.checked_add(samples).filter(|_| samples > 0);
+        let end = end.ok_or_else(|| invalid("samples", samples, "at least 1, ending at most at sample 2^64 - 1"))?;
+        let volume = bounds.iter().map(|(_, from, to)| to - from).product();
+        let sums = run::run(py, &backend, samples, |on| on.integrate_range(&how, start..end))?;
+        return Ok(Integral(unisono::Integral::new(sums, volume)));
+    }
+    run::run(py, &backend, samples, |on| on.integrate(&how)).map(Integral)
+}
+
+/// An integral without a number of samples.
+fn problem(
+    expr: &str,
+    bounds: &[(String, f64, f64)],
+    params: &[(String, f64)],
+    seed: u64,
+    dtype: &Bound<'_, PyArrayDescr>,
+    method: &str,
+    round: Option<u64>,
+) -> PyResult<Integrate> {
+    let bounds: Vec<_> = bounds.iter().map(|(name, from, to)| (name.as_str(), *from, *to)).collect();
+    let how = Integrate::new(expr, &bounds).map_err(raise)?.seed(seed).dtype(dtype_of("dtype", dtype)?);
+    let how = how.method(method.parse().map_err(raise)?);
+    let how = params.iter().fold(how, |how, (name, value)| how.param(name, *value));
+    Ok(match round {
+        Some(round) => how.round(round),
+        None => how,
+    })
+}
+
+/// The samples that an integral has drawn, and their exact sums: extended, merged, saved and resumed. Picklable.
+///
+/// A new one has no sample yet of the problem that :func:`integrate` describes with the same arguments.
+///
+/// Samples are addressed by index and sums are exact, so that a run may be stopped and go on, on another device or machine, and
+/// several may share the work: the merged state is that of one run over the same samples. With ``method="vegas"`` they may share
+/// each round.
+///
+/// Examples
+/// --------
+/// >>> here, there = [unisono.IntegralState("exp(-x*x)", {"x": (0, 1)}, seed=42) for _ in range(2)]
+/// >>> here.extend(60_000)
+/// >>> there.extend(100_000, start=60_000)
+/// >>> here.merge(there)
+/// >>> here.ranges, here.integral() == unisono.integrate("exp(-x*x)", {"x": (0, 1)}, 100_000, seed=42)
+/// ([(0, 100000)], True)
+/// >>> here.merge(there)
+/// Traceback (most recent call last):
+/// ...
+/// ValueError: state of an integral to merge: got samples 60000 to below 100000, which this state has already, expected samples that this state has not
+#[pyclass(module = "unisono", eq)]
+#[derive(Clone, PartialEq)]
+pub(crate) struct IntegralState(unisono::IntegralState);
+
+#[pymethods]
+impl IntegralState {
+    /// No sample yet.
+    #[new]
+    #[pyo3(signature = (expr, bounds, *, seed = 0, params = None, dtype = None, method = "plain", round = None))]
+    #[expect(clippy::too_many_arguments)]
+    fn new(
+        py: Python<'_>,
+        expr: &str,
+        bounds: &Bound<'_, PyDict>,
+        seed: u64,
+        params: Option<&Bound<'_, PyDict>>,
+        dtype: Option<&Bound<'_, PyAny>>,
+        method: &str,
+        round: Option<u64>,
+    ) -> PyResult<Self> {
+        let bounds = bounds.iter().map(|(name, ends)| {
+            let (from, to): (f64, f64) = ends.extract()?;
+            Ok((name.extract()?, from, to))
+        });
+        let params = params.into_iter().flatten().map(|(name, value)| Ok((name.extract()?, value.extract()?)));
+        let (bounds, params): (Vec<_>, Vec<_>) = (bounds.collect::<PyResult<_>>()?, params.collect::<PyResult<_>>()?);
+        let dtype = match dtype {
+            Some(dtype) => PyArrayDescr::new(py, dtype)?,
+            None => PyArrayDescr::new(py, "float32")?,
+        };
+        let how = problem(expr, &bounds, &params, seed, &dtype, method, round)?;
+        unisono::IntegralState::new(&how).map(Self).map_err(raise)
+    }
+
+    /// How many samples were drawn.
+    #[getter]
+    fn samples(&self) -> u64 {
+        self.0.samples()
+    }
+
+    /// The samples drawn, as a list of ``(start, end)``.
+    #[getter]
+    fn ranges(&self) -> Vec<(u64, u64)> {
+        self.0.ranges().iter().map(|range| (range.start, range.end)).collect()
+    }
+
+    /// The samples of ``range(start, end)`` that were not drawn yet, as a list of ``(start, end)``.
+    #[pyo3(signature = (end, start = 0))]
+    fn missing(&self, end: u64, start: u64) -> Vec<(u64, u64)> {
+        self.0.missing(start..end).iter().map(|range| (range.start, range.end)).collect()
+    }
+
+    /// What the samples say, an :class:`Integral`; with ``method="vegas"``, those of whole rounds.
+    fn integral(&self) -> Integral {
+        Integral(self.0.integral())
+    }
+
+    /// Draws the samples of ``range(start, end)`` that were not drawn yet, on ``device``. Ctrl-C keeps what was done.
+    #[pyo3(signature = (end, start = 0, device = None))]
+    fn extend(slf: &Bound<'_, Self>, end: u64, start: u64, device: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+        let py = slf.py();
+        let backend = device::backend(device.unwrap_or(intern!(py, "auto").as_any()))?;
+        let mut state = slf.borrow().0.clone();
+        let done = run::run(py, &backend, end.saturating_sub(start), |on| on.extend_integral(&mut state, start..end));
+        slf.borrow_mut().0 = state;
+        done
+    }
+
+    /// Draws what :func:`integrate` with these arguments asks for and is not there yet, and returns the :class:`Integral`.
+    ///
+    /// With ``checkpoint``, the name of a file, what that file holds is taken first, and the state is written to it every
+    /// ``interval`` seconds and at the end. Ctrl-C keeps what was done, here and in the file.
+    #[pyo3(signature = (samples, *, absolute_error = 0.0, relative_error = 0.0, device = None, checkpoint = None, interval = 10.0))]
+    fn integrate(
+        slf: &Bound<'_, Self>,
+        samples: u64,
+        absolute_error: f64,
+        relative_error: f64,
+        device: Option<&Bound<'_, PyAny>>,
+        checkpoint: Option<PathBuf>,
+        interval: f64,
+    ) -> PyResult<Integral> {
+        let py = slf.py();
+        let interval = Duration::try_from_secs_f64(interval).map_err(|error| PyOverflowError::new_err(error.to_string()))?;
+        let backend = device::backend(device.unwrap_or(intern!(py, "auto").as_any()))?;
+        let mut state = slf.borrow().0.clone();
+        let how = state.problem().clone().samples(samples).absolute_error(absolute_error).relative_error(relative_error);
+        let done = run::run(py, &backend, samples, |on| match &checkpoint {
+            None => on.integrate_into(&how, &mut state),
+            Some(file) => on.integrate_saved(&how, &mut state, file, interval),
+        });
+        slf.borrow_mut().0 = state;
+        done.map(Integral)
+    }
+
+    /// Adds the samples of another state of the same problem, which must have none in common.
+    fn merge(slf: &Bound<'_, Self>, other: &Bound<'_, Self>) -> PyResult<()> {
+        let other = other.borrow().0.clone();
+        slf.borrow_mut().0.merge(&other).map_err(raise)
+    }
+
+    /// Writes the byte form to a file, replacing it in one step.
+    fn save(&self, file: PathBuf) -> PyResult<()> {
+        self.0.save(&file).map_err(raise)
+    }
+
+    /// Reads a file that :meth:`save` wrote.
+    #[staticmethod]
+    fn load(file: PathBuf) -> PyResult<Self> {
+        unisono::IntegralState::load(&file).map(Self).map_err(raise)
+    }
+
+    /// The byte form: equal states have equal bytes.
+    fn to_bytes<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.0.to_bytes())
+    }
+
+    /// The state with this byte form.
+    #[staticmethod]
+    fn from_bytes(data: &[u8]) -> PyResult<Self> {
+        unisono::IntegralState::from_bytes(data).map(Self).map_err(raise)
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<unisono.IntegralState of {:?} samples={}>", self.0.problem().expression().text(), self.0.samples())
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyBytes>,))> {
+        let bytes = slf.borrow().to_bytes(slf.py());
+        Ok((slf.get_type().getattr(intern!(slf.py(), "from_bytes"))?, (bytes,)))
+    }
+}

@@ -1,0 +1,186 @@
+//! The grid of importance sampling: cells of equal probability that are small where the integrand is large.
+//!
+//! Source: Lepage, "A new algorithm for adaptive multidimensional integration", J. Comput. Phys. 27, 1978, with the damping and
+//! smoothing of his "Adaptive multidimensional integration: VEGAS enhanced", J. Comput. Phys. 439, 2021. Devices only count, in
+//! integers; the grid is made from the counts here, in binary64 with functions that are the same code everywhere.
+
+use super::IntegralSums;
+use crate::expr::scalar::Lane;
+
+/// Cells of an axis: the top bits of a coordinate's word choose one.
+pub(crate) const BINS: usize = 1 << BIN_BITS;
+pub(crate) const BIN_BITS: u32 = 7;
+/// How fast the grid follows what it has seen.
+const DAMPING: f64 = 0.75;
+/// The mean of the squares in units of what is counted, as a power of two, and the most that one sample adds. Rounds have
+/// [`MOST_SAMPLES`] at most, so that 64 bits hold the sum.
+const MEAN_BITS: i32 = 16;
+const MOST_ADDED: u64 = 1 << 39;
+pub(crate) const MOST_SAMPLES: u64 = 1 << 24;
+/// The scale under which nothing is counted.
+pub(crate) const UNCOUNTED: i32 = 1 << 12;
+
+/// The edges of every axis' cells, from 0 to 1, and the unit of what is counted in them, if it is known already.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Grid {
+    /// `BINS + 1` for each axis.
+    pub(super) edges: Vec<Vec<f64>>,
+    /// Squares are counted in units of 2 to this power.
+    pub(super) scale: Option<i32>,
+}
+
+/// What a device needs of one cell: where it starts, how wide it is, and how much less likely points are there than if all
+/// were alike.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Cell<T> {
+    pub(crate) start: T,
+    pub(crate) width: T,
+    pub(crate) weight: T,
+}
+
+impl Grid {
+    /// Equal cells.
+    pub(super) fn new(dimensions: usize) -> Self {
+        let edges = (0..=BINS).map(|i| i as f64 / BINS as f64).collect();
+        Self { edges: vec![edges; dimensions], scale: None }
+    }
+
+    /// The unit of the counts, as a power of two.
+    pub(crate) fn scale(&self) -> i32 {
+        self.scale.unwrap_or(UNCOUNTED)
+    }
+
+    /// The cells of the axes with these bounds. A cell starts where the one before ends.
+    pub(crate) fn cells<T: Lane + crate::exact::fast::Float>(&self, bounds: &[[f64; 2]]) -> Vec<Vec<Cell<T>>> {
+        let axis = |(edges, &[from, to]): (&Vec<f64>, &[f64; 2])| {
+            let at = |edge: f64| T::nearest(if edge == 1.0 { to } else { from + (to - from) * edge });
+            let cell = |pair: &[f64]| {
+                let (start, end) = (at(pair[0]), at(pair[1]));
+                let width = end.widen() - start.widen();
+                let weight = if to == from { 1.0 } else { BINS as f64 * (width / (to - from)) };
+                Cell { start, width: T::nearest(width), weight: T::nearest(weight) }
+            };
+            edges.windows(2).map(cell).collect()
+        };
+        self.edges.iter().zip(bounds).map(axis).collect()
+    }
+
+    /// Sets the unit of the counts by the values of some samples: their mean square is `2^16` units or nearly twice that. Says
+    /// whether there was anything to go by.
+    pub(super) fn set_scale(&mut self, sums: &IntegralSums) -> bool {
+        let mean = sums.squares.mean_f64(sums.count);
+        let known = mean > 0.0 && mean.is_finite();
+        let exponent = (mean.to_bits() >> 52) as i32 - 1023;
+        self.scale = Some(if known { exponent - MEAN_BITS } else { 0 });
+        known
+    }
+
+    /// The grid whose cells share what was counted, damped and smoothed, alike.
+    pub(super) fn refined(&self, counts: &[u64]) -> Self {
+        let axis = |(edges, counts): (&Vec<f64>, &[u64])| refine(edges, counts);
+        Self { edges: self.edges.iter().zip(counts.chunks(BINS)).map(axis).collect(), scale: None }
+    }
+}
+
+/// What one sample adds to the counts of its cells: its square in units of `1 / per`, which is a power of two.
+#[inline(always)]
+pub(crate) fn counted(value: f64, per: f64) -> u64 {
+    ((value * value * per) as u64).min(MOST_ADDED)
+}
+
+fn refine(edges: &[f64], counts: &[u64]) -> Vec<f64> {
+    let at = |i: usize| counts[i] as f64;
+    let last = BINS - 1;
+    let smooth = |i: usize| match i {
+        0 => (7.0 * at(0) + at(1)) / 8.0,
+        i if i == last => (at(last - 1) + 7.0 * at(last)) / 8.0,
+        i => (at(i - 1) + 6.0 * at(i) + at(i + 1)) / 8.0,
+    };
+    let smoothed: Vec<f64> = (0..BINS).map(smooth).collect();
+    let total: f64 = smoothed.iter().sum();
+    if total == 0.0 {
+        return edges.to_vec();
+    }
+    let damped = |&share: &f64| match share / total {
+        0.0 => 0.0,
+        1.0 => 1.0,
+        d => libm::pow((1.0 - d) / -libm::log(d), DAMPING),
+    };
+    let shares: Vec<f64> = smoothed.iter().map(damped).collect();
+    let each = shares.iter().sum::<f64>() / BINS as f64;
+    let (mut new, mut gathered, mut cell) = (vec![0.0], 0.0, 0);
+    for edge in 1..BINS {
+        let wanted = edge as f64 * each;
+        while gathered + shares[cell] < wanted && cell < last {
+            gathered += shares[cell];
+            cell += 1;
+        }
+        let way = ((wanted - gathered) / shares[cell]).clamp(0.0, 1.0);
+        new.push((edges[cell] + (edges[cell + 1] - edges[cell]) * way).max(new[edge - 1]));
+    }
+    new.push(1.0);
+    new
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_counts_keep_the_grid_and_a_peak_draws_it_in() {
+        let grid = Grid::new(2);
+        let mut counts = vec![1000; 2 * BINS];
+        let same = grid.refined(&counts);
+        let near = |a: &[f64], b: &[f64]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-12);
+        assert!(near(&same.edges[0], &grid.edges[0]) && near(&same.edges[1], &grid.edges[1]));
+        // All of it in one cell of the second axis.
+        counts[BINS..].fill(0);
+        counts[BINS + 40] = u64::MAX / 2;
+        let mut grid = grid.refined(&counts);
+        for _ in 0..3 {
+            let edges = &grid.edges[1];
+            let mut counts = vec![1000; 2 * BINS];
+            // As samples would: by how much of the peak a cell has.
+            for i in 0..BINS {
+                let inside = (edges[i + 1].min(41.0 / 128.0) - edges[i].max(40.0 / 128.0)).max(0.0);
+                counts[BINS + i] = (inside * inside.max(1e-9) * 1e12) as u64;
+            }
+            grid = grid.refined(&counts);
+        }
+        let inside = grid.edges[1].iter().filter(|&&edge| (40.0 / 128.0..=41.0 / 128.0).contains(&edge)).count();
+        assert!(inside > 100, "{inside}");
+        assert!(grid.edges.iter().all(|edges| edges.len() == BINS + 1 && edges.windows(2).all(|pair| pair[0] <= pair[1])));
+        assert_eq!(grid.refined(&vec![0; 2 * BINS]).edges, grid.edges);
+    }
+
+    #[test]
+    fn cells_lie_end_to_end_and_their_weights_make_one() {
+        let mut grid = Grid::new(1);
+        let mut counts = vec![0; BINS];
+        (0..BINS).for_each(|i| counts[i] = 1 << (i / 2));
+        grid = grid.refined(&counts);
+        let bounds = [[-3.0, 7.5]];
+        let cells = &grid.cells::<f32>(&bounds)[0];
+        assert_eq!((cells[0].start, cells[BINS - 1].start + cells[BINS - 1].width), (-3.0, 7.5));
+        let mean: f64 = cells.iter().map(|cell| f64::from(cell.weight)).sum::<f64>() / BINS as f64;
+        assert!((mean - 1.0).abs() < 1e-7, "{mean}");
+        for pair in cells.windows(2) {
+            assert!((pair[0].start + pair[0].width - pair[1].start).abs() <= 1e-6);
+        }
+    }
+
+    #[test]
+    fn squares_are_counted_in_whole_units() {
+        let mut grid = Grid::new(1);
+        let mut sums = IntegralSums { count: 4, ..IntegralSums::default() };
+        assert!(!grid.set_scale(&sums));
+        sums.squares.push(12.0);
+        assert!(grid.set_scale(&sums));
+        // The mean square is 3.
+        assert_eq!(grid.scale(), 1 - 16);
+        let per = 2f64.powi(15);
+        assert_eq!(counted(3f64.sqrt(), per), 3 << 15);
+        assert_eq!((counted(f64::NAN, per), counted(f64::INFINITY, per), counted(1e30, per)), (0, MOST_ADDED, MOST_ADDED));
+        assert_eq!(counted(1e30, 2f64.powi(-UNCOUNTED)), 0);
+    }
+}
