@@ -192,7 +192,10 @@ impl Backend {
             // A few of a round's samples first, or if there is nothing in them all of it.
             for all in [false, true] {
                 if let Some(scouts) = state.scouts(all) {
-                    let sums = self.engine.integrate(&scouts, &self.control.quiet())?;
+                    let sums = self.engine.integrate(&scouts, &self.control.quiet());
+                    // A cancellation tells the progress of the run, not of its scouts.
+                    self.control.check()?;
+                    let sums = sums?;
                     state.set_scale(&sums);
                 }
             }
