@@ -46,7 +46,8 @@ fn a_cancelled_run_keeps_its_slices_and_goes_on_from_the_file() {
     assert!(done >= 1 << 22 && saved == state);
     // On from there, on another handle: only what is missing is drawn.
     let end = done + 10_007;
-    let (backend, mut resumed) = (Backend::cpu(), MonteCarloState::pi(3));
+    // An engine that no other test counts on.
+    let (backend, mut resumed) = (Backend::cpu_threads(2).unwrap(), MonteCarloState::pi(3));
     let before = backend.counters().work;
     backend.extend_saved(&mut resumed, 0..end, &file, Duration::from_secs(60)).unwrap();
     assert_eq!(backend.counters().work - before, 10_007);

@@ -25,7 +25,7 @@ pub enum PiMethod {
     /// samples).
     Reflected,
     /// A sample is two random points in one of 256 × 256 cells of the quadrant, the cells in turn: only those on the circle
-    /// contribute to the error (280 times fewer samples). Samples come in whole passes of 65,536.
+    /// contribute to the error (338 times fewer samples). Samples come in whole passes of 65,536.
     Stratified,
     /// A sample is a point of one of 32 Sobol sequences, each moved by a random digital shift; they take turns. The error falls
     /// about as `samples^-3/4`, and is known from the spread of the 32 estimates. Best with a power of two of samples.

@@ -165,7 +165,7 @@ impl MonteCarlo {
             PiMethod::Plain => VARIANCE,
             PiMethod::Antithetic => VARIANCE / 2.75,
             PiMethod::Reflected => VARIANCE / 5.75,
-            PiMethod::Stratified => VARIANCE / 280.0,
+            PiMethod::Stratified => VARIANCE / 338.0,
         };
         (variance / (standard_error * standard_error)) as u64
     }
