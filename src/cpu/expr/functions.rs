@@ -366,7 +366,8 @@ mod tests {
 
     fn ways() -> Vec<Way> {
         let best = Simd::available().into_iter().filter_map(Level::of).next_back();
-        // SAFETY, here and below: `best` says that the features are there.
+        // SAFETY, for all blocks: only levels up to `best` are returned, whose features were found on this CPU.
+        #[allow(clippy::undocumented_unsafe_blocks)]
         let all: [Way; 3] = [
             ("AVX2", |op, a, out| unsafe { unary_avx2(op, a, out) }, |a, b, out| unsafe { power_avx2(a, b, out) }),
             ("AVX-512", |op, a, out| unsafe { unary_avx512(op, a, out) }, |a, b, out| unsafe { power_avx512(a, b, out) }),
