@@ -156,22 +156,26 @@ impl<V: Lanes> Grid<V> for Halves {
     /// A sample is a word, whose bytes are the coordinates within the cell.
     #[inline(always)]
     fn stratified(words: [V; 2], blocks: V) -> [Option<[[V; 2]; 2]>; 2] {
-        let low = V::splat(0x0000_00ff_0000_00ff);
-        let second = V::splat(0x0000_ff00_0000_ff00);
         // Four times the index of the block, in both halves: the sample of the first word.
         let twice = blocks.add(blocks);
         let first = twice.add(twice);
         let samples = first.and(V::splat(HALF)).xor(first.shift_up());
-        let of = |words: V, samples: V| {
-            let (column, row) = (samples.and(low).shl_halves::<8>(), samples.and(second));
-            let byte = |shifted: V| shifted.and(low);
-            let one = [byte(words).xor(column), byte(words.shr_halves::<8>()).xor(row)];
-            let two = [byte(words.shr_halves::<16>()).xor(column), words.shr_halves::<24>().xor(row)];
-            Some([one, two])
-        };
         // The low halves hold the second and the fourth word.
-        [of(words[0], samples.add(V::splat(1))), of(words[1], samples.add(V::splat(2 << 32 | 3)))]
+        let (one, other) = (samples.add(V::splat(1)), samples.add(V::splat(2 << 32 | 3)));
+        [Some(pair_of_bytes(words[0], one)), Some(pair_of_bytes(words[1], other))]
     }
+}
+
+/// The points of samples of these indices: the bytes of their words within their cells.
+#[inline(always)]
+fn pair_of_bytes<V: Lanes>(words: V, samples: V) -> [[V; 2]; 2] {
+    let low = V::splat(0x0000_00ff_0000_00ff);
+    let column = samples.and(low).shl_halves::<8>();
+    let row = samples.and(V::splat(0x0000_ff00_0000_ff00));
+    [
+        [words.and(low).xor(column), words.shr_halves::<8>().and(low).xor(row)],
+        [words.shr_halves::<16>().and(low).xor(column), words.shr_halves::<24>().xor(row)],
+    ]
 }
 
 /// Coordinates of 32 bits: a point is a lane.
@@ -208,11 +212,10 @@ impl<V: Lanes> Grid<V> for Whole {
     fn stratified(words: [V; 2], blocks: V) -> [Option<[[V; 2]; 2]>; 2] {
         let column = blocks.and(V::splat(0xff)).shl_halves::<24>();
         let row = blocks.and(V::splat(0xff00)).shl_halves::<16>();
-        let points = words.map(|words| {
-            let [x, y] = <Self as Grid<V>>::points(words);
-            [x.shr_halves::<8>().xor(column), y.shr_halves::<8>().xor(row)]
-        });
-        [Some(points), None]
+        let ([a, b], [c, d]) = (<Self as Grid<V>>::points(words[0]), <Self as Grid<V>>::points(words[1]));
+        let one = [a.shr_halves::<8>().xor(column), b.shr_halves::<8>().xor(row)];
+        let two = [c.shr_halves::<8>().xor(column), d.shr_halves::<8>().xor(row)];
+        [Some([one, two]), None]
     }
 }
 
@@ -252,8 +255,13 @@ impl<V: Lanes, G: Grid<V>, const METHOD: u8> Count<V> for Quadrant<V, G, METHOD>
     #[inline(always)]
     fn add(&mut self, words: [V; 2], blocks: V) {
         if METHOD == STRATIFIED {
-            for points in G::stratified(words, blocks).into_iter().flatten() {
-                self.count(&points.map(|[x, y]| G::fit(G::square(x), G::square(y))));
+            // Without iterators: what is not inlined loses the features of the vectors.
+            let [first, second] = G::stratified(words, blocks);
+            if let Some([[a, b], [c, d]]) = first {
+                self.count(&[G::fit(G::square(a), G::square(b)), G::fit(G::square(c), G::square(d))]);
+            }
+            if let Some([[a, b], [c, d]]) = second {
+                self.count(&[G::fit(G::square(a), G::square(b)), G::fit(G::square(c), G::square(d))]);
             }
             return;
         }

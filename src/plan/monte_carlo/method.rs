@@ -89,7 +89,7 @@ impl FromStr for PiMethod {
 /// let how = MonteCarlo::pi().method(PiMethod::Sobol).seed(42);
 /// let pi = Backend::auto().monte_carlo(&how, 0..1 << 20)?;
 /// assert!((pi.estimate - std::f64::consts::PI).abs() < 5.0 * pi.standard_error);
-/// assert!(pi.standard_error < 1e-4 && pi.equivalent_samples() > 1e8); // plain samples: 1.6e-3
+/// assert!(pi.standard_error < 3e-4 && pi.equivalent_samples() > 3e7); // plain samples: 1.6e-3
 /// # Ok(())
 /// # }
 /// ```
