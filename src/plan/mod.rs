@@ -24,7 +24,9 @@ pub use convolve::{Accumulator, Accuracy, Algorithm, Boundary, Centre, Convolve,
 pub(crate) use convolve::{Parts, candidates, low_rank};
 pub(crate) use group::Number;
 pub use group::{GroupOp, GroupPlan, Grouped, Groups};
-pub(crate) use integrate::{BIN_BITS, BINS, Cell, Grid, Sampling, counted, words_per_sample};
+#[cfg(feature = "gpu")]
+pub(crate) use integrate::Grid;
+pub(crate) use integrate::{BIN_BITS, BINS, Cell, Sampling, counted, words_per_sample};
 pub use integrate::{Integral, IntegralMethod, IntegralState, IntegralSums, Integrate, IntegratePlan};
 pub use lanes::Lanes;
 pub use log_sum_exp::{LogSumExp, LogSumExpPlan};

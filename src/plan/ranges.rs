@@ -54,7 +54,7 @@ impl Ranges {
     }
 
     /// The indices from `start` on.
-    pub(crate) fn from_index(&self, start: u64) -> Self {
+    pub(crate) fn starting_at(&self, start: u64) -> Self {
         Self(self.0.iter().map(|range| range.start.max(start)..range.end).filter(|range| !range.is_empty()).collect())
     }
 

@@ -112,7 +112,7 @@ impl IntegralState {
             shared = round.start;
         }
         // Rounds that are over are the same in both.
-        let new = other.ranges.from_index(shared);
+        let new = other.ranges.starting_at(shared);
         if let Some(twice) = self.ranges.overlap(&new) {
             let got = format!("samples {} to below {}, which this state has already", twice.start, twice.end);
             return Err(Error::invalid(WHAT, got, "samples that this state has not"));
@@ -304,7 +304,7 @@ impl IntegralState {
             how = how.round(round);
         }
         for _ in 0..from.count(16)? {
-            how = how.param(&from.text()?.to_owned(), from.number()?);
+            how = how.param(from.text()?, from.number()?);
         }
         let mut state = Self::new(&how).map_err(unusable)?;
         let mut ends = vec![];
