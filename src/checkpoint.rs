@@ -98,7 +98,7 @@ impl Backend {
         let round = how.round_for(error)?;
         let beyond = || Error::invalid("standard error", error, "one that 2^64 samples reach");
         // A state may end inside a round; it is looked at where a run without interruption would.
-        let first = state.ranges().first().filter(|first| first.start == 0).map_or(0, |first| first.end);
+        let first = state.prefix();
         let mut end = how.next_look(round, first).ok_or_else(beyond)?;
         // Most of what it will probably take; the rest is announced as it comes.
         let mut announced = end;

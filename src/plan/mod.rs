@@ -1,6 +1,7 @@
 //! What to compute, validated, as plain data. No device, no thread, no I/O: every shape error is born here.
 
 mod between;
+mod checksum;
 mod convolve;
 mod group;
 mod integrate;

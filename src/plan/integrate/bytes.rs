@@ -1,13 +1,9 @@
 //! The byte form of a state: words and texts one after the other, least significant byte first, and a checksum.
 
+use crate::plan::checksum::checksum;
 use crate::{Error, Result};
 
 const WHAT: &str = "state of an integral";
-
-/// FNV-1a.
-fn checksum(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
-}
 
 pub(super) fn corrupt(reason: impl Into<String>) -> Error {
     Error::Corrupt { what: WHAT.into(), reason: reason.into() }

@@ -3,6 +3,8 @@
 use std::ops::Range;
 
 use super::{MonteCarlo, Pi, PiMethod, Tally};
+use crate::plan::Ranges;
+use crate::plan::checksum::checksum;
 use crate::{Error, Result};
 
 /// The head of the byte form, and its version.
@@ -30,8 +32,7 @@ const VERSION: u8 = 2;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MonteCarloState {
     how: MonteCarlo,
-    /// Disjoint, not adjacent, in ascending order, none empty.
-    ranges: Vec<Range<u64>>,
+    ranges: Ranges,
     tally: Tally,
 }
 
@@ -50,7 +51,7 @@ impl MonteCarloState {
     }
 
     fn empty(how: MonteCarlo) -> Self {
-        Self { how, ranges: vec![], tally: Tally::default() }
+        Self { how, ranges: Ranges::default(), tally: Tally::default() }
     }
 
     /// The problem.
@@ -65,7 +66,7 @@ impl MonteCarloState {
 
     /// The indices of the samples drawn: disjoint ranges in ascending order.
     pub fn ranges(&self) -> &[Range<u64>] {
-        &self.ranges
+        self.ranges.all()
     }
 
     /// How many samples were drawn.
@@ -80,18 +81,12 @@ impl MonteCarloState {
 
     /// The samples of `range` that were not drawn yet: disjoint ranges in ascending order.
     pub fn missing(&self, range: Range<u64>) -> Vec<Range<u64>> {
-        let mut missing = vec![];
-        let mut at = range.start;
-        for done in self.ranges.iter().filter(|done| done.end > range.start && done.start < range.end) {
-            if done.start > at {
-                missing.push(at..done.start);
-            }
-            at = done.end;
-        }
-        if at < range.end {
-            missing.push(at..range.end);
-        }
-        missing
+        self.ranges.missing(range)
+    }
+
+    /// Where the samples from 0 on end that were all drawn.
+    pub(crate) fn prefix(&self) -> u64 {
+        self.ranges.prefix()
     }
 
     /// Adds the samples of another state of the same problem.
@@ -104,19 +99,11 @@ impl MonteCarloState {
             let (got, expected) = (other.how.to_string(), format!("the problem of this state: {}", self.how));
             return Err(Error::invalid("Monte Carlo state to merge", got, expected));
         }
-        if let Some(twice) = other.ranges.iter().find_map(|range| overlap(&self.ranges, range)) {
+        if let Some(twice) = self.ranges.overlap(&other.ranges) {
             let got = format!("samples {} to below {}, which this state has already", twice.start, twice.end);
             return Err(Error::invalid("Monte Carlo state to merge", got, "samples that this state has not"));
         }
-        let mut all = [&self.ranges[..], &other.ranges[..]].concat();
-        all.sort_unstable_by_key(|range| range.start);
-        self.ranges.clear();
-        for range in all {
-            match self.ranges.last_mut() {
-                Some(last) if last.end == range.start => last.end = range.end,
-                _ => self.ranges.push(range),
-            }
-        }
+        self.ranges.add(&other.ranges);
         self.tally.merge(&other.tally);
         Ok(())
     }
@@ -127,10 +114,9 @@ impl MonteCarloState {
     /// # Errors
     /// As [`merge`](Self::merge).
     pub(crate) fn join(&mut self, other: &Self) -> Result<()> {
-        let covers = |all: &Self, part: &Self| part.ranges.iter().all(|range| all.missing(range.clone()).is_empty());
         match self.how == other.how {
-            true if covers(self, other) => Ok(()),
-            true if covers(other, self) => {
+            true if self.ranges.covers(&other.ranges) => Ok(()),
+            true if other.ranges.covers(&self.ranges) => {
                 self.clone_from(other);
                 Ok(())
             }
@@ -140,8 +126,7 @@ impl MonteCarloState {
 
     /// Adds the tally of the samples of a range that was [missing](Self::missing).
     pub(crate) fn add(&mut self, range: Range<u64>, tally: &Tally) -> Result<()> {
-        let ranges = if range.is_empty() { vec![] } else { vec![range] };
-        self.merge(&Self { how: self.how, ranges, tally: *tally })
+        self.merge(&Self { how: self.how, ranges: range.into(), tally: *tally })
     }
 
     /// The byte form: `UnMC`, a version byte, a byte each for the method (the number of its place in [`PiMethod::ALL`]) and the
@@ -151,8 +136,8 @@ impl MonteCarloState {
         let method = self.how.method;
         let mut bytes = [&MAGIC[..], &[VERSION, method as u8, self.how.coordinate_bits() as u8, 0]].concat();
         let counts = self.tally.counts[..Tally::used(method)].iter().copied();
-        let ends = self.ranges.iter().flat_map(|range| [range.start, range.end]);
-        let words = std::iter::once(self.how.seed).chain(counts).chain([self.ranges.len() as u64]).chain(ends);
+        let words =
+            std::iter::once(self.how.seed).chain(counts).chain([self.ranges.all().len() as u64]).chain(self.ranges.ends());
         words.for_each(|word| bytes.extend(word.to_le_bytes()));
         bytes.extend(checksum(&bytes).to_le_bytes());
         bytes
@@ -188,27 +173,14 @@ impl MonteCarloState {
         if *sum != checksum(&bytes[..bytes.len() - 8]) {
             return Err(corrupt("the checksum does not fit: the bytes were damaged or cut short".into()));
         }
-        let ranges: Vec<Range<u64>> = ends.as_chunks::<2>().0.iter().map(|&[start, end]| start..end).collect();
-        if !ends.windows(2).all(|pair| pair[0] < pair[1]) {
-            return Err(corrupt("ranges out of order".into()));
-        }
-        let mut tally = Tally { samples: ranges.iter().map(|range| range.end - range.start).sum(), ..Tally::default() };
+        let ranges = Ranges::from_ends("Monte Carlo state", ends)?;
+        let mut tally = Tally { samples: ranges.count(), ..Tally::default() };
         tally.counts[..used].copy_from_slice(&head[1..=used]);
         if !tally.is_possible(method) {
             return Err(corrupt("counts that these samples cannot have".into()));
         }
         Ok(Self { how: MonteCarlo::pi().method(method).bits(bits).seed(seed), ranges, tally })
     }
-}
-
-/// What `range` has in common with the first of `ranges` that it meets.
-fn overlap(ranges: &[Range<u64>], range: &Range<u64>) -> Option<Range<u64>> {
-    let common = |done: &Range<u64>| done.start.max(range.start)..done.end.min(range.end);
-    ranges.iter().map(common).find(|common| !common.is_empty())
-}
-
-fn checksum(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 #[cfg(test)]
@@ -312,9 +284,13 @@ mod tests {
             }
         }
         // A checksum that fits does not excuse nonsense.
-        let mut backwards = MonteCarloState::pi(1);
-        backwards.ranges = vec![5..5];
-        assert!(MonteCarloState::from_bytes(&backwards.to_bytes()).is_err());
+        let mut bytes = state(1, &[(4..5, 1)]).to_bytes();
+        let (body, sum) = bytes.split_last_chunk_mut::<8>().unwrap();
+        let start = body.len() - 16;
+        body[start] = 5;
+        *sum = checksum(body).to_le_bytes();
+        let error = MonteCarloState::from_bytes(&bytes).unwrap_err().to_string();
+        assert!(error.contains("out of order"), "{error}");
         for (state, count) in [(state(1, &[(0..10, 1)]), 11), (other(PiMethod::Sobol, 0..32, &[1]), 2)] {
             let mut wrong = state;
             wrong.tally.counts[1] = count;
