@@ -1,12 +1,14 @@
 //! Scans, order statistics and groups on each device of `UNISONO_BENCH_DEVICES` (comma-separated, `cpu` if unset), beside what
-//! reading the same memory costs in the same run. Every answer is checked before it is timed.
+//! reading the same memory costs in the same run. Answers are checked before they are timed. `-- median` chooses lines by a text
+//! in their names.
 
 use std::hint::black_box;
-use std::time::{Duration, Instant};
 
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use rayon::prelude::*;
 use unisono::{AsOperand, Backend, Bins, GroupOp, LogSumExp, Quantile, Scan, TopK};
+
+#[path = "limits/mod.rs"]
+mod limits;
 
 /// Elements: 128 MiB of f64.
 const N: usize = 1 << 24;
@@ -23,32 +25,16 @@ fn devices() -> Vec<(String, Backend)> {
     names.split(',').filter_map(|name| open(name.trim())).collect()
 }
 
-/// The wrapping sum of all words, on all threads: nothing reads memory faster.
-fn read(values: &[f64]) -> u64 {
-    let part = |part: &[f64]| part.iter().fold(0u64, |a, b| a.wrapping_add(b.to_bits()));
-    values.par_chunks(1 << 17).map(part).reduce(|| 0, u64::wrapping_add)
-}
-
-fn shortest(runs: usize, work: &mut dyn FnMut()) -> Duration {
-    let time = |_| {
-        let start = Instant::now();
-        work();
-        start.elapsed()
-    };
-    (0..runs).map(time).min().unwrap_or_default()
-}
-
 /// What is timed.
 type Case<'a> = Box<dyn FnMut() + 'a>;
 
-fn order(c: &mut Criterion) {
+fn main() {
     // The sum of twelve words of noise: nearly normal.
     let noise = |i: usize| (0..4).map(|k| ((i * 4 + k) as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 11).sum::<u64>() as f64;
     let values: Vec<f64> = (0..N).into_par_iter().map(|i| (noise(i) - 2f64.powi(54)) * 2f64.powi(-52)).collect();
     let labels: Vec<u16> = (0..N).into_par_iter().map(|i| (i % 1000) as u16).collect();
     let matrix = ndarray::ArrayView2::from_shape((4096, N / 4096), &values).expect("4096 divides the length");
-    let mut group = c.benchmark_group("order");
-    group.sample_size(10).throughput(Throughput::Bytes(8 * N as u64));
+    let threads = std::thread::available_parallelism().map_or(1, |threads| threads.get());
     for (name, backend) in devices() {
         let (x, keys) = (values.as_operand(), labels.as_operand());
         let sums = backend.cumsum(&values, None).and_then(|sums| sums.into_vec()).expect("running sums");
@@ -88,23 +74,10 @@ fn order(c: &mut Criterion) {
             ),
         ];
         for (case, work) in &mut cases {
-            let mut limit = || {
-                black_box(read(black_box(&values)));
-            };
-            work();
-            let limit = shortest(5, &mut limit).min(shortest(5, &mut limit));
-            let time = shortest(3, work);
-            println!(
-                "ratio: {case} f64 on {name}: {time:.1?}, read limit / time = {:.2}",
-                limit.as_secs_f64() / time.as_secs_f64()
-            );
-            if std::env::var_os("UNISONO_BENCH_RATIOS").is_none() {
-                group.bench_function(BenchmarkId::new(&name, *case), |b| b.iter(&mut *work));
+            let label = format!("{case} of 128 MiB float64 on {name}");
+            if limits::wanted(&label) {
+                limits::beside_reading(&label, 8 * N, bytemuck::cast_slice(&values), threads, work);
             }
         }
     }
-    group.finish();
 }
-
-criterion_group!(benches, order);
-criterion_main!(benches);

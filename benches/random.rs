@@ -4,7 +4,6 @@
 //! against one thread of the CPU before it is timed. The lines that start with `ratio:` compare the best of several runs with
 //! the bytes per second that copying writes.
 
-#[allow(dead_code, reason = "each bench uses some of the limits")]
 mod limits;
 
 use std::time::Instant;

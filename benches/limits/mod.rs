@@ -1,6 +1,36 @@
 //! What the machine can do at most, for the ratios that benches print.
 
+#![allow(dead_code, reason = "each bench uses some of the limits")]
+
 use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+/// Runs a function that is always inlined, compiled for the widest vectors that there are.
+macro_rules! widest {
+    ($run:expr, $($arg:ident: $type:ty),* => $out:ty) => {{
+        #[cfg(target_arch = "x86_64")]
+        {
+            #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl")]
+            fn avx512($($arg: $type),*) -> $out {
+                $run($($arg),*)
+            }
+            #[target_feature(enable = "avx2")]
+            fn avx2($($arg: $type),*) -> $out {
+                $run($($arg),*)
+            }
+            let wide = is_x86_feature_detected!("avx512dq") && is_x86_feature_detected!("avx512bw");
+            if wide && is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vl") {
+                // SAFETY: the features were found.
+                return unsafe { avx512($($arg),*) };
+            }
+            if is_x86_feature_detected!("avx2") {
+                // SAFETY: the feature was found.
+                return unsafe { avx2($($arg),*) };
+            }
+        }
+        $run($($arg),*)
+    }};
+}
 
 /// Fused multiply-adds per second on registers, all threads together: of f64 if `double`, else of f32.
 pub fn multiply_adds(threads: usize, double: bool) -> f64 {
@@ -124,4 +154,108 @@ fn stream(from: &[f32], to: &mut [f32]) {
         return unsafe { run(from, to) };
     }
     to.copy_from_slice(from);
+}
+
+/// How far ahead of the words at work a reader asks for memory, in bytes: which is best depends on the machine.
+const AHEAD: [usize; 3] = [0, 1024, 4096];
+/// Words of a piece, where threads take turns.
+const PIECE: usize = 1 << 17;
+
+/// Bytes per second of reading `words` once, all threads together: the best of several ways, each with vectors as wide as there
+/// are. Threads read a part each, or piece by piece in turns; memory is asked for ahead, or not.
+pub fn read(words: &[u64], threads: usize) -> f64 {
+    let bytes = |words: &[u64]| size_of_val(words) as f64;
+    let mut best = 0f64;
+    for ahead in AHEAD {
+        let parts: Vec<&[u64]> = words.chunks(words.len().div_ceil(threads).max(1)).collect();
+        let part = |part: &[u64]| {
+            black_box(union(part, ahead));
+            bytes(part)
+        };
+        best = best.max(rate(parts, part));
+        let turns = |thread: usize| {
+            let pieces = words.chunks(PIECE).skip(thread).step_by(threads);
+            pieces.map(part).sum()
+        };
+        best = best.max(rate((0..threads).collect(), turns));
+    }
+    best
+}
+
+/// The union of the bits of all words.
+fn union(words: &[u64], ahead: usize) -> u64 {
+    #[inline(always)]
+    fn run(words: &[u64], ahead: usize) -> u64 {
+        let mut lanes = [0u64; 64];
+        let (blocks, rest) = words.as_chunks::<64>();
+        for block in blocks {
+            #[cfg(target_arch = "x86_64")]
+            if ahead > 0 {
+                use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+                for line in (0..512).step_by(64) {
+                    // SAFETY: a prefetch reads nothing and cannot fail.
+                    unsafe { _mm_prefetch::<_MM_HINT_T0>(block.as_ptr().wrapping_byte_add(ahead + line).cast()) };
+                }
+            }
+            for i in 0..64 {
+                lanes[i] |= block[i];
+            }
+        }
+        let _ = ahead;
+        lanes.iter().chain(rest).fold(0, |all, word| all | word)
+    }
+    widest!(run, words: &[u64], ahead: usize => u64)
+}
+
+/// The plain sum of binary64 numbers in cache, in lanes of vectors as wide as there are.
+pub fn plain_f64(values: &[f64]) -> f64 {
+    widest!(plain::<f64, 64>, values: &[f64] => f64)
+}
+
+/// The plain sum of binary32 numbers.
+pub fn plain_f32(values: &[f32]) -> f32 {
+    widest!(plain::<f32, 128>, values: &[f32] => f32)
+}
+
+#[inline(always)]
+fn plain<T: Copy + Default + std::ops::AddAssign, const N: usize>(values: &[T]) -> T {
+    let mut lanes = [T::default(); N];
+    let (blocks, rest) = values.as_chunks::<N>();
+    for block in blocks {
+        for i in 0..N {
+            lanes[i] += block[i];
+        }
+    }
+    let mut sum = T::default();
+    lanes.iter().chain(rest).for_each(|&x| sum += x);
+    sum
+}
+
+/// The shortest of several runs.
+pub fn shortest(runs: usize, mut work: impl FnMut()) -> Duration {
+    let time = |_| {
+        let start = Instant::now();
+        work();
+        start.elapsed()
+    };
+    (0..runs).map(time).min().unwrap_or_default()
+}
+
+/// Times work on so many bytes beside reading `words`, in turns so that both see the same neighbours, and prints its best time,
+/// what that is in bytes per second, and the share of the rate of reading. The answer is the time.
+pub fn beside_reading(name: &str, bytes: usize, words: &[u64], threads: usize, mut work: impl FnMut()) -> Duration {
+    work();
+    let (mut time, mut limit) = (Duration::MAX, 0f64);
+    for _ in 0..5 {
+        limit = limit.max(read(words, threads));
+        time = time.min(shortest(2, &mut work));
+    }
+    let rate = bytes as f64 / time.as_secs_f64();
+    println!("ratio: {name}: {time:.2?}, {:.1} GB/s, {:.2} of reading at {:.1} GB/s", rate / 1e9, rate / limit, limit / 1e9);
+    time
+}
+
+/// Whether a benchmark's line of this name is wanted: `-- TEXT` chooses those whose names have the text.
+pub fn wanted(name: &str) -> bool {
+    std::env::args().skip(1).filter(|text| !text.starts_with('-')).all(|text| name.contains(&text))
 }
