@@ -244,6 +244,7 @@ pub struct MapArgs {
   unisono integrate 'exp(-(x*x + y*y))' x=0:1 y=0:1
   unisono integrate 'x*x + y*y <= r*r' x=-2:2 y=-2:2 --param r=2 --relative-error 1e-4 -n 1e10
   unisono integrate 'exp(-1e4*((x - 0.3)**2 + (y - 0.6)**2))' x=0:1 y=0:1 --method vegas
+  unisono integrate 'exp(x*y*z)' x=0:1 y=0:1 z=0:1 --method sobol --dtype float64 --relative-error 1e-9
   unisono integrate 'exp(-x*x*y)' x=0:1 y=0:9 -n 1e12 --checkpoint integral.state
 
 Syntax as in `unisono map --help`. The exit code is 1 if a target error was not reached. Ctrl-C ends the run early: what the
@@ -274,10 +275,11 @@ pub struct IntegrateArgs {
     /// float32 or float64 (CPUs)
     #[arg(long, default_value = "float32", value_name = "DTYPE")]
     pub dtype: Dtype,
-    /// How points are chosen: plain (independently) or vegas (importance sampling, for peaks)
+    /// How points are chosen: plain (independently), vegas (importance sampling, for peaks) or sobol (scrambled Sobol points, for
+    /// smooth integrands: the error falls faster)
     #[arg(long, default_value = "plain", value_name = "METHOD")]
     pub method: IntegralMethod,
-    /// Samples between two looks at the error; of vegas, between two grids
+    /// Samples between two looks at the error; of vegas, between two grids; of sobol, before the first look, then twice as many
     #[arg(long, value_name = "N", value_parser = samples)]
     pub round: Option<u64>,
     /// Keep the samples drawn so far in this file, and go on from it if it is there

@@ -40,7 +40,7 @@ fn an_integral_goes_on_from_its_file() {
         json(&[&given[..], more].concat())
     };
     let kept = ["--checkpoint", arg(&file)];
-    for method in ["plain", "vegas"] {
+    for method in ["plain", "vegas", "sobol"] {
         run("131072", method, &kept);
         let whole = run("262144", method, &kept);
         let once = run("262144", method, &[]);
@@ -54,5 +54,5 @@ fn an_integral_goes_on_from_its_file() {
     }
     let text = stdout(&["integrate", "exp(-s*x*x)", "x=0:1", "--param", "s=4", "-n", "262144", "--method", "vegas"]);
     assert!(text.contains("χ² per dof"), "{text}");
-    assert!(error(2, &["integrate", "x", "x=0:1", "--method", "magic"]).contains("plain or vegas"));
+    assert!(error(2, &["integrate", "x", "x=0:1", "--method", "magic"]).contains("plain, vegas, sobol"));
 }

@@ -54,13 +54,20 @@ impl Integral {
         self.0.chi2_per_dof
     }
 
+    /// With ``method="sobol"``, the independent estimates whose spread is the error. Empty otherwise.
+    #[getter]
+    fn replicates(&self) -> Vec<f64> {
+        self.0.replicates.clone()
+    }
+
     /// The volume of the box.
     #[getter]
     fn volume(&self) -> f64 {
         self.0.volume
     }
 
-    /// The interval that holds the integral with this probability, by the central limit theorem.
+    /// The interval that holds the integral with this probability, by the central limit theorem; with ``method="sobol"``
+    /// Student's, with 31 degrees of freedom.
     #[pyo3(signature = (confidence=0.95))]
     fn interval(&self, confidence: f64) -> PyResult<(f64, f64)> {
         let interval = self.0.interval(confidence).map_err(raise)?;
@@ -72,6 +79,9 @@ impl Integral {
     fn merge(&self, other: &Self) -> PyResult<Self> {
         if let Some(chi2) = self.0.chi2_per_dof.or(other.0.chi2_per_dof) {
             return Err(invalid("merge", format!("rounds of importance sampling (chi2_per_dof {chi2})"), "the method plain"));
+        }
+        if !(self.0.replicates.is_empty() && other.0.replicates.is_empty()) {
+            return Err(invalid("merge", "replicates of Sobol's points", "the method plain"));
         }
         if self.0.volume != other.0.volume {
             return Err(invalid("merge", format!("volumes {} and {}", self.0.volume, other.0.volume), "one problem"));

@@ -52,11 +52,12 @@ def test_states_of_integrals(device, tmp_path):
     import pickle
 
     box, file = {"y": (0, 1), "x": (-1, 2)}, tmp_path / "integral.state"
-    for method in ["plain", "vegas"]:
+    for method in ["plain", "vegas", "sobol"]:
         given = dict(seed=3, params={"s": 900}, method=method, round=2000)
         whole = unisono.integrate("exp(-s*(x*x + y*y))", box, 10_000, device=device, **given)
         assert abs(whole.estimate - np.pi / 1800) < 5 * whole.standard_error
-        assert (whole.chi2_per_dof is None) == (method == "plain")
+        assert (whole.chi2_per_dof is None) == (method != "vegas")
+        assert len(whole.replicates) == (32 if method == "sobol" else 0)
         state, other = [unisono.IntegralState("exp(-s*(x*x + y*y))", box, **given) for _ in range(2)]
         state.extend(1500, device=device)
         other.extend(2000, start=1500)
@@ -72,7 +73,7 @@ def test_states_of_integrals(device, tmp_path):
         with pytest.raises(ValueError, match="expression"):
             state.merge(unisono.IntegralState("x + y", box, seed=3))
     assert "samples=10500" in repr(state)
-    with pytest.raises(ValueError, match="plain or vegas"):
+    with pytest.raises(ValueError, match="plain, vegas, sobol"):
         unisono.integrate("x", {"x": (0, 1)}, method="magic")
 
 

@@ -428,13 +428,16 @@ def integrate(
         Stop after the first round whose standard error is at most this, or at most this share of the estimate.
     round : int, optional
         Samples between two looks at the error, so that where it stops depends on no device: ``2**18`` by default. With
-        ``method="vegas"`` also between two grids, ``2**16`` by default.
+        ``method="vegas"`` also between two grids, ``2**16`` by default. With ``method="sobol"`` before the first look,
+        ``2**15`` by default; each later round is as long as all before it.
     params : dict, optional
         Parameters by name.
     dtype : dtype
         float32 or float64: the dtype of coordinates and integrand, part of the problem.
-    method : {"plain", "vegas"}
-        Independent points, or importance sampling on a grid that adapts to the integrand, for peaks.
+    method : {"plain", "vegas", "sobol"}
+        Independent points, importance sampling on a grid that adapts to the integrand, for peaks, or scrambled Sobol points
+        in 32 independent replicates, for smooth integrands: the error falls faster than ``n**-0.5``. Best with a power of two
+        of samples.
     start : int
         Index of the first sample. Estimates from disjoint ranges :meth:`~Integral.merge` exactly.
     device : str or Backend

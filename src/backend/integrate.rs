@@ -201,7 +201,8 @@ impl Backend {
             }
             let next = state.next(missing, pace.samples)?;
             let began = Instant::now();
-            let sums = self.engine.integrate(&next, &self.control)?;
+            let parts = next.replicates();
+            let sums = parts.iter().map(|part| self.engine.integrate(part, &self.control)).collect::<Result<Vec<_>>>()?;
             state.add(&next, &sums);
             pace.learn(began.elapsed().as_secs_f64());
             after(state)?;

@@ -27,14 +27,14 @@ pub(crate) use group::Number;
 pub use group::{GroupOp, GroupPlan, Grouped, Groups};
 #[cfg(feature = "gpu")]
 pub(crate) use integrate::Grid;
-pub(crate) use integrate::{BIN_BITS, BINS, Cell, Sampling, counted, words_per_sample};
+pub(crate) use integrate::{BIN_BITS, BINS, Cell, Replicate, Sampling, counted, words_per_sample};
 pub use integrate::{Integral, IntegralMethod, IntegralState, IntegralSums, Integrate, IntegratePlan};
 pub use lanes::Lanes;
 pub use log_sum_exp::{LogSumExp, LogSumExpPlan};
 pub(crate) use map::Walk;
 pub use map::{Map, MapPlan};
 pub use monte_carlo::{MonteCarlo, MonteCarloPlan, MonteCarloState, Pi, PiMethod, Tally};
-pub(crate) use monte_carlo::{REPLICATES, is_inside};
+pub(crate) use monte_carlo::{REPLICATES, is_inside, students};
 pub use operation::{Operation, OperationKind};
 pub use quantile::{Quantile, QuantileMethod, QuantilePlan};
 pub use random::{Distribution, Draw, Random, RandomPlan};

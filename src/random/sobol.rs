@@ -88,14 +88,20 @@ impl Sobol {
     /// assert_eq!(scrambled(0x1234_5678) >> 12, scrambled(0x1234_5fff) >> 12); // what is equal above stays equal
     /// ```
     pub const fn scramble(coordinate: u32, key: u32) -> u32 {
-        // With the bits reversed, "as the bits above say" is how products and sums carry.
-        let mut x = coordinate.reverse_bits();
+        Self::scramble_reversed(coordinate.reverse_bits(), key).reverse_bits()
+    }
+
+    /// [`scramble`](Self::scramble) of a coordinate whose bits are reversed, which it gives reversed too: "as the bits above say"
+    /// is then how products and sums carry.
+    #[inline(always)]
+    pub(crate) const fn scramble_reversed(reversed: u32, key: u32) -> u32 {
+        let mut x = reversed;
         x ^= x.wrapping_mul(0x3d20_adea);
         x = x.wrapping_add(key);
         x = x.wrapping_mul(key >> 16 | 1);
         x ^= x.wrapping_mul(0x0552_6c56);
         x ^= x.wrapping_mul(0x53a2_2864);
-        x.reverse_bits()
+        x
     }
 }
 

@@ -1,8 +1,7 @@
-//! Integrals: the frozen samples, one sum for every device and cut, and intervals that hold the true value as often as they say.
+//! Integrals: the frozen samples, one sum for every device and cut.
 
-use std::f64::consts::PI;
-
-use unisono::{Backend, Dtype, Error, ExactSum, Integral, IntegralSums, Integrate, Philox4x32};
+use unisono::random::Sobol;
+use unisono::{Backend, Dtype, Error, ExactSum, Integral, IntegralMethod, IntegralSums, Integrate, Philox4x32};
 
 use crate::devices;
 
@@ -57,6 +56,69 @@ fn words_are_shared_among_samples_of_few_coordinates() {
     }
 }
 
+/// The estimates of 32 replicates of `x·y + z` from samples `0..end`, by the definition, in float32.
+fn sobol_by_definition(end: u64, seed: u64) -> Vec<f64> {
+    let (sobol, seed) = (Sobol::new(3).unwrap(), seed ^ u64::from_be_bytes(*b"integral"));
+    let one = |replicate: u64| {
+        let mut sum = ExactSum::new();
+        let samples: Vec<u64> = (0..end).filter(|sample| sample % 32 == replicate).collect();
+        for sample in &samples {
+            let [x, y, z] = [(0.0f32, 1.0f32, 0), (-1.0, 4.0, 1), (2.0, 0.5, 2)].map(|(from, width, axis)| {
+                let key = Sobol::key(seed, replicate, axis);
+                let word = Sobol::scramble(sobol.point((sample / 32) as u32, axis as usize), key);
+                from + width * ((2 * (word >> 9) + 1) as f32 * 2f32.powi(-24))
+            });
+            sum.push_f32(x * y + z);
+        }
+        2.0 * sum.to_f64() / samples.len() as f64
+    };
+    (0..32).map(one).collect()
+}
+
+#[test]
+fn sobols_points_are_those_of_the_definition_on_every_device() {
+    let expected = sobol_by_definition(40_007, 11);
+    let how = example().seed(11).samples(40_007).method(IntegralMethod::Sobol);
+    let integral = Backend::cpu().integrate(&how).unwrap();
+    // One rounding of a mean is not that of a quotient.
+    let near = |(a, b): (&f64, &f64)| (a / b - 1.0).abs() < 1e-15;
+    assert!(integral.replicates.len() == 32 && integral.replicates.iter().zip(&expected).all(near), "{integral:?}");
+    for backend in devices::all() {
+        assert_eq!(backend.integrate(&how).unwrap(), integral, "{backend:?}");
+    }
+    assert!(Backend::cpu().integrate_range(&how, 0..32).unwrap_err().to_string().contains("sobol"));
+    // Beyond the sequence's 2^32 points it begins anew, with other keys.
+    let mut late = unisono::IntegralState::new(&how).unwrap();
+    Backend::cpu().extend_integral(&mut late, (1 << 37) - 3200..(1 << 37) + 3200).unwrap();
+    let late = late.integral();
+    assert!(late.samples == 6400 && (late.estimate - 5.5).abs() < 6.0 * late.standard_error, "{late:?}");
+    let gpu = devices::all().last().unwrap();
+    let mut state = unisono::IntegralState::new(&how).unwrap();
+    gpu.extend_integral(&mut state, (1 << 37) - 3200..(1 << 37) + 3200).unwrap();
+    assert_eq!(state.integral(), late);
+}
+
+#[test]
+fn sobols_error_falls_faster_than_the_root() {
+    let how = Integrate::new("exp(x + y*z)", &["x", "y", "z"].map(|name| (name, 0.0, 1.0))).unwrap().dtype(Dtype::F64);
+    // (e - 1) ∫ (e^z − 1) / z = (e - 1) Σ 1 / (k k!).
+    let series = |k: u32| 1.0 / (f64::from(k) * (1..=k).map(f64::from).product::<f64>());
+    let exact = (1f64.exp() - 1.0) * (1..20).map(series).sum::<f64>();
+    let mut errors = vec![];
+    for bits in [10, 14, 18] {
+        let how = how.clone().samples(1 << bits).method(IntegralMethod::Sobol).seed(bits);
+        let integral = Backend::cpu().integrate(&how).unwrap();
+        assert!((integral.estimate - exact).abs() < 4.0 * integral.standard_error, "{integral:?} {exact}");
+        errors.push(integral.standard_error);
+    }
+    // As n^-3/2 it would be 64 at every step, as n^-1/2 4.
+    assert!(errors.windows(2).all(|pair| pair[0] > 20.0 * pair[1]), "{errors:?}");
+    // A target is looked at after powers of two.
+    let target = how.method(IntegralMethod::Sobol).absolute_error(1e-5).samples(1 << 30);
+    let met = Backend::cpu().integrate(&target).unwrap();
+    assert!(met.converged && met.samples.is_power_of_two() && met.standard_error <= 1e-5, "{met:?}");
+}
+
 #[test]
 fn ranges_merge_to_one_run_and_a_target_stops_where_it_is_met() {
     let how = example().seed(3).samples(100_000);
@@ -94,94 +156,12 @@ fn float64_is_the_cpus() {
     }
 }
 
-/// A name, the integrand of `x0 …` with parameters `a` and `u`, and its integral over the unit cube of so many dimensions.
-type Family = (&'static str, fn(usize) -> String, fn(i32, f64, f64) -> f64);
-
-fn sum(dimensions: usize, term: impl Fn(usize) -> String) -> String {
-    (0..dimensions).map(term).collect::<Vec<_>>().join(" + ")
-}
-
-/// Genz's families (A. Genz, "Testing multidimensional integration routines", 1984), with one `a` and one `u` for all axes.
-const GENZ: [Family; 6] = [
-    (
-        "oscillatory",
-        |d| format!("cos(2*pi*u + a*({}))", sum(d, |i| format!("x{i}"))),
-        |d, a, u| (2.0 * PI * u + f64::from(d) * a / 2.0).cos() * (2.0 * (a / 2.0).sin() / a).powi(d),
-    ),
-    (
-        "product peak",
-        |d| (0..d).map(|i| format!("1/(a**-2 + (x{i} - u)**2)")).collect::<Vec<_>>().join(" * "),
-        |d, a, u| (a * ((a * (1.0 - u)).atan() + (a * u).atan())).powi(d),
-    ),
-    (
-        "corner peak",
-        |d| format!("(1 + a*({}))**-{}", sum(d, |i| format!("x{i}")), d + 1),
-        |d, a, _| {
-            let (mut total, mut choose, mut factorial) = (0.0, 1.0, 1.0);
-            for k in 0..=d {
-                total += choose / (1.0 + f64::from(k) * a);
-                choose *= -f64::from(d - k) / f64::from(k + 1);
-                factorial *= f64::from(k.max(1));
-            }
-            total / (factorial * a.powi(d))
-        },
-    ),
-    (
-        "gaussian",
-        |d| format!("exp(-a*a*({}))", sum(d, |i| format!("(x{i} - u)**2"))),
-        |d, a, u| (PI.sqrt() / (2.0 * a) * (libm::erf(a * (1.0 - u)) + libm::erf(a * u))).powi(d),
-    ),
-    (
-        "continuous",
-        |d| format!("exp(-a*({}))", sum(d, |i| format!("abs(x{i} - u)"))),
-        |d, a, u| ((2.0 - (-a * u).exp() - (-a * (1.0 - u)).exp()) / a).powi(d),
-    ),
-    (
-        "discontinuous",
-        |d| {
-            format!(
-                "where({}, exp(a*({})), 0)",
-                (0..d).map(|i| format!("x{i} < u")).collect::<Vec<_>>().join(" and "),
-                sum(d, |i| format!("x{i}"))
-            )
-        },
-        |d, a, u| (((a * u).exp() - 1.0) / a).powi(d),
-    ),
-];
-
-#[test]
-fn intervals_hold_the_integral_as_often_as_they_say() {
-    const SEEDS: u64 = 200;
-    let backend = Backend::cpu();
-    for (name, text, exact) in GENZ {
-        for dimensions in [1usize, 2, 5, 8] {
-            // Mild in many dimensions, where few samples would find a sharp peak.
-            let (a, u) = (3.0 / dimensions as f64, 0.7);
-            let names: Vec<String> = (0..dimensions).map(|i| format!("x{i}")).collect();
-            let bounds: Vec<_> = names.iter().map(|name| (name.as_str(), 0.0, 1.0)).collect();
-            let text = text(dimensions);
-            let mut how = Integrate::new(&text, &bounds).unwrap().samples(4096);
-            for (name, value) in [("a", a), ("u", u)] {
-                if unisono::Expression::new(&text).unwrap().names().iter().any(|known| known == name) {
-                    how = how.param(name, value);
-                }
-            }
-            let exact = exact(dimensions as i32, a, u);
-            let misses = (0..SEEDS).filter(|&seed| {
-                let integral = backend.integrate(&how.clone().seed(seed)).unwrap();
-                !integral.interval(0.95).unwrap().contains(&exact)
-            });
-            // Binomial with p = 0.05: 10 of 200, five standard deviations of room for it and the skew of small samples.
-            let misses = misses.count();
-            assert!((1..=26).contains(&misses), "{name} in {dimensions} dimensions: {misses} of {SEEDS} miss {exact}");
-        }
-    }
-}
-
 #[test]
 fn what_cannot_be_integrated_is_named() {
     let backend = Backend::cpu();
     let of = |text: &str, bounds: &[(&str, f64, f64)]| Integrate::new(text, bounds).unwrap();
+    let names: Vec<String> = (0..1025).map(|i| format!("x{i}")).collect();
+    let many: Vec<_> = names.iter().map(|name| (name.as_str(), 0.0, 1.0)).collect();
     for (how, said) in [
         (of("x", &[]), "bounds"),
         (of("x + y", &[("x", 0.0, 1.0)]), "`y`, which has no value"),
@@ -192,6 +172,7 @@ fn what_cannot_be_integrated_is_named() {
         (of("x", &[("x", 0.0, 1.0)]).samples(0), "samples: got 0"),
         (of("x", &[("x", 0.0, 1.0)]).relative_error(-1.0), "relative error"),
         (of("x", &[("x", 0.0, 1.0)]).relative_error(0.1).round(0), "samples of a round"),
+        (of("x0", &many).method(IntegralMethod::Sobol), "got 1025, expected 1 to 1024"),
     ] {
         let error = backend.integrate(&how).unwrap_err().to_string();
         assert!(error.contains(said), "{error}");

@@ -10,6 +10,7 @@ mod dtypes;
 mod errors;
 mod exact_convolve;
 mod expressions;
+mod genz;
 mod integral_states;
 mod integrals;
 mod jobs;

@@ -12,6 +12,7 @@ mod map;
 #[cfg(target_arch = "x86_64")]
 mod philox;
 mod samples;
+mod sobol;
 #[cfg(target_arch = "x86_64")]
 mod twice;
 #[cfg(target_arch = "x86_64")]

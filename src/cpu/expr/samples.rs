@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::LANES;
 use super::grid::Cells;
 use super::machine::{Element, Machine};
+use super::sobol::Points;
 use crate::cpu::simd::{Kernel, Simd};
 use crate::exact::fast::Accumulator;
 use crate::philox::{MULTIPLIERS, ROUNDS};
@@ -21,6 +22,8 @@ pub(super) struct Samples<T> {
     /// Words of a sample.
     words: usize,
     blocks: Box<Words>,
+    /// Sobol's points, in the place of random words.
+    points: Option<Points>,
     simd: Simd,
 }
 
@@ -31,6 +34,7 @@ impl<T: Sample> Samples<T> {
             scales: plan.bounds.iter().map(|&[from, to]| [T::nearest(from), T::nearest(to - from)]).collect(),
             words: words_per_sample(plan.bounds.len()),
             blocks: Box::new([[0; LANES]; 4]),
+            points: Points::new(plan),
             simd,
         }
     }
@@ -43,8 +47,8 @@ impl<T: Sample> Samples<T> {
         values: &mut [T],
         mut cells: Option<&mut Cells<T>>,
     ) {
-        // Samples in a Philox block, or else blocks to a sample.
-        let together = 4 / self.words.min(4);
+        // Samples in a Philox block, or else blocks to a sample; of Sobol's points, a run.
+        let together = if self.points.is_some() { LANES } else { 4 / self.words.min(4) };
         let (mut at, mut rest) = (samples.start, values);
         while !rest.is_empty() {
             let first = at / together as u64;
@@ -62,6 +66,12 @@ impl<T: Sample> Samples<T> {
 
     /// Fills the inputs' registers with the coordinates of the samples of blocks `first ..`.
     fn draw(&mut self, first: u64, together: usize, machine: &mut Machine<T>, mut cells: Option<&mut Cells<T>>) {
+        if let Some(points) = &self.points {
+            for (dimension, (&scale, out)) in self.scales.iter().zip(&mut machine.registers).enumerate() {
+                points.coordinates(first * LANES as u64, dimension, scale, out, self.simd);
+            }
+            return;
+        }
         for group in 0..self.scales.len().div_ceil(4) {
             words(&self.keys, first, group as u32, LANES / together, &mut self.blocks, self.simd);
             for (dimension, &scale) in self.scales.iter().enumerate().skip(4 * group).take(4) {

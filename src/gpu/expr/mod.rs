@@ -21,7 +21,10 @@ use super::{reduce, shaders};
 use crate::array::{HostVec, Storage};
 use crate::engine::{Input, Target};
 use crate::expr::scalar::{Lane, Number};
-use crate::plan::{BINS, Grid, IntegralSums, IntegratePlan, MapPlan, Partials, Reduce, ReduceOp, ReducePlan, Sampling, Walk, op};
+use crate::plan::{
+    BINS, Grid, IntegralSums, IntegratePlan, MapPlan, Partials, Reduce, ReduceOp, ReducePlan, Replicate, Sampling, Walk, op,
+};
+use crate::random::Sobol;
 use crate::view::{View, ViewMut, contiguous_strides};
 use crate::{Control, Dtype, Error, ExactSum, Result};
 use source::{Access, Places};
@@ -61,8 +64,9 @@ pub(super) fn variants() -> Vec<shaders::Variant> {
     let mut all = vec![];
     for int64 in [false, true] {
         all.push(variant("expr_map", source::map(&program, &[Access::Flat, Access::Strided], int64)));
-        all.push(variant("expr_integrate", source::integrate(&program, Places::Uniform, 2, 1, int64)));
-        all.push(variant("expr_integrate", source::integrate(&program, Places::Grid, 2, 1, int64)));
+        for places in [Places::Uniform, Places::Grid, Places::Sobol] {
+            all.push(variant("expr_integrate", source::integrate(&program, places, 2, 1, int64)));
+        }
     }
     all
 }
@@ -344,11 +348,10 @@ pub(super) fn sums(context: &Arc<Context>, plan: &IntegratePlan, control: &Contr
     check_dtype(context, plan.dtype)?;
     let uniforms: Vec<f32> = plan.program.uniforms(&plan.expression, &plan.bindings);
     let (dimensions, count, int64) = (plan.bounds.len(), uniforms.len(), context.caps.int64);
+    let scales = || plan.bounds.iter().flat_map(|&[from, to]| [f32::nearest(from), f32::nearest(to - from)]).collect();
     let (places, numbers): (_, Vec<f32>) = match &plan.sampling {
-        Sampling::Uniform => {
-            let scales = plan.bounds.iter().flat_map(|&[from, to]| [f32::nearest(from), f32::nearest(to - from)]);
-            (Places::Uniform, scales.collect())
-        }
+        Sampling::Uniform => (Places::Uniform, scales()),
+        Sampling::Sobol(_) => (Places::Sobol, scales()),
         Sampling::Grid(grid) => (Places::Grid, vec![f32::from_bits(grid.scale() as u32)]),
     };
     let keys = plan.philox().round_keys();
@@ -361,6 +364,10 @@ pub(super) fn sums(context: &Arc<Context>, plan: &IntegratePlan, control: &Contr
     if places == Places::Grid {
         slots.insert(0, Slot::Read);
         slots.insert(3, Slot::ReadWrite);
+    }
+    let directions = if let Sampling::Sobol(replicate) = &plan.sampling { Some(directions(context, replicate)?) } else { None };
+    if directions.is_some() {
+        slots.insert(0, Slot::Read);
     }
     let pipeline = context.pipeline(&Shader {
         label: "expr_integrate",
@@ -392,6 +399,9 @@ pub(super) fn sums(context: &Arc<Context>, plan: &IntegratePlan, control: &Contr
                 binds.insert(0, Bind::Block(&grid.cells));
                 binds.insert(3, Bind::Block(&grid.counts));
             }
+            if let Some(directions) = &directions {
+                binds.insert(0, Bind::Block(directions));
+            }
             let groups = fold((slice.end - slice.start).div_ceil(GROUP), &context.limits);
             context.submit(&[Dispatch { pipeline: &pipeline, binds: &binds, groups }])
         })?;
@@ -406,6 +416,25 @@ pub(super) fn sums(context: &Arc<Context>, plan: &IntegratePlan, control: &Contr
     Ok(all)
 }
 
+/// The direction numbers of Sobol's points, then the keys, in whole vectors.
+fn directions(context: &Arc<Context>, replicate: &Replicate) -> Result<Block> {
+    let sobol = Sobol::new(replicate.keys.len())?;
+    let numbers = (0..sobol.dimensions()).flat_map(|dimension| sobol.directions(dimension)).chain(&*replicate.keys);
+    let mut words: Vec<u32> = numbers.copied().collect();
+    words.resize(words.len().next_multiple_of(4), 0);
+    uploaded(context, &words)
+}
+
+/// Words in the device's memory.
+fn uploaded(context: &Arc<Context>, words: &[u32]) -> Result<Block> {
+    let bytes: &[u8] = bytemuck::cast_slice(words);
+    let block = context.block(bytes.len() as u64)?;
+    context.upload(&block, bytes.len() as u64, &Control::new(), &mut |range, out| {
+        out.copy_from_slice(&bytes[range.start as usize..range.end as usize]);
+    })?;
+    Ok(block)
+}
+
 /// The cells of a grid, and what is counted in them, on the device.
 struct GridMemory {
     cells: Block,
@@ -418,12 +447,7 @@ impl GridMemory {
     fn new(context: &Arc<Context>, plan: &IntegratePlan, grid: &Grid) -> Result<Self> {
         let cells = grid.cells::<f32>(&plan.bounds);
         let words = cells.iter().flatten().flat_map(|cell| [cell.start, cell.width, cell.weight, 0.0].map(f32::to_bits));
-        let words: Vec<u32> = words.collect();
-        let bytes: &[u8] = bytemuck::cast_slice(&words);
-        let memory = context.block(bytes.len() as u64)?;
-        context.upload(&memory, bytes.len() as u64, &Control::new(), &mut |range, out| {
-            out.copy_from_slice(&bytes[range.start as usize..range.end as usize]);
-        })?;
+        let memory = uploaded(context, &words.collect::<Vec<u32>>())?;
         let len = (8 * BINS * cells.len()) as u64;
         let counts = context.block(len)?;
         context.clear(&counts, len)?;

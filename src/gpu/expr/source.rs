@@ -12,6 +12,7 @@ const FUNCTIONS: &str = include_str!("../../../shaders/parts/expr_functions.wgsl
 const MAP: &str = include_str!("../../../shaders/expr_map.wgsl");
 const WORDS: &str = include_str!("../../../shaders/parts/expr_words.wgsl");
 const GRID: &str = include_str!("../../../shaders/parts/expr_grid.wgsl");
+const SOBOL: &str = include_str!("../../../shaders/parts/sobol.wgsl");
 const INTEGRATE: &str = include_str!("../../../shaders/expr_integrate.wgsl");
 
 fn unary(op: Unary) -> &'static str {
@@ -141,42 +142,52 @@ pub(super) enum Places {
     Uniform,
     /// Cells of each axis, whose weights the values are multiplied by; squares are counted in them.
     Grid,
+    /// As [`Uniform`](Self::Uniform), of Sobol's points: direction numbers, then a key for each axis.
+    Sobol,
 }
 
 /// The shader of an integral over so many coordinates; what depends on its bounds lies behind `uniforms` numbers.
 pub(super) fn integrate(program: &Program, places: Places, dimensions: usize, uniforms: usize, int64: bool) -> String {
-    let (grid, first) = (places == Places::Grid, u32::from(places == Places::Grid));
+    let (grid, sobol) = (places == Places::Grid, places == Places::Sobol);
+    let first = u32::from(places != Places::Uniform);
     let mut text = String::new();
     if grid {
         text += "@group(0) @binding(0) var<storage, read> cells: array<vec4<u32>>;\n";
+    }
+    if sobol {
+        text += "@group(0) @binding(0) var<storage, read> directions: array<vec4<u32>>;\n";
     }
     text += &format!("@group(0) @binding({first}) var<storage, read_write> results: array<u32>;\n");
     text += &format!("@group(0) @binding({}) var<storage, read_write> squares: array<vec2<u32>>;\n", first + 1);
     if grid {
         text += "@group(0) @binding(3) var<storage, read_write> counts: array<atomic<u32>>;\n";
     }
-    text += &format!("@group(0) @binding({}) var<uniform> params: Params;\n", if grid { 4 } else { 2 });
+    text += &format!("@group(0) @binding({}) var<uniform> params: Params;\n", first + 2 + u32::from(grid));
     text += &evaluate(program);
     let mut body = String::new();
     let words = words_per_sample(dimensions);
     // Samples of few coordinates share a block.
     let shared = (4 / words.min(4)).ilog2();
     body += &match shared {
+        _ if sobol => String::new(),
         0 => "    let block = sample;\n".to_string(),
         shift => format!(
             "    let block = wide_shr(sample, {shift}u);\n    let lead = (sample.x & {}u) * {words}u;\n",
             (1 << shift) - 1
         ),
     };
-    for group in 0..dimensions.div_ceil(4) {
+    for group in (0..dimensions.div_ceil(4)).filter(|_| !sobol) {
         body += &format!("    let w{group} = words(block, {group}u);\n");
     }
     let word = |d: usize| {
         let lane = if shared == 0 { format!("{}", d % 4) } else { format!("lead + {d}u") };
-        format!("w{}[{lane}]", d / 4)
+        match sobol {
+            true => format!("sobol_scramble(sobol_point(sample.x, {d}u), directions[{}u][{}])", 8 * dimensions + d / 4, d % 4),
+            false => format!("w{}[{lane}]", d / 4),
+        }
     };
     match places {
-        Places::Uniform => {
+        Places::Uniform | Places::Sobol => {
             let coordinates = (0..dimensions).map(|d| format!("coordinate({}, {}u)", word(d), uniforms + 2 * d));
             body += &format!("    return evaluate({});\n", coordinates.collect::<Vec<_>>().join(", "));
         }
@@ -196,6 +207,7 @@ pub(super) fn integrate(program: &Program, places: Places, dimensions: usize, un
     let mut all = parts(program, int64);
     all.extend([shaders::PHILOX, text.as_str(), WORDS]);
     all.extend(grid.then_some(GRID));
+    all.extend(sobol.then_some(SOBOL));
     all.extend([sample.as_str(), INTEGRATE]);
     shaders::join(&all)
 }

@@ -2,6 +2,7 @@
 
 mod bytes;
 mod grid;
+mod sobol;
 mod state;
 mod sums;
 
@@ -9,6 +10,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 pub(crate) use grid::{BIN_BITS, BINS, Cell, Grid, counted};
+pub(crate) use sobol::Replicate;
 pub use state::IntegralState;
 pub use sums::{Integral, IntegralSums};
 
@@ -29,17 +31,22 @@ pub enum IntegralMethod {
     /// Importance sampling on a grid that adapts to the integrand, round by round (vegas): for integrands with peaks, above all
     /// such as lie along the axes.
     Vegas,
+    /// The points of 32 Sobol sequences, each scrambled by a hash (Owen's nested uniform scrambling), which take turns: for
+    /// integrands without jumps in up to some tens of coordinates (at most 1024). The error of smooth ones falls nearly as
+    /// `n^-3/2`, and is known from the spread of the 32 estimates. Best with a power of two of samples.
+    Sobol,
 }
 
 impl IntegralMethod {
     /// Every method.
-    pub const ALL: [Self; 2] = [Self::Plain, Self::Vegas];
+    pub const ALL: [Self; 3] = [Self::Plain, Self::Vegas, Self::Sobol];
 
-    /// Its name: `plain`, `vegas`.
+    /// Its name: `plain`, `vegas`, `sobol`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Plain => "plain",
             Self::Vegas => "vegas",
+            Self::Sobol => "sobol",
         }
     }
 }
@@ -55,7 +62,7 @@ impl std::str::FromStr for IntegralMethod {
 
     fn from_str(text: &str) -> Result<Self> {
         let known = Self::ALL.into_iter().find(|method| method.name() == text);
-        known.ok_or_else(|| Error::invalid("method of an integral", format!("{text:?}"), Self::ALL.map(Self::name).join(" or ")))
+        known.ok_or_else(|| Error::invalid("method of an integral", format!("{text:?}"), Self::ALL.map(Self::name).join(", ")))
     }
 }
 
@@ -157,7 +164,8 @@ impl Integrate {
 
     /// Samples of a round, 2^18 by default: the error is looked at after each, so that where it stops does not depend on
     /// the device. Of importance sampling, whose grid is made anew after each round, 2^16 by default, 2^24 at most, and part
-    /// of the problem.
+    /// of the problem. Of Sobol's points, whose error falls in steps, 2^15 by default; each round after the first is as long as
+    /// all before it, so that powers of two stay such.
     pub fn round(mut self, samples: u64) -> Self {
         self.round = Some(samples);
         self
@@ -168,6 +176,7 @@ impl Integrate {
         self.round.unwrap_or(match self.method {
             IntegralMethod::Plain => 1 << 18,
             IntegralMethod::Vegas => 1 << 16,
+            IntegralMethod::Sobol => 1 << 15,
         })
     }
 
@@ -191,7 +200,7 @@ impl Integrate {
     /// How many indices of samples a run to its end takes.
     pub(crate) fn indices(&self) -> u64 {
         match self.method {
-            IntegralMethod::Plain => self.samples,
+            IntegralMethod::Plain | IntegralMethod::Sobol => self.samples,
             IntegralMethod::Vegas => self.samples - self.samples % self.round_len().max(1),
         }
     }
@@ -205,7 +214,9 @@ impl Integrate {
     /// The first place from `done` on at which the error is looked at.
     pub(crate) fn look_from(&self, done: u64) -> u64 {
         let len = self.round_len();
-        done.max(1).div_ceil(len).saturating_mul(len)
+        let rounds = done.max(1).div_ceil(len);
+        let rounds = if self.method == IntegralMethod::Sobol { rounds.checked_next_power_of_two() } else { Some(rounds) };
+        rounds.map_or(u64::MAX, |rounds| rounds.saturating_mul(len))
     }
 
     /// Fails unless the estimate is a sum over samples that are all alike.
@@ -249,6 +260,8 @@ pub(crate) enum Sampling {
     Uniform,
     /// As the cells of a grid say.
     Grid(Arc<Grid>),
+    /// Points of Sobol's sequence: the plan's samples are their indices.
+    Sobol(Replicate),
 }
 
 /// Samples of an [`Integrate`], addressed by their index: any cut gives the same sums.
@@ -273,7 +286,7 @@ impl IntegratePlan {
     ///
     /// # Errors
     /// [`Error::Invalid`] for a range that ends before it starts, no coordinate, bounds that are not finite, errors below 0,
-    /// names without a value, with two, or unknown; [`Error::Dtype`] for other dtypes than float32 and float64.
+    /// names without a value, with two, or unknown, too many coordinates for the method; [`Error::Dtype`] for other dtypes than float32 and float64.
     pub fn new(how: &Integrate, samples: Range<u64>) -> Result<Self> {
         check_dtype(how.dtype)?;
         if samples.end < samples.start {
@@ -305,7 +318,11 @@ impl IntegratePlan {
         let bindings = bind(&how.expression, &names, "coordinate", &how.params)?;
         let program = Arc::new(Program::new(&how.expression, &bindings, names.len()));
         let bounds = how.bounds.iter().map(|&(_, from, to)| [from, to]).collect();
-        let sampling = if vegas { Sampling::Grid(Arc::new(Grid::new(names.len()))) } else { Sampling::Uniform };
+        let sampling = match how.method {
+            IntegralMethod::Plain => Sampling::Uniform,
+            IntegralMethod::Vegas => Sampling::Grid(Arc::new(Grid::new(names.len()))),
+            IntegralMethod::Sobol => Sampling::Sobol(Replicate::first(how.seed, names.len())?),
+        };
         let (expression, dtype, seed) = (how.expression.clone(), how.dtype, how.seed);
         Ok(Self { expression, bindings, program, bounds, dtype, seed, samples, sampling })
     }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use super::bytes::{Reader, Writer, corrupt};
 use super::grid::{BINS, Grid};
+use super::sobol::turn_end;
 use super::{Integral, IntegralMethod, IntegralSums, Integrate, IntegratePlan, Sampling};
-use crate::plan::Ranges;
+use crate::plan::{REPLICATES, Ranges};
 use crate::{Dtype, Error, ExactSum, Result, exact};
 
 /// The head of the byte form, and its version.
@@ -42,7 +43,7 @@ pub struct IntegralState {
     how: Integrate,
     plan: IntegratePlan,
     ranges: Ranges,
-    /// One; of importance sampling one for each round, the last one in the making.
+    /// One; of importance sampling one for each round, the last one in the making; of Sobol's points one for each replicate.
     parts: Vec<IntegralSums>,
 }
 
@@ -60,7 +61,7 @@ impl IntegralState {
     /// As [`IntegratePlan::new`].
     pub fn new(how: &Integrate) -> Result<Self> {
         let plan = IntegratePlan::new(how, 0..0)?;
-        let parts = vec![plan.no_sums()];
+        let parts = vec![plan.no_sums(); if how.method == IntegralMethod::Sobol { REPLICATES as usize } else { 1 }];
         Ok(Self { how: how.clone(), plan, ranges: Ranges::default(), parts })
     }
 
@@ -90,6 +91,7 @@ impl IntegralState {
         match self.how.method {
             IntegralMethod::Plain => Integral::new(self.parts[0].clone(), volume),
             IntegralMethod::Vegas => Integral::of_rounds(&self.parts[..self.parts.len() - 1], volume),
+            IntegralMethod::Sobol => Integral::of_replicates(&self.parts, volume),
         }
     }
 
@@ -119,9 +121,8 @@ impl IntegralState {
         }
         self.take_scale(&other.plan.sampling);
         self.ranges.add(&new);
-        if let (Some(last), Some(more)) = (self.parts.last_mut(), other.parts.last()) {
-            last.merge(more);
-        }
+        let open = self.open();
+        self.parts[open.clone()].iter_mut().zip(&other.parts[open]).for_each(|(own, more)| own.merge(more));
         self.end_round();
         Ok(())
     }
@@ -155,6 +156,12 @@ impl IntegralState {
         }
     }
 
+    /// The parts that samples can still be added to.
+    fn open(&self) -> Range<usize> {
+        let first = if self.how.method == IntegralMethod::Sobol { 0 } else { self.parts.len() - 1 };
+        first..self.parts.len()
+    }
+
     /// The samples of the round in the making.
     fn round(&self) -> Option<Range<u64>> {
         let (round, len) = (self.parts.len() as u64 - 1, self.how.round_len());
@@ -179,6 +186,9 @@ impl IntegralState {
                 return Err(Error::invalid("samples", format!("{missing:?}"), expected));
             }
             end = end.min(round.end);
+        }
+        if self.how.method == IntegralMethod::Sobol {
+            end = end.min(turn_end(missing.start));
         }
         Ok(IntegratePlan { samples: missing.start..end, ..self.plan.clone() })
     }
@@ -212,12 +222,11 @@ impl IntegralState {
         }
     }
 
-    /// Adds the sums over the samples of a [plan](Self::next).
-    pub(crate) fn add(&mut self, plan: &IntegratePlan, sums: &IntegralSums) {
+    /// Adds the sums over the samples of a [plan](Self::next), of each of its [replicates](IntegratePlan::replicates).
+    pub(crate) fn add(&mut self, plan: &IntegratePlan, sums: &[IntegralSums]) {
         self.ranges.add(&plan.samples.clone().into());
-        if let Some(last) = self.parts.last_mut() {
-            last.merge(sums);
-        }
+        let open = self.open();
+        self.parts[open].iter_mut().zip(sums).for_each(|(own, more)| own.merge(more));
         self.end_round();
     }
 
@@ -323,7 +332,11 @@ impl IntegralState {
         }
         from.end()?;
         let counted = state.parts.iter().try_fold(0u64, |all, part| all.checked_add(part.count));
-        let whole = method == IntegralMethod::Vegas || state.parts.len() == 1;
+        let whole = match method {
+            IntegralMethod::Plain => state.parts.len() == 1,
+            IntegralMethod::Vegas => true,
+            IntegralMethod::Sobol => state.parts.len() == REPLICATES as usize,
+        };
         if counted != Some(state.ranges.count()) || !whole {
             return Err(corrupt("sums that do not fit the ranges"));
         }

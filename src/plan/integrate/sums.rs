@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use crate::plan::students;
 use crate::{Error, ExactSum, Result};
 
 /// The exact sums of an integrand and of its square over some samples: mergeable in any order.
@@ -104,6 +105,8 @@ pub struct Integral {
     /// Importance sampling: χ² per degree of freedom of the rounds' estimates about their mean. About 1 if they agree; much
     /// more says that some missed a part of the integrand, and that neither estimate nor error can be trusted.
     pub chi2_per_dof: Option<f64>,
+    /// Sobol's points: the independent estimates whose spread is the error. Empty for other methods.
+    pub replicates: Vec<f64>,
 }
 
 impl Integral {
@@ -117,6 +120,7 @@ impl Integral {
             sums,
             volume,
             chi2_per_dof: None,
+            replicates: vec![],
         }
     }
 
@@ -146,7 +150,8 @@ impl Integral {
         }
     }
 
-    /// The interval that holds the integral with this probability, by the central limit theorem.
+    /// The interval that holds the integral with this probability, by the central limit theorem; of Sobol's points Student's,
+    /// with 31 degrees of freedom.
     ///
     /// # Errors
     /// [`Error::Invalid`] unless `0 < confidence < 1`.
@@ -154,7 +159,9 @@ impl Integral {
         if !(confidence > 0.0 && confidence < 1.0) {
             return Err(Error::invalid("confidence", confidence, "a number between 0 and 1, such as 0.95"));
         }
-        let reach = normal_quantile(confidence) * self.standard_error;
+        let z = normal_quantile(confidence);
+        let z = if self.replicates.is_empty() { z } else { students(z, (self.replicates.len() - 1) as f64) };
+        let reach = z * self.standard_error;
         Ok(self.estimate - reach..self.estimate + reach)
     }
 }

@@ -10,6 +10,7 @@ use std::ops::Range;
 pub use method::{MonteCarlo, PiMethod};
 pub(crate) use method::{REPLICATES, is_inside};
 pub use report::Pi;
+pub(crate) use report::students;
 pub use state::MonteCarloState;
 pub use tally::Tally;
 

@@ -215,7 +215,7 @@ fn deviations(level: f64) -> Result<f64> {
 
 /// The same of Student's distribution, from the normal deviation: Abramowitz and Stegun 26.7.5, within 10^-4 for 31 degrees
 /// of freedom and up to 4 standard deviations.
-fn students(z: f64, degrees: f64) -> f64 {
+pub(crate) fn students(z: f64, degrees: f64) -> f64 {
     let s = z * z;
     let terms = [
         (s + 1.0) / 4.0,
