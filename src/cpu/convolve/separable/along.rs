@@ -143,8 +143,10 @@ where
             // Shifted back: what is done is done again, which must not add twice.
             return direct_block::<V, R, 1>(a, first, a.n - V::LANES);
         }
-        for i in i..a.n {
-            direct_block::<Lanes<V::Elem, 1>, R, 1>(a, first, i);
+        for row in first..first + R {
+            for i in i..a.n {
+                direct_block::<Lanes<V::Elem, 1>, 1, 1>(a, row, i);
+            }
         }
     }
 }

@@ -80,9 +80,9 @@ where
             from = to;
         }
         if vectors == 0 {
-            for first in (0..d.height).step_by(R) {
+            for first in 0..d.height {
                 for i in 0..d.n {
-                    block::<S, Lanes<V::Elem, 1>, R, 1>(d, first, i);
+                    block::<S, Lanes<V::Elem, 1>, 1, 1>(d, first, i);
                 }
             }
         }

@@ -202,13 +202,14 @@ where
     let half = taps / 2;
     // SAFETY: rows below R + taps - 1 exist by the caller's promise, and so does the instruction set.
     unsafe {
-        // Few rows fit the registers all at once: 32 for 8 results, 16 for 4.
-        if X == 1 && R >= 4 {
+        // Few rows fit the registers all at once: 32 for 8 results, 16 for 4. Those of derivatives go the longer way, for less
+        // code.
+        if X == 1 && R >= 4 && EVEN {
             match taps {
-                3 => return few::<S, V, R, X, EVEN, 3>(rows, weights, acc),
-                5 => return few::<S, V, R, X, EVEN, 5>(rows, weights, acc),
-                7 => return few::<S, V, R, X, EVEN, 7>(rows, weights, acc),
-                9 if R >= 8 => return few::<S, V, R, X, EVEN, 9>(rows, weights, acc),
+                3 => return few::<S, V, R, X, 3>(rows, weights, acc),
+                5 => return few::<S, V, R, X, 5>(rows, weights, acc),
+                7 => return few::<S, V, R, X, 7>(rows, weights, acc),
+                9 if R >= 8 => return few::<S, V, R, X, 9>(rows, weights, acc),
                 _ => {}
             }
         }
@@ -275,10 +276,10 @@ where
     acc
 }
 
-/// [`folded`] of so few weights that all rows stay in registers: each is read once.
+/// [`folded`] of so few weights, the same from both ends, that all rows stay in registers: each is read once.
 #[allow(clippy::needless_range_loop)]
 #[inline(always)]
-unsafe fn few<S, V: Widen<S>, const R: usize, const X: usize, const EVEN: bool, const TAPS: usize>(
+unsafe fn few<S, V: Widen<S>, const R: usize, const X: usize, const TAPS: usize>(
     rows: impl Rows<S>,
     weights: &[V::Elem],
     mut acc: Block<V, R, X>,
@@ -295,7 +296,7 @@ where
         for j in 0..TAPS / 2 {
             let w = V::splat(weights[j]);
             for r in 0..R {
-                acc[r] = pair::<V, S, X, EVEN>(held[r + j], held[r + TAPS - 1 - j], w, acc[r]);
+                acc[r] = pair::<V, S, X, true>(held[r + j], held[r + TAPS - 1 - j], w, acc[r]);
             }
         }
         let w = V::splat(weights[TAPS / 2]);
