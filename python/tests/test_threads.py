@@ -66,7 +66,16 @@ def test_ctrl_c_cancels(device):
     assert process.returncode == 0
 
 
-def test_other_exceptions_of_signal_handlers_get_through():
+ENDLESS = {
+    "pi": lambda: unisono.pi(10**15, device="cpu"),
+    "sum": lambda: unisono.sum(np.broadcast_to(1.5, 1 << 44), device="cpu"),
+    "integrate": lambda: unisono.integrate("x*x", {"x": (0, 1)}, 10**13, device="cpu"),
+    "convolve": lambda: unisono.convolve(np.ones(1 << 21), np.ones(1 << 20), "valid", algorithm="direct", device="cpu"),
+}
+
+
+@pytest.mark.parametrize("endless", ENDLESS.values(), ids=ENDLESS)
+def test_other_exceptions_of_signal_handlers_get_through(endless):
     class Alarm(Exception):
         pass
 
@@ -79,7 +88,7 @@ def test_other_exceptions_of_signal_handlers_get_through():
     signal.setitimer(signal.ITIMER_REAL, 0.3)
     try:
         with pytest.raises(Alarm):
-            unisono.pi(10**15, device="cpu")
+            endless()
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, old)
