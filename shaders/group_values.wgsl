@@ -2,6 +2,7 @@
 //   SUM of integers: the 64-bit pattern of each in three words, how many were negative;
 //   SUM of floats: fixed-point sums of the magnitudes of what is positive and of what is negative, then flags (1 +inf,
 //     2 -inf, 4 NaN, 8 anything but -0);
+//   MOMENTS: such sums, and after them a fixed-point sum of squares, of integers in five words;
 //   EXTREME: the order key, of 64 bits in two passes (BY_LOW: the low word, of those whose high word is best);
 //   ARG: of those whose key is best, the inverted index.
 // The last word counts the elements. Where the states of all groups fit workgroup memory they are made there first.
@@ -62,6 +63,25 @@ fn flag(at: u32, v: u32) {
     }
 }
 
+// Adds the square of a number of two words, shifted by less than a word.
+fn add_square(at: u32, end: u32, low: u32, high: u32, s: u32) {
+    let a = mul_wide(low, low);
+    let b = mul_wide(low, high);
+    let c = mul_wide(high, high);
+    let twice = vec3<u32>(b.x << 1u, (b.y << 1u) | (b.x >> 31u), b.y >> 31u);
+    let w1 = a.y + twice.x;
+    let carry1 = u32(w1 < twice.x);
+    let w2 = c.x + twice.y;
+    let carry2 = u32(w2 < twice.y);
+    let w2b = w2 + carry1;
+    let w3 = c.y + twice.z + carry2 + u32(w2b < carry1);
+    add(at, end, a.x << s);
+    add(at + 1u, end, (w1 << s) | ((a.x >> 1u) >> (31u - s)));
+    add(at + 2u, end, (w2b << s) | ((w1 >> 1u) >> (31u - s)));
+    add(at + 3u, end, (w3 << s) | ((w2b >> 1u) >> (31u - s)));
+    add(at + 4u, end, (w3 >> 1u) >> (31u - s));
+}
+
 fn push_integer(at: u32, e: vec2<u32>) {
     var high = e.y;
     if (SIZE != 8u && SIGNED) {
@@ -69,8 +89,17 @@ fn push_integer(at: u32, e: vec2<u32>) {
     }
     add(at, at + 3u, e.x);
     add(at + 1u, at + 3u, high);
-    if (SIGNED && high >= 0x80000000u) {
+    let negative = SIGNED && high >= 0x80000000u;
+    if (negative) {
         add(at + 3u, at + 4u, 1u);
+    }
+    if (SQUARES > 0u) {
+        var low = e.x;
+        if (negative) {
+            low = ~low + 1u;
+            high = ~high + u32(low == 0u);
+        }
+        add_square(at + 4u, at + 4u + SQUARES, low, high, 0u);
     }
 }
 
@@ -103,6 +132,10 @@ fn push_float(at: u32, e: vec2<u32>) {
         add(place, end, m << s);
         add(place + 1u, end, (high << s) | ((m >> 1u) >> (31u - s)));
         add(place + 2u, end, (high >> 1u) >> (31u - s));
+        if (SQUARES > 0u) {
+            let squares = flags + 1u;
+            add_square(squares + (position >> 4u), squares + SQUARES, m, high, (2u * position) & 31u);
+        }
     }
 }
 
@@ -172,10 +205,12 @@ fn main(
                 if (word == WORDS - 1u) {
                     add_shared(i, i + 1u, v);
                 } else if (KIND == 0u) {
-                    add_shared(i, select(at + 4u, at + 3u, word < 3u), v);
+                    add_shared(i, at + select(select(4u + SQUARES, 4u, word < 4u), 3u, word < 3u), v);
                 } else if (KIND == 1u) {
                     if (word == 2u * LIMBS) {
                         atomicOr(&states[i], v);
+                    } else if (word > 2u * LIMBS) {
+                        add_shared(i, at + 2u * LIMBS + 1u + SQUARES, v);
                     } else {
                         add_shared(i, at + select(2u * LIMBS, LIMBS, word < LIMBS), v);
                     }

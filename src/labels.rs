@@ -61,16 +61,20 @@ impl Backend {
     /// # Errors
     /// As [`histogram_weighted`](Self::histogram_weighted).
     pub fn histogram_dyn(&self, array: &Operand<'_>, weights: Option<&Operand<'_>>, bins: &Bins) -> Result<Histogram> {
-        let empty = array.shape().contains(&0);
-        let edges = bins.resolve(|| {
-            if empty {
-                return Ok(None);
-            }
-            Ok(Some((self.extreme(array, ReduceOp::Min)?, self.extreme(array, ReduceOp::Max)?)))
-        })?;
+        let edges = self.edges(array, bins)?;
         let shapes = (array.dtype(), array.shape());
         let plan = Histogram::plan(&edges, shapes, weights.map(|weights| (weights.dtype(), weights.shape())))?;
         Ok(Histogram::new(edges, self.group_dyn(&plan, array, weights)?))
+    }
+
+    /// The edges of bins for these elements.
+    fn edges(&self, array: &Operand<'_>, bins: &Bins) -> Result<Vec<f64>> {
+        bins.resolve(|| {
+            if array.shape().contains(&0) {
+                return Ok(None);
+            }
+            Ok(Some((self.extreme(array, ReduceOp::Min)?, self.extreme(array, ReduceOp::Max)?)))
+        })
     }
 
     /// The smallest or largest element, rounded to binary64.
@@ -126,11 +130,15 @@ impl Backend {
     /// A reduction of the elements of each label in `index`: `scipy.ndimage.sum_labels`, `mean`, `minimum` and their like. The
     /// result has an element per label in `index`; without an index, one for all labels above 0 together.
     ///
-    /// **Numerics.** Sums and means are exact, rounded once to float64 (sums of integers: 64 bits); the same on every device.
+    /// **Numerics.** Sums, means, variances and deviations are exact, rounded once to float64 (sums of integers: 64 bits); the
+    /// same on every device.
+    ///
+    /// **Cost.** One pass over the data; a state per group and task, of up to some kilobytes for variances. Medians bring the
+    /// values together in memory, and are found by selection, in time proportional to their number.
     ///
     /// # Errors
     /// [`Error::Dtype`] for labels that are no integers, [`Error::Invalid`] if the shapes differ, [`Error::Overflow`] if the sum
-    /// of integers does not fit; the failures of the device.
+    /// of integers does not fit, [`Error::Unsupported`] for medians on GPUs (`auto` takes the CPU); the failures of the device.
     ///
     /// ```
     /// # fn main() -> unisono::Result<()> {
@@ -148,24 +156,12 @@ impl Backend {
         op: GroupOp,
         index: Option<&[i64]>,
     ) -> Result<DynArray> {
-        let dtype = labels.dtype();
-        let (groups, places) = match index {
-            Some(index) => Groups::of_labels(index, dtype)?,
-            None => {
-                // Everything above 0.
-                let Some((_, most)) = dtype.integer_range() else {
-                    return Err(Error::Dtype { what: "labels".into(), got: dtype, expected: "integers".into() });
-                };
-                let shift = if dtype.is_signed_integer() { 1i128 << 63 } else { 0 };
-                let (lower, last) = (vec![(1 + shift) as u64], (most + shift) as u64);
-                (Groups::Between { lower, last, count: 1, even: None }, vec![Some(0)])
-            }
-        };
-        let plan = GroupPlan::new(op, groups, (dtype, labels.shape()), Some((values.dtype(), values.shape())))?;
+        let (groups, places) = label_groups(labels.dtype(), index)?;
+        let plan = GroupPlan::new(op, groups, (labels.dtype(), labels.shape()), Some((values.dtype(), values.shape())))?;
         let found = self.group_dyn(&plan, labels, Some(values))?;
         let whole = plan.finish(&found)?;
         let shape = if index.is_some() { vec![places.len()] } else { vec![] };
-        let missing = op == GroupOp::Mean;
+        let missing = op.is_nan_of_nothing();
         let vec = with_dtype!(whole.dtype(), T => {
             let all = <T as crate::dtype::private::Host>::from_host(whole).unwrap_or_default();
             let none = if missing { <T as crate::plan::Ordered>::from_key(u64::MAX) } else { <T as crate::dtype::private::Host>::ZERO };
@@ -174,4 +170,55 @@ impl Backend {
         });
         wrap(vec.dtype(), shape, Some(Storage::Host(Arc::new(vec))))
     }
+
+    /// A histogram of the values of each label in `index`: `scipy.ndimage.histogram`. The result has a row per label in `index`
+    /// and a column per bin; without an index, one row for all labels above 0 together. The counts are the same on every device.
+    ///
+    /// # Errors
+    /// As [`reduce_by_label`](Self::reduce_by_label) and [`histogram`](Self::histogram); [`Error::Unsupported`] on GPUs.
+    ///
+    /// ```
+    /// # fn main() -> unisono::Result<()> {
+    /// use unisono::{AsOperand, Backend, Bins};
+    /// let (values, labels) = ([0.5, 1.5, 1.7, 0.2], [1u8, 1, 2, 1]);
+    /// let bins = Bins::uniform(2).range(0.0, 2.0);
+    /// let counts = Backend::cpu().histogram_by_label(&values.as_operand(), &labels.as_operand(), &bins, Some(&[1, 2, 3]))?;
+    /// assert_eq!((counts.shape(), counts.typed::<u64>()?.into_vec()?), (&[3, 2][..], vec![2, 1, 0, 1, 0, 0]));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn histogram_by_label(
+        &self,
+        values: &Operand<'_>,
+        labels: &Operand<'_>,
+        bins: &Bins,
+        index: Option<&[i64]>,
+    ) -> Result<DynArray> {
+        let (groups, places) = label_groups(labels.dtype(), index)?;
+        let cells = Groups::between(&self.edges(values, bins)?, values.dtype())?;
+        let (n, shapes) = (cells.len(), [(labels.dtype(), labels.shape()), (values.dtype(), values.shape())]);
+        let plan = GroupPlan::histograms(groups, cells, shapes[0], shapes[1])?;
+        let counts = self.group_dyn(&plan, labels, Some(values))?.counts;
+        let shape = if index.is_some() { vec![places.len(), n] } else { vec![n] };
+        let rows = places.into_iter().flat_map(|place| match place {
+            Some(place) => counts[place * n..(place + 1) * n].to_vec(),
+            None => vec![0; n],
+        });
+        let vec = crate::HostVec::U64(rows.collect());
+        wrap(vec.dtype(), shape, Some(Storage::Host(Arc::new(vec))))
+    }
+}
+
+/// The groups that labels of this dtype make, and for each label asked for the group that it is, if the dtype has it.
+fn label_groups(dtype: Dtype, index: Option<&[i64]>) -> Result<(Groups, Vec<Option<usize>>)> {
+    let Some(index) = index else {
+        // Everything above 0.
+        let Some((_, most)) = dtype.integer_range() else {
+            return Err(Error::Dtype { what: "labels".into(), got: dtype, expected: "integers".into() });
+        };
+        let shift = if dtype.is_signed_integer() { 1i128 << 63 } else { 0 };
+        let (lower, last) = (vec![(1 + shift) as u64], (most + shift) as u64);
+        return Ok((Groups::Between { lower, last, count: 1, even: None }, vec![Some(0)]));
+    };
+    Groups::of_labels(index, dtype)
 }

@@ -213,9 +213,10 @@ pub(crate) fn by_label<'py>(
     values: &Bound<'py, PyAny>,
     labels: &Bound<'py, PyAny>,
     index: Option<Vec<i64>>,
+    ddof: u64,
     device: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let op: GroupOp = op.parse().map_err(raise)?;
+    let op = op.parse::<GroupOp>().map_err(raise)?.ddof(ddof);
     let (source, keys) = (Source::new("values", values, false)?, Source::new("labels", labels, false)?);
     let backend = device::backend(device)?;
     let (operand, second) = (source.operand(), keys.operand());
@@ -228,4 +229,23 @@ pub(crate) fn by_label<'py>(
     let counts = matches!(op, GroupOp::Count | GroupOp::ArgMin | GroupOp::ArgMax);
     let result = if counts { result.call_method1(intern!(py, "view"), ("int64",))? } else { result };
     if scalar { result.get_item(PyTuple::empty(py)) } else { Ok(result) }
+}
+
+/// Counts between edges of the values of each label.
+#[pyfunction]
+pub(crate) fn histogram_by_label<'py>(
+    py: Python<'py>,
+    values: &Bound<'py, PyAny>,
+    labels: &Bound<'py, PyAny>,
+    edges: Vec<f64>,
+    index: Option<Vec<i64>>,
+    device: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let (source, keys) = (Source::new("values", values, false)?, Source::new("labels", labels, false)?);
+    let backend = device::backend(device)?;
+    let (operand, second, bins) = (source.operand(), keys.operand(), Bins::edges(&edges));
+    let placed = run::run(py, &backend, source.len(), |on| {
+        Placed::host(on.histogram_by_label(&operand, &second, &bins, index.as_deref())?)
+    })?;
+    placed.into_python(py)?.call_method1(intern!(py, "view"), ("int64",))
 }

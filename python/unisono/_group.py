@@ -44,15 +44,20 @@ def histogram(a, bins=10, range=None, weights=None, density=False, device="auto"
     >>> unisono.histogram([1, 2, 2, 5], bins=4)
     (array([1, 2, 0, 1]), array([1., 2., 3., 4., 5.]))
     """
-    if isinstance(bins, str):
-        edges = np.histogram_bin_edges(np.asarray(a), bins, range, weights)
-    elif np.ndim(bins) == 0:
-        edges = np.histogram_bin_edges(_extremes(a, range, device), bins, range)
-    else:
-        edges = np.asarray(bins)
-        if edges.ndim != 1 or np.any(edges[:-1] > edges[1:]):
-            raise ValueError("bins: got an array that descends or has several axes, expected one axis that does not descend")
+    edges = _edges(a, bins, range, weights, device)
     return _unisono.histogram(a, [float(edge) for edge in edges], weights, bool(density), device), edges
+
+
+def _edges(a, bins, range, weights, device):
+    """The edges that NumPy finds."""
+    if isinstance(bins, str):
+        return np.histogram_bin_edges(np.asarray(a), bins, range, weights)
+    if np.ndim(bins) == 0:
+        return np.histogram_bin_edges(_extremes(a, range, device), bins, range)
+    edges = np.asarray(bins)
+    if edges.ndim != 1 or np.any(edges[:-1] > edges[1:]):
+        raise ValueError("bins: got an array that descends or has several axes, expected one axis that does not descend")
+    return edges
 
 
 def _extremes(a, range, device):
@@ -195,12 +200,147 @@ def count_by_label(labels, index=None, device="auto"):
     return _by_label("count", labels, labels, index, device)
 
 
-def _by_label(op, values, labels, index, device):
+def var_by_label(values, labels, index=None, device="auto", *, ddof=0):
+    """Variance of the values of each label, as :func:`scipy.ndimage.variance`: exact, rounded once to float64.
+
+    NaN for a label that does not occur. ``ddof`` is taken off the count. See :func:`sum_by_label`.
+
+    Examples
+    --------
+    >>> unisono.var_by_label([1, 2, 5, 8], [1, 3, 1, 0], index=[1, 3])
+    array([4., 0.])
+    """
+    return _by_label("var", values, labels, index, device, operator.index(ddof))
+
+
+def std_by_label(values, labels, index=None, device="auto", *, ddof=0):
+    """Standard deviation of the values of each label, as :func:`scipy.ndimage.standard_deviation`: the square root of the
+    exact variance, rounded once to float64. See :func:`var_by_label`.
+
+    Examples
+    --------
+    >>> unisono.std_by_label([1, 2, 5, 8], [1, 3, 1, 0], index=[1, 3])
+    array([2., 0.])
+    """
+    return _by_label("std", values, labels, index, device, operator.index(ddof))
+
+
+def median_by_label(values, labels, index=None, device="auto"):
+    """Median of the values of each label, as :func:`scipy.ndimage.median`: rounded once to float64.
+
+    NaN where there is one, and for a label that does not occur. Computed on CPUs. See :func:`sum_by_label`.
+
+    Examples
+    --------
+    >>> unisono.median_by_label([1, 2, 4, 8], [1, 3, 1, 0], index=[1, 3])
+    array([2.5, 2. ])
+    """
+    return _by_label("median", values, labels, index, device)
+
+
+def min_position_by_label(values, labels, index=None, device="auto"):
+    """Where the first smallest value of each label is, as :func:`scipy.ndimage.minimum_position`.
+
+    Returns
+    -------
+    tuple of int, or list of such
+        The coordinates; a list with one for each label if ``index`` is a sequence. See :func:`argmin_by_label`.
+
+    Examples
+    --------
+    >>> unisono.min_position_by_label([[4, 2], [1, 8]], [[1, 3], [1, 0]], index=[1, 3])
+    [(1, 0), (0, 1)]
+    """
+    return _positions(argmin_by_label(values, labels, index, device), values, labels)
+
+
+def max_position_by_label(values, labels, index=None, device="auto"):
+    """Where the first largest value of each label is, as :func:`scipy.ndimage.maximum_position`.
+
+    See :func:`min_position_by_label`.
+
+    Examples
+    --------
+    >>> unisono.max_position_by_label([[4, 2], [1, 8]], [[1, 3], [1, 0]], index=1)
+    (0, 0)
+    """
+    return _positions(argmax_by_label(values, labels, index, device), values, labels)
+
+
+def extrema_by_label(values, labels, index=None, device="auto"):
+    """Smallest and largest value of each label and where they are, as :func:`scipy.ndimage.extrema`.
+
+    Returns
+    -------
+    minimums, maximums
+        As :func:`min_by_label` and :func:`max_by_label`.
+    min_positions, max_positions
+        As :func:`min_position_by_label` and :func:`max_position_by_label`.
+
+    Examples
+    --------
+    >>> unisono.extrema_by_label([1, 2, 4, 8], [1, 3, 1, 0], index=[1, 3])
+    (array([1, 2]), array([4, 2]), [(0,), (1,)], [(2,), (1,)])
+    """
+    least, most = min_by_label(values, labels, index, device), max_by_label(values, labels, index, device)
+    at = min_position_by_label(values, labels, index, device), max_position_by_label(values, labels, index, device)
+    return least, most, *at
+
+
+def histogram_by_label(values, bins, labels, index=None, range=None, device="auto"):
+    """Histogram of the values of each label, as :func:`scipy.ndimage.histogram`.
+
+    Parameters
+    ----------
+    bins, range
+        As for :func:`histogram`: the same bins for every label.
+    values, labels, index, device
+        As for :func:`sum_by_label`.
+
+    Returns
+    -------
+    hist : ndarray of int64
+        The axes of ``index``, and one for the bins. Computed on CPUs.
+    edges : ndarray
+        Those of :func:`histogram`.
+
+    Examples
+    --------
+    >>> unisono.histogram_by_label([0.5, 1.5, 1.7, 0.2], 2, [1, 1, 2, 1], index=[1, 2], range=(0, 2))
+    (array([[2, 1],
+           [0, 1]]), array([0., 1., 2.]))
+    """
+    values, labels = _together(values, labels)
+    edges = _edges(values, bins, range, None, device)
+    places, shape = _labels(index)
+    found = _unisono.histogram_by_label(values, labels, [float(edge) for edge in edges], places, device)
+    return found.reshape(*shape, -1), edges
+
+
+def _positions(found, values, labels):
+    shape = np.broadcast_shapes(*(np.shape(x) if not isinstance(x, _unisono.Array) else x.shape for x in (values, labels)))
+    axes = np.unravel_index(np.asarray(found, dtype=np.intp).ravel(), shape)
+    places = [tuple(int(i) for i in place) for place in zip(*axes, strict=True)] if shape else [()] * np.size(found)
+    return places[0] if np.ndim(found) == 0 else places
+
+
+def _together(values, labels):
+    """Both with one shape."""
     if not isinstance(values, _unisono.Array) and not isinstance(labels, _unisono.Array):
-        values, labels = np.broadcast_arrays(np.asarray(values), np.asarray(labels))
+        return np.broadcast_arrays(np.asarray(values), np.asarray(labels))
+    return values, labels
+
+
+def _labels(index):
+    """The labels asked for as a list, and the shape of the result."""
     if index is None:
-        return _unisono.by_label(op, values, labels, None, device)
+        return None, ()
     index = np.asarray(index)
-    result = _unisono.by_label(op, values, labels, [operator.index(label) for label in index.ravel()], device)
-    result = result.reshape(index.shape)
-    return result[()] if index.ndim == 0 else result
+    return [operator.index(label) for label in index.ravel()], index.shape
+
+
+def _by_label(op, values, labels, index, device, ddof=0):
+    values, labels = _together(values, labels)
+    places, shape = _labels(index)
+    result = _unisono.by_label(op, values, labels, places, ddof, device)
+    return result if index is None else result.reshape(shape)[()]

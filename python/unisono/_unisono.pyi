@@ -30,6 +30,7 @@ __all__ = [
     "devices",
     "explain_convolve",
     "histogram",
+    "histogram_by_label",
     "info",
     "integrate",
     "logsumexp",
@@ -335,8 +336,16 @@ def by_label(
     values: ArrayLike | Array,
     labels: ArrayLike | Array,
     index: Sequence[int] | None,
+    ddof: int,
     device: _DeviceLike,
 ) -> Any: ...
+def histogram_by_label(
+    values: ArrayLike | Array,
+    labels: ArrayLike | Array,
+    edges: Sequence[float],
+    index: Sequence[int] | None,
+    device: _DeviceLike,
+) -> NDArray[Any]: ...
 @final
 class MonteCarloState:
     def __new__(cls, seed: int = 0, method: str = "plain", bits: int | None = None) -> MonteCarloState: ...

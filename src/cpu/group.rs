@@ -3,6 +3,9 @@
 //! For some elements at a time the groups are found first, as integers, then the values are added. Where groups have many
 //! elements the values of a group are brought together (a counting sort in cache), so that exact sums see long runs.
 
+mod median;
+mod moments;
+
 use std::ops::Range;
 
 use super::lanes::{Lanes, Shared};
@@ -29,28 +32,42 @@ pub(super) fn run(
     simd: Simd,
     control: &Control,
 ) -> Result<Grouped> {
-    let finder = crate::dtype::with_dtype!(plan.keys, T => finder::<T>(plan, keys)?);
+    let groups = crate::dtype::with_dtype!(plan.keys, T => finder::<T>(plan, &plan.groups, keys)?);
     let smaller = matches!(plan.op, GroupOp::Min | GroupOp::ArgMin);
-    let work = Work { plan, finder: &*finder, control, len: plan.work() as usize };
+    let work = Work { plan, finder: &*groups, control, len: plan.work() as usize };
     let (Some(dtype), Some(view)) = (plan.values, values) else {
+        if plan.values.is_some() {
+            return Err(Error::invalid(format!("values for {}", plan.op.name()), "none", "an array"));
+        }
         let counts = work.all::<bool, ()>(None, || (), |_, _, _| {}, |_, _| {})?.0;
         return Ok(Grouped { counts, partials: None });
     };
     let n = plan.groups.len();
     let lanes = plan::Lanes::new(plan.op.name(), dtype, &plan.shape, None)?;
     macro_rules! sums {
-        ($($float:ident $F:ty),*; $($variant:ident $T:ty),*) => {
+        ($floats:ident $integers:ident: $($float:ident $F:ty),*; $($variant:ident $T:ty),*) => {
             match dtype {
-                $(Dtype::$float => work.float_sums::<$F>(&Lanes::new(&lanes, view)?, simd),)*
-                $(Dtype::$variant => work.integer_sums::<$T>(&Lanes::new(&lanes, view)?),)*
+                $(Dtype::$float => work.$floats::<$F>(&Lanes::new(&lanes, view)?, simd),)*
+                $(Dtype::$variant => work.$integers::<$T>(&Lanes::new(&lanes, view)?),)*
                 _ => Err(Error::Dtype { what: "values".into(), got: dtype, expected: "a real dtype".into() }),
             }
         };
     }
     match plan.op {
-        GroupOp::Count | GroupOp::Sum | GroupOp::Mean => {
-            sums!(F32 f32, F64 f64; Bool bool, U8 u8, I8 i8, U16 u16, I16 i16, U32 u32, I32 i32, U64 u64, I64 i64)
-        }
+        GroupOp::Count => match &plan.cells {
+            Some(cells) => {
+                let bins = crate::dtype::with_dtype!(dtype, T => finder::<T>(plan, cells, view)?);
+                let finder = &Joint { groups: &*groups, bins: &*bins, count: cells.len() as u32 };
+                let counts = Work { finder, ..work }.all::<bool, ()>(None, || (), |_, _, _| {}, |_, _| {})?.0;
+                Ok(Grouped { counts, partials: None })
+            }
+            None => Err(Error::invalid("values to count", "an array", "bounds between which they are counted")),
+        },
+        GroupOp::Sum | GroupOp::Mean => sums!(float_sums integer_sums:
+            F32 f32, F64 f64; Bool bool, U8 u8, I8 i8, U16 u16, I16 i16, U32 u32, I32 i32, U64 u64, I64 i64),
+        GroupOp::Var { .. } | GroupOp::Std { .. } => sums!(float_moments integer_moments:
+            F32 f32, F64 f64; Bool bool, U8 u8, I8 i8, U16 u16, I16 i16, U32 u32, I32 i32, U64 u64, I64 i64),
+        GroupOp::Median => crate::dtype::with_dtype!(dtype, T => work.medians(&Lanes::<T>::new(&lanes, view)?)),
         GroupOp::Min | GroupOp::Max => crate::dtype::with_dtype!(dtype, T => {
             // A key for no element: `min` has none above, `max` none below, and which it is the counts tell.
             let nothing = if smaller { u64::MAX } else { 0 };
@@ -97,6 +114,24 @@ trait Finder: Sync {
     fn find(&self, range: Range<usize>, groups: &mut Vec<u32>);
 }
 
+/// Groups of groups: bins of each.
+struct Joint<'a> {
+    groups: &'a dyn Finder,
+    bins: &'a dyn Finder,
+    count: u32,
+}
+
+impl Finder for Joint<'_> {
+    fn find(&self, range: Range<usize>, groups: &mut Vec<u32>) {
+        let mut bins = Vec::with_capacity(range.len());
+        self.groups.find(range.clone(), groups);
+        self.bins.find(range, &mut bins);
+        for (group, bin) in groups.iter_mut().zip(bins) {
+            *group = if *group == NONE || bin == NONE { NONE } else { *group * self.count + bin };
+        }
+    }
+}
+
 /// No group.
 const NONE: u32 = u32::MAX;
 
@@ -113,16 +148,16 @@ impl<T: Real, F: Fn(T) -> u32 + Sync> Finder for Of<'_, T, F> {
     }
 }
 
-fn finder<'a, T: Real + Number>(plan: &'a GroupPlan, keys: &View<'a>) -> Result<Box<dyn Finder + 'a>> {
+fn finder<'a, T: Real + Number>(plan: &GroupPlan, groups: &'a Groups, keys: &View<'a>) -> Result<Box<dyn Finder + 'a>> {
     let lanes = Lanes::<T>::new(&plan::Lanes::new("keys", T::DTYPE, &plan.shape, None)?, keys)?;
     let small = T::DTYPE.size() <= 2 && plan.work() > 1 << 17;
     if small {
         // Every key there is, once.
         let base = if T::DTYPE.is_signed_integer() { (1u64 << 63) - (1 << (8 * T::DTYPE.size() - 1)) } else { 0 };
-        let table: Vec<u32> = (0..1u64 << (8 * T::DTYPE.size())).map(|low| group_of(&plan.groups, base + low)).collect();
+        let table: Vec<u32> = (0..1u64 << (8 * T::DTYPE.size())).map(|low| group_of(groups, base + low)).collect();
         return Ok(Box::new(Of { lanes, group: move |value: T| table[(value.key() - base) as usize] }));
     }
-    Ok(match &plan.groups {
+    Ok(match groups {
         &Groups::Consecutive { first, count } => {
             let group = move |value: T| {
                 let group = value.key().wrapping_sub(first);
@@ -189,6 +224,12 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
+    /// How many tasks, with a state for each group, are worth their memory.
+    fn parts(&self, groups: usize) -> usize {
+        let affordable = (MEMORY / (128 * groups.max(1))).max(1);
+        threads().min(self.len.div_ceil(CHUNK)).min(affordable).max(1)
+    }
+
     /// Counts the elements of every group, and pushes them into states that merge.
     fn all<T: Real, S: Send>(
         &self,
@@ -197,14 +238,13 @@ impl Work<'_> {
         push: impl Fn(&mut S, &Chunk<'_, T>, &mut Scratch<T>) + Sync,
         merge: impl Fn(&mut S, S),
     ) -> Result<(Vec<u64>, S)> {
-        let groups = self.plan.groups.len();
-        let affordable = (MEMORY / (128 * groups.max(1))).max(1);
-        let parts = threads().min(self.len.div_ceil(CHUNK)).min(affordable).max(1);
+        let groups = self.plan.results();
+        let parts = self.parts(groups);
         let mut states: Vec<Option<(Vec<u64>, S)>> = (0..parts).map(|_| None).collect();
         let shared = Shared::new(&mut states);
         for_each(parts, 1, &|part| {
             let (mut counts, mut state) = (Counts::new(groups), start());
-            let mut scratch = Scratch { ends: vec![], sorted: vec![] };
+            let mut scratch = Scratch::new();
             let (mut found, mut buffer) = (Vec::with_capacity(CHUNK), Vec::new());
             let (mut at, end) = (part * self.len / parts, (part + 1) * self.len / parts);
             while at < end {
@@ -241,13 +281,9 @@ impl Work<'_> {
                         sum.push(value.widen());
                     }
                 }
-                return;
-            }
-            let mut start = 0;
-            scratch.sort(chunk, n);
-            for (sum, &end) in sums.iter_mut().zip(&scratch.ends) {
-                sum.extend(&scratch.sorted[start..end as usize], simd);
-                start = end as usize;
+            } else {
+                scratch.sort(chunk, n);
+                scratch.runs(|group, values| sums[group].extend(values, simd));
             }
         };
         let merge = |sums: &mut Vec<Accumulator>, more: Vec<Accumulator>| {
@@ -272,6 +308,10 @@ impl Work<'_> {
 }
 
 impl<T: Real> Scratch<T> {
+    fn new() -> Self {
+        Self { ends: vec![], sorted: vec![] }
+    }
+
     /// Brings the values of each group together: those of group `i` end at `ends[i]`.
     fn sort(&mut self, chunk: &Chunk<'_, T>, groups: usize) {
         self.ends.clear();
@@ -292,6 +332,15 @@ impl<T: Real> Scratch<T> {
             *at += 1;
         }
         self.ends.pop();
+    }
+
+    /// Calls `each` with every group and its values.
+    fn runs(&self, mut each: impl FnMut(usize, &[T])) {
+        let mut start = 0;
+        for (group, &end) in self.ends.iter().enumerate() {
+            each(group, &self.sorted[start..end as usize]);
+            start = end as usize;
+        }
     }
 }
 

@@ -235,7 +235,7 @@ impl Load {
         let operands = std::iter::once(plan.keys).chain(plan.values).map(|dtype| bytes(dtype, plan.shape.iter().copied()));
         let device_bytes = operands.fold(0u64, u64::saturating_add).saturating_sub(host_bytes);
         Self {
-            kind: Kind::Group(plan.op, plan.values),
+            kind: Kind::Group(plan.op.ddof(0), plan.values),
             work: plan.work(),
             host_bytes,
             device_bytes,

@@ -41,7 +41,8 @@ impl SplitEngine {
         let cpu_only = match kind {
             Kind::Reduce(ReduceOp::Norm(NormOrder::Power(_)), _) => true,
             Kind::Operate(..) | Kind::Map(Dtype::F64) | Kind::Integrate(Dtype::F64) => true,
-            Kind::Group(op, _) => op != GroupOp::Count,
+            // Counts of values are those of histograms by group.
+            Kind::Group(op, values) => !op.is_mergeable() || (op == GroupOp::Count && values.is_some()),
             _ => false,
         };
         let lacks = |member: &Member| match kind {
@@ -55,6 +56,7 @@ impl SplitEngine {
         } else {
             for member in &self.members {
                 weights.push(match member.rates(kind) {
+                    _ if lacks(member) => 0.0,
                     Ok(rates) => rates.work,
                     Err(Error::Unsupported { .. }) => 0.0,
                     Err(error) => return Err(error),
@@ -319,7 +321,7 @@ impl Engine for SplitEngine {
     fn group(&self, plan: &GroupPlan, keys: &Input<'_>, values: Option<&Input<'_>>, control: &Control) -> Result<Grouped> {
         let weights = self.weights(Load::group(plan, 0).kind, plan.work())?;
         let long = plan.shape.first().is_some_and(|&n| n >= LONG * self.members.len());
-        if !long || plan.work() == 0 {
+        if !long || plan.work() == 0 || !plan.op.is_mergeable() {
             return self.fastest(&weights).group(plan, keys, values, control);
         }
         let (mut keys_memory, mut values_memory) = (None, None);

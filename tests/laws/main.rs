@@ -14,6 +14,7 @@ mod genz;
 mod integral_states;
 mod integrals;
 mod jobs;
+mod labels;
 mod memory;
 mod moments;
 mod oracle;

@@ -11,7 +11,7 @@ use crate::devices::{self, Random};
 use crate::oracle;
 
 /// The square root to 250 bits and one that says whether there is a rest: rounds as the root itself does.
-fn root(x: &BigRational) -> BigRational {
+pub fn root(x: &BigRational) -> BigRational {
     let shift = 2 * (1100 + 250u32);
     let scaled = (x * oracle::whole(BigInt::from(1) << shift)).floor().to_integer();
     let root = scaled.sqrt();
@@ -19,7 +19,8 @@ fn root(x: &BigRational) -> BigRational {
     BigRational::new(root * 2 + i32::from(rest), BigInt::from(1) << (shift / 2 + 1))
 }
 
-fn variance(values: &[f64], ddof: usize) -> BigRational {
+/// The exact variance.
+pub fn variance(values: &[f64], ddof: usize) -> BigRational {
     let n = oracle::whole(values.len());
     let sum = oracle::sum(values.iter().copied());
     let squares = values.iter().fold(BigRational::zero(), |a, &x| a + oracle::exact(x) * oracle::exact(x));
@@ -35,7 +36,7 @@ fn value<R: Copy + Into<ReduceOp>>(backend: &Backend, x: &[f64], how: &Reduce<R>
 }
 
 /// Awkward data: random bits, near overflow, subnormal, cancelling, and of wide range.
-fn samples(random: &mut Random) -> Vec<Vec<f64>> {
+pub fn samples(random: &mut Random) -> Vec<Vec<f64>> {
     let mut with = |n: usize, make: &dyn Fn(u64) -> f64| (0..n).map(|_| make(random.bits())).collect::<Vec<_>>();
     vec![
         with(37, &|b| f64::from_bits(b & !(1 << 62))),

@@ -14,7 +14,7 @@ use super::pipeline::{Pipeline, Shader, Slot};
 use super::shaders;
 use super::transfer::copy_elements;
 use crate::engine::Input;
-use crate::plan::{GroupOp, GroupPlan, Grouped, Groups};
+use crate::plan::{GroupPlan, Grouped, Groups};
 use crate::view::View;
 use crate::{Control, Dtype, Result};
 
@@ -130,7 +130,7 @@ pub(super) fn run(
     };
     let search = Search { context, plan, control, finder: Finder { dtype: plan.keys, mode, workgroup }, table, params };
     match values {
-        Some(values) if plan.op != GroupOp::Count => values::run(&search, keys, values, grouped),
+        Some(values) if plan.values.is_some() => values::run(&search, keys, values, grouped),
         _ => search.count(keys, grouped),
     }
 }

@@ -1,7 +1,8 @@
-//! Sums, means and extremes by group on the GPU: see `shaders/group_values.wgsl`.
+//! Sums, means, variances and extremes by group on the GPU: see `shaders/group_values.wgsl`.
 
 use super::{Finder, Params, Search};
 use crate::engine::Input;
+use crate::exact::{ExactDot, Moments};
 use crate::gpu::dispatch::Bind;
 use crate::gpu::memory::Block;
 use crate::gpu::pipeline::{Shader, Slot};
@@ -40,11 +41,21 @@ impl Variant {
         if self.dtype == Dtype::F64 { 68 } else { 12 }
     }
 
+    /// Words of a sum of squares: twice the range, and 64 bits for the number of terms. None where there is no such sum.
+    fn squares(self) -> usize {
+        match (self.op, self.dtype) {
+            (GroupOp::Var { .. } | GroupOp::Std { .. }, Dtype::F64) => 134,
+            (GroupOp::Var { .. } | GroupOp::Std { .. }, Dtype::F32) => 20,
+            (GroupOp::Var { .. } | GroupOp::Std { .. }, _) => 5,
+            _ => 0,
+        }
+    }
+
     /// Words of a group's state, the count included.
     fn words(self) -> usize {
         match self.kind() {
-            0 => 5,
-            1 => 2 * self.limbs() + 2,
+            0 => 5 + self.squares(),
+            1 => 2 * self.limbs() + 2 + self.squares(),
             _ => 4,
         }
     }
@@ -60,12 +71,13 @@ impl Variant {
     fn source(self) -> String {
         let constants = lanes::constants(self.dtype)
             + &format!(
-                "const KIND: u32 = {}u;\nconst WORDS: u32 = {}u;\nconst LIMBS: u32 = {}u;\nconst PASS: u32 = {}u;\n\
+                "const KIND: u32 = {}u;\nconst WORDS: u32 = {}u;\nconst LIMBS: u32 = {}u;\nconst SQUARES: u32 = {}u;\nconst PASS: u32 = {}u;\n\
                  const PRIVATE: bool = {};\nconst LOCAL: u32 = {}u;\nconst SMALLER: bool = {};\nconst ARG: bool = {};\n\
                  const SKIP: bool = false;\nconst ABS: bool = false;\n",
                 self.kind(),
                 self.words(),
                 self.limbs(),
+                self.squares(),
                 self.pass,
                 self.private,
                 if self.private { LOCAL } else { 1 },
@@ -75,6 +87,7 @@ impl Variant {
         let parts = [
             include_str!("../../../shaders/parts/reduce_key.wgsl"),
             lanes::ELEMENT,
+            shaders::mul_wide(false),
             include_str!("../../../shaders/group_values.wgsl"),
         ];
         self.finder.source(&constants, &parts)
@@ -85,7 +98,9 @@ impl Variant {
 pub(super) fn variants() -> Vec<shaders::Variant> {
     let mut list = vec![];
     for dtype in Dtype::ALL.into_iter().filter(|dtype| !dtype.is_complex()) {
-        for (op, passes) in [(GroupOp::Sum, 0..1), (GroupOp::Min, 0..2), (GroupOp::ArgMax, 0..3)] {
+        for (op, passes) in
+            [(GroupOp::Sum, 0..1), (GroupOp::Var { ddof: 0 }, 0..1), (GroupOp::Min, 0..2), (GroupOp::ArgMax, 0..3)]
+        {
             for pass in passes {
                 let finder = Finder { dtype: Dtype::I16, mode: pass, workgroup: 64 };
                 let source = Variant { finder, op, dtype, private: pass != 1, pass }.source();
@@ -99,7 +114,14 @@ pub(super) fn variants() -> Vec<shaders::Variant> {
 /// Reduces values.
 pub(super) fn run(search: &Search<'_>, keys: &Input<'_>, values: &Input<'_>, mut grouped: Grouped) -> Result<Grouped> {
     let (context, plan, control) = (search.context, search.plan, search.control);
-    let (op, dtype, groups) = (plan.op, values.dtype(), plan.groups.len());
+    let (op, dtype, groups) = (plan.op.ddof(0), values.dtype(), plan.groups.len());
+    if !op.is_mergeable() || plan.cells.is_some() {
+        return Err(Error::Unsupported {
+            device: context.id.clone(),
+            operation: if plan.cells.is_some() { "histograms by label".into() } else { format!("{} by label", op.name()) },
+            feature: "shader for it".into(),
+        });
+    }
     let mut variant = Variant { finder: search.finder, op, dtype, private: false, pass: 0 };
     variant.private = groups * variant.words() <= LOCAL as usize && 4 * LOCAL <= context.limits.workgroup_memory;
     let bytes = 4 * (groups * variant.words()) as u64;
@@ -168,11 +190,28 @@ fn read(search: &Search<'_>, variant: Variant, states: &Block) -> Result<Grouped
         _ => order_key(variant.dtype, variant.is_smaller(), u64::from(state[0])),
     };
     let least = if variant.dtype == Dtype::F32 { -149 } else { -1074 };
+    let float = variant.dtype.is_float();
     match &mut grouped.partials {
-        Some(Partials::Integer(sums)) => {
+        Some(Partials::Integer(sums)) => states().for_each(|(group, state)| sums[group] = integer(state)),
+        Some(Partials::Moments(moments)) => {
             for (group, state) in states() {
-                let low = i128::from(state[0]) | i128::from(state[1]) << 32 | i128::from(state[2]) << 64;
-                sums[group] = low - (i128::from(state[3]) << 64);
+                let (mut sum, mut squares) = (ExactSum::new(), ExactDot::new());
+                let (first, least) = if float { (2 * limbs + 1, 2 * least) } else { (4, 0) };
+                if float {
+                    sum = exact_sum(state, limbs, least / 2);
+                    let flags = state[2 * limbs];
+                    [f64::INFINITY, f64::INFINITY, f64::NAN].into_iter().enumerate().for_each(|(bit, x)| {
+                        if flags >> bit & 1 == 1 {
+                            squares.push(x, x);
+                        }
+                    });
+                } else {
+                    sum.add_scaled(integer(state), 0);
+                }
+                for (i, &limb) in state[first..words - 1].iter().enumerate() {
+                    squares.add_scaled(i128::from(limb), least + 32 * i as i32);
+                }
+                moments[group] = Moments::from_parts(grouped.counts[group], sum, squares);
             }
         }
         Some(Partials::Float(sums)) => {
@@ -191,9 +230,14 @@ fn read(search: &Search<'_>, variant: Variant, states: &Block) -> Result<Grouped
     Ok(grouped)
 }
 
+fn integer(state: &[u32]) -> i128 {
+    let low = i128::from(state[0]) | i128::from(state[1]) << 32 | i128::from(state[2]) << 64;
+    low - (i128::from(state[3]) << 64)
+}
+
 fn exact_sum(state: &[u32], limbs: usize, least: i32) -> ExactSum {
     let (mut sum, flags) = (ExactSum::new(), state[2 * limbs]);
-    if state[2 * limbs + 1] == 0 {
+    if state.last() == Some(&0) {
         return sum;
     }
     if flags & 8 == 0 {
