@@ -124,6 +124,9 @@ pub(super) fn unary_avx512(op: Unary, a: &Block, out: &mut Block) -> bool {
 
 #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx512ifma")]
 pub(super) fn unary_ifma(op: Unary, a: &Block, out: &mut Block) -> bool {
+    if op == Unary::Exp && super::exp::common(a, out) {
+        return true;
+    }
     apply::<Twice<Avx512<true>>>(op, a, out)
 }
 

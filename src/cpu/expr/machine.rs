@@ -1,9 +1,10 @@
 //! The interpreter: a program with registers, and the loops of its instructions.
 
 use super::LANES;
+use super::fuse::{Code, Fused};
 use crate::cpu::simd::{Kernel, Simd};
 use crate::exact::fast::Float;
-use crate::expr::lower::{Program, Slot, Step};
+use crate::expr::lower::Program;
 use crate::expr::scalar::{Lane, binary, unary};
 use crate::expr::{Binary, Unary};
 
@@ -37,18 +38,10 @@ impl Element for f32 {
 
 impl Element for f64 {}
 
-/// An instruction: an operation, the registers it reads, and the one it writes, which is none of them.
-#[derive(Debug, Clone, Copy)]
-enum Code {
-    Unary(Unary, usize),
-    Binary(Binary, usize, usize),
-    Where(usize, usize, usize),
-}
-
 /// A program at work: inputs in the first registers, uniforms in the next.
 pub(super) struct Machine<T> {
     pub(super) registers: Vec<Block<T>>,
-    code: Vec<(Code, usize)>,
+    code: Vec<(Code<usize>, usize)>,
     result: usize,
     spare: Block<T>,
     simd: Simd,
@@ -56,100 +49,64 @@ pub(super) struct Machine<T> {
 
 impl<T: Element> Machine<T> {
     pub(super) fn new(program: &Program, uniforms: &[T], simd: Simd) -> Self {
-        let fixed = program.inputs + uniforms.len();
-        // The step after which a step's result is not read any more.
-        let mut last = vec![0; program.steps.len()];
-        for (at, step) in program.steps.iter().enumerate() {
-            for operand in step.operands() {
-                if let Slot::Step(step) = operand {
-                    last[step] = at;
-                }
-            }
-        }
-        if let Slot::Step(step) = program.result {
-            last[step] = usize::MAX;
-        }
-        let (mut places, mut free, mut used) = (vec![0; program.steps.len()], vec![], fixed);
-        let mut code = vec![];
-        let place = |slot: Slot, places: &[usize]| match slot {
-            Slot::Input(input) => input,
-            Slot::Uniform(uniform) => program.inputs + uniform,
-            Slot::Step(step) => places[step],
-        };
-        for (at, step) in program.steps.iter().enumerate() {
-            places[at] = free.pop().unwrap_or_else(|| {
-                used += 1;
-                used - 1
-            });
-            let of = |slot| place(slot, &places);
-            let instruction = match *step {
-                Step::Unary(op, a) => Code::Unary(op, of(a)),
-                Step::Binary(op, a, b) => Code::Binary(op, of(a), of(b)),
-                Step::Where(c, a, b) => Code::Where(of(c), of(a), of(b)),
-            };
-            code.push((instruction, places[at]));
-            let mut ended: Vec<usize> = vec![];
-            for operand in step.operands() {
-                if let Slot::Step(step) = operand
-                    && last[step] == at
-                    && !ended.contains(&places[step])
-                {
-                    ended.push(places[step]);
-                }
-            }
-            free.append(&mut ended);
-        }
-        let mut registers: Vec<Block<T>> = (0..used).map(|_| Box::new([T::default(); LANES])).collect();
+        let Fused { code, result, registers } = Fused::new(program, uniforms.len());
+        let mut registers: Vec<Block<T>> = (0..registers).map(|_| Box::new([T::default(); LANES])).collect();
         for (uniform, &value) in uniforms.iter().enumerate() {
             registers[program.inputs + uniform].fill(value);
         }
-        let result = place(program.result, &places);
         Self { registers, code, result, spare: Box::new([T::default(); LANES]), simd }
     }
 
-    /// Runs the program; the results from lane `first` on, with canonical NaN, go to `out`. Inputs are what is in their
-    /// registers or, if there is something `direct` for them, that.
+    /// Runs the program; the results from lane `first` on go to `out`. Inputs are what is in their registers or, if there is
+    /// something `direct` for them, that.
     pub(super) fn run(&mut self, direct: &[Option<&[T; LANES]>], first: usize, out: &mut [T]) {
         let Self { registers, code, result, spare, simd } = self;
-        for &(code, to) in code.iter() {
+        for (at, &(instruction, to)) in code.iter().enumerate() {
             let of = |register: usize| -> &[T; LANES] {
                 direct.get(register).copied().flatten().unwrap_or_else(|| &*registers[register])
             };
-            // The result is written beside the registers, then put in its place.
-            let done = match code {
-                Code::Unary(op, a) => T::function(op, of(a), spare, *simd),
-                Code::Binary(Binary::Pow, a, b) => T::power(of(a), of(b), spare, *simd),
-                _ => false,
-            };
-            if !done {
-                let operation = match code {
-                    Code::Unary(op, a) => Operation::Unary(op, of(a)),
-                    Code::Binary(op, a, b) => Operation::Binary(op, of(a), of(b)),
-                    Code::Where(c, a, b) => Operation::Where(of(c), of(a), of(b)),
-                };
-                if !simd.run(Arithmetic { operation, out: spare }) {
-                    one_by_one(operation, spare);
-                }
+            let operation = instruction.map(of);
+            if at + 1 == code.len()
+                && first == 0
+                && let Ok(out) = <&mut [T; LANES]>::try_from(&mut *out)
+            {
+                return compute(operation, out, *simd);
             }
+            // The result is written beside the registers, then put in its place.
+            compute(operation, spare, *simd);
             std::mem::swap(&mut registers[to], spare);
         }
         let result = direct.get(*result).copied().flatten().unwrap_or_else(|| &*registers[*result]);
-        simd.run(Canonical { from: &result[first..][..out.len()], out });
+        out.copy_from_slice(&result[first..][..out.len()]);
+    }
+}
+
+/// Does one instruction.
+fn compute<T: Element>(operation: Operation<'_, T>, out: &mut [T; LANES], simd: Simd) {
+    let done = match operation {
+        Code::Unary(op, a) => T::function(op, a, out, simd),
+        Code::Binary(Binary::Pow, a, b) => T::power(a, b, out, simd),
+        _ => false,
+    };
+    if !done && !simd.run(Arithmetic { operation, out }) {
+        one_by_one(operation, out);
     }
 }
 
 /// An instruction and its operands.
-#[derive(Clone, Copy)]
-enum Operation<'a, T> {
-    Unary(Unary, &'a [T; LANES]),
-    Binary(Binary, &'a [T; LANES], &'a [T; LANES]),
-    Where(&'a [T; LANES], &'a [T; LANES], &'a [T; LANES]),
-}
+type Operation<'a, T> = Code<&'a [T; LANES]>;
 
 #[inline(always)]
 fn each<T: Lane>(out: &mut [T; LANES], a: &[T; LANES], f: impl Fn(T) -> T) {
     for (out, &a) in out.iter_mut().zip(a) {
         *out = f(a);
+    }
+}
+
+#[inline(always)]
+fn triples<T: Lane>(out: &mut [T; LANES], [a, b, c]: [&[T; LANES]; 3], f: impl Fn(T, T, T) -> T) {
+    for (((out, &a), &b), &c) in out.iter_mut().zip(a).zip(b).zip(c) {
+        *out = f(a, b, c);
     }
 }
 
@@ -163,7 +120,7 @@ fn pairs<T: Lane>(out: &mut [T; LANES], a: &[T; LANES], b: &[T; LANES], f: impl 
 /// The functions, where there are no vectors for them.
 fn one_by_one<T: Lane>(operation: Operation<'_, T>, out: &mut [T; LANES]) {
     match operation {
-        Operation::Unary(op, a) => match op {
+        Code::Unary(op, a) => match op {
             Unary::Exp => each(out, a, T::exp),
             Unary::Exp2 => each(out, a, T::exp2),
             Unary::Log => each(out, a, T::log),
@@ -173,11 +130,11 @@ fn one_by_one<T: Lane>(operation: Operation<'_, T>, out: &mut [T; LANES]) {
             Unary::Cos => each(out, a, T::cos),
             other => each(out, a, |a| unary(other, a)),
         },
-        Operation::Binary(op, a, b) => match op {
+        Code::Binary(op, a, b) => match op {
             Binary::Pow => pairs(out, a, b, T::pow),
             other => pairs(out, a, b, |a, b| binary(other, a, b)),
         },
-        Operation::Where(..) => {}
+        Code::Where(..) | Code::MulAdd(..) | Code::SquaredDifference(..) => {}
     }
 }
 
@@ -194,7 +151,7 @@ impl<T: Lane> Kernel for Arithmetic<'_, T> {
     fn run<const BYTES: usize>(self) -> bool {
         let Self { operation, out } = self;
         match operation {
-            Operation::Unary(op, a) => match op {
+            Code::Unary(op, a) => match op {
                 Unary::Neg => each(out, a, T::neg),
                 Unary::Abs => each(out, a, T::abs),
                 Unary::Not => each(out, a, |a| T::truth(!a.is_true())),
@@ -205,7 +162,7 @@ impl<T: Lane> Kernel for Arithmetic<'_, T> {
                 Unary::Sqrt => each(out, a, T::sqrt),
                 _ => return false,
             },
-            Operation::Binary(op, a, b) => match op {
+            Code::Binary(op, a, b) => match op {
                 Binary::Add => pairs(out, a, b, T::add),
                 Binary::Sub => pairs(out, a, b, T::sub),
                 Binary::Mul => pairs(out, a, b, T::mul),
@@ -220,29 +177,28 @@ impl<T: Lane> Kernel for Arithmetic<'_, T> {
                 Binary::Or => pairs(out, a, b, |a, b| T::truth(a.is_true() | b.is_true())),
                 _ => return false,
             },
-            Operation::Where(c, a, b) => {
-                for (((out, &c), &a), &b) in out.iter_mut().zip(c).zip(a).zip(b) {
-                    *out = if c.is_true() { a } else { b };
-                }
-            }
+            Code::Where(c, a, b) => triples(out, [c, a, b], |c, a, b| if c.is_true() { a } else { b }),
+            Code::MulAdd(a, b, c) => triples(out, [a, b, c], |a, b, c| a.mul(b).add(c)),
+            Code::SquaredDifference(a, b) => pairs(out, a, b, |a, b| a.sub(b).mul(a.sub(b))),
         }
         true
     }
 }
 
-/// The result, with canonical NaN.
-struct Canonical<'a, T> {
-    from: &'a [T],
-    out: &'a mut [T],
+/// Makes every NaN the canonical one: devices differ in the bits of NaN.
+pub(super) fn canonical<T: Lane>(values: &mut [T], simd: Simd) {
+    simd.run(Canonical(values));
 }
+
+struct Canonical<'a, T>(&'a mut [T]);
 
 impl<T: Lane> Kernel for Canonical<'_, T> {
     type Output = ();
 
     #[inline(always)]
     fn run<const BYTES: usize>(self) {
-        for (out, &value) in self.out.iter_mut().zip(self.from) {
-            *out = value.canonical();
+        for value in self.0 {
+            *value = value.canonical();
         }
     }
 }

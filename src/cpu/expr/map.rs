@@ -4,9 +4,9 @@ use std::ops::Range;
 use std::sync::Mutex;
 
 use super::LANES;
-use super::machine::{Element, Machine};
+use super::machine::{Element, Machine, canonical};
 use crate::array::{HostVec, Storage};
-use crate::cpu::simd::Simd;
+use crate::cpu::simd::{AHEAD, Simd, prefetch};
 use crate::cpu::{deliver, reduce, tasks};
 use crate::dtype::with_dtype;
 use crate::engine::Target;
@@ -71,14 +71,19 @@ impl<'a, T: Element> Run<'a, T> {
         Machine::new(&self.plan.program, &self.uniforms, self.simd)
     }
 
-    /// Computes a range of the whole result's elements into `out`.
+    /// Computes a range of the whole result's elements into `out`; NaN is any of them.
     fn fill(&self, machine: &mut Machine<T>, range: Range<usize>, out: &mut [T]) {
         let mut at = range.start;
         let mut direct = vec![None; self.inputs.len()];
         for out in out.chunks_mut(LANES) {
             for (index, (view, direct)) in self.inputs.iter().zip(&mut direct).enumerate() {
                 *direct = self.whole(index, at..at + out.len());
-                if direct.is_none() {
+                if let Some(block) = direct {
+                    // The hardware stops looking ahead at each page, and most blocks are two to a page.
+                    for line in (0..size_of_val(*block)).step_by(64) {
+                        prefetch(block.as_ptr().wrapping_byte_add(AHEAD + line));
+                    }
+                } else {
                     let register = &mut machine.registers[index][..];
                     with_dtype!(view.dtype(), S => load::<S, T>(view, &self.walk, index, at..at + out.len(), register));
                 }
@@ -139,7 +144,12 @@ impl<'a, T: Element> Run<'a, T> {
             // SAFETY: the tasks' ranges have no element in common; `out` itself is not used until all of them have ended.
             let mut part = unsafe { out.share() }.narrow(0, range.clone());
             if let Some(part) = part.as_slice::<T>() {
-                self.fill(&mut self.machine(), first + range.start..first + range.end, part);
+                // Some at a time, while they are in the cache.
+                let mut machine = self.machine();
+                for (at, part) in (first + range.start..).step_by(TASK).zip(part.chunks_mut(TASK)) {
+                    self.fill(&mut machine, at..at + part.len(), part);
+                    canonical(part, self.simd);
+                }
             }
             self.control.advance((range.len() as u64).saturating_mul(self.plan.program.cost()));
             Ok(())
@@ -162,6 +172,7 @@ impl<'a, T: Element> Run<'a, T> {
             for start in (task * per_task..end).step_by(TASK) {
                 let block = &mut block[..TASK.min(end - start)];
                 self.fill(&mut machine, first + start..first + start + block.len(), block);
+                canonical(block, self.simd);
                 let plan = ReducePlan::new(&Reduce::of(op), self.plan.dtype, &[block.len()])?;
                 let quiet = Control::new();
                 let partials = tasks::here(|| reduce::partials(&plan, &[View::from_slice(block)], self.simd, &quiet))?;

@@ -4,7 +4,10 @@
 //! and one dispatch per block; its loop is compiled once per SIMD level.
 
 #[cfg(target_arch = "x86_64")]
+mod exp;
+#[cfg(target_arch = "x86_64")]
 mod functions;
+mod fuse;
 mod grid;
 mod integrate;
 mod machine;

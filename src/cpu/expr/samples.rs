@@ -7,7 +7,7 @@ use super::grid::Cells;
 use super::machine::{Element, Machine};
 use super::sobol::Points;
 use crate::cpu::simd::{Kernel, Simd};
-use crate::exact::fast::Accumulator;
+use crate::exact::fast::{Accumulator, Float};
 use crate::philox::{MULTIPLIERS, ROUNDS};
 use crate::plan::{IntegratePlan, words_per_sample};
 
@@ -78,7 +78,7 @@ impl<T: Sample> Samples<T> {
                 let out = &mut machine.registers[dimension];
                 let (blocks, word) = (&*self.blocks, dimension % 4);
                 let Some(cells) = &mut cells else {
-                    self.simd.run(Coordinates { blocks, word, together, scale, out });
+                    place(blocks, word, together, scale, out, self.simd);
                     continue;
                 };
                 for sample in 0..together {
@@ -146,7 +146,10 @@ struct Coordinates<'a, T> {
     blocks: &'a Words,
     word: usize,
     together: usize,
-    scale: [T; 2],
+    from: T,
+    /// See [`Sample::step`].
+    step: T,
+    exact: bool,
     out: &'a mut [T; LANES],
 }
 
@@ -155,26 +158,45 @@ impl<T: Sample> Kernel for Coordinates<'_, T> {
 
     #[inline(always)]
     fn run<const BYTES: usize>(self) {
-        let Self { blocks, word, together, scale: [from, width], out } = self;
-        let coordinate = |word: u32| from.add(width.mul(T::fraction(word)));
-        match together {
-            1 => {
-                for (out, &a) in out.iter_mut().zip(&blocks[word]) {
-                    *out = coordinate(a);
-                }
+        let Self { blocks, word, together, from, step, exact, out } = self;
+        // An exact product and its sum are rounded once, fused or not.
+        if exact && (cfg!(target_arch = "aarch64") || BYTES > 16) {
+            scatter(blocks, word, together, out, |word| T::numerator(word).mul_add(step, from));
+        } else {
+            scatter(blocks, word, together, out, |word| from.add(T::numerator(word).mul(step)));
+        }
+    }
+}
+
+/// Draws one coordinate of all samples: from `scale[0]` on, `scale[1]` wide.
+fn place<T: Sample>(blocks: &Words, word: usize, together: usize, scale: [T; 2], out: &mut [T; LANES], simd: Simd) {
+    let [from, width] = scale;
+    match T::step(width) {
+        Some((step, exact)) => simd.run(Coordinates { blocks, word, together, from, step, exact, out }),
+        None => scatter(blocks, word, together, out, |word| from.add(width.mul(T::fraction(word)))),
+    }
+}
+
+/// Every sample's coordinate from its word.
+#[inline(always)]
+fn scatter<T: Sample>(blocks: &Words, word: usize, together: usize, out: &mut [T; LANES], coordinate: impl Fn(u32) -> T) {
+    match together {
+        1 => {
+            for (out, &a) in out.iter_mut().zip(&blocks[word]) {
+                *out = coordinate(a);
             }
-            2 => {
-                let (pairs, _) = out.as_chunks_mut::<2>();
-                for ((out, &a), &b) in pairs.iter_mut().zip(&blocks[word]).zip(&blocks[word + 2]) {
-                    *out = [coordinate(a), coordinate(b)];
-                }
+        }
+        2 => {
+            let (pairs, _) = out.as_chunks_mut::<2>();
+            for ((out, &a), &b) in pairs.iter_mut().zip(&blocks[word]).zip(&blocks[word + 2]) {
+                *out = [coordinate(a), coordinate(b)];
             }
-            _ => {
-                let (fours, _) = out.as_chunks_mut::<4>();
-                let [a, b, c, d] = blocks;
-                for ((((out, &a), &b), &c), &d) in fours.iter_mut().zip(a).zip(b).zip(c).zip(d) {
-                    *out = [coordinate(a), coordinate(b), coordinate(c), coordinate(d)];
-                }
+        }
+        _ => {
+            let (fours, _) = out.as_chunks_mut::<4>();
+            let [a, b, c, d] = blocks;
+            for ((((out, &a), &b), &c), &d) in fours.iter_mut().zip(a).zip(b).zip(c).zip(d) {
+                *out = [coordinate(a), coordinate(b), coordinate(c), coordinate(d)];
             }
         }
     }
@@ -182,16 +204,44 @@ impl<T: Sample> Kernel for Coordinates<'_, T> {
 
 /// A dtype that samples are drawn in.
 pub(super) trait Sample: Element {
-    /// The middle of the cell of (0, 1) that a word names: 2^23 cells in binary32, 2^32 in binary64.
-    fn fraction(word: u32) -> Self;
+    /// The middle of the cell that a word names, in units of 1 / [`CELLS`](Self::CELLS): 2^23 cells in binary32, 2^32 in
+    /// binary64.
+    fn numerator(word: u32) -> Self;
+    /// One over the unit of numerators.
+    const CELLS: Self;
+    /// That place in (0, 1).
+    #[inline(always)]
+    fn fraction(word: u32) -> Self {
+        Self::numerator(word).mul(<Self as Float>::of(1.0 / Self::CELLS.widen()))
+    }
+    /// An axis's width in a cell's unit, and whether all its products are exact. `None` if they might be subnormal: then the
+    /// fraction comes first.
+    #[inline(always)]
+    fn step(width: Self) -> Option<(Self, bool)> {
+        let step = width.widen() / Self::CELLS.widen();
+        let power_of_two = step.to_bits() << 12 == 0;
+        (step.abs() >= Self::LEAST).then_some((<Self as Float>::of(step), power_of_two))
+    }
+    /// Twice the smallest normal number.
+    const LEAST: f64;
+    /// `self · a + b`, rounded once.
+    fn mul_add(self, a: Self, b: Self) -> Self;
     /// Adds the squares of some values, exactly.
     fn add_squares(sum: &mut Accumulator, values: &[Self], simd: Simd);
 }
 
 impl Sample for f32 {
+    const CELLS: f32 = 16_777_216.0;
+    const LEAST: f64 = 2.0 * f32::MIN_POSITIVE as f64;
+
     #[inline(always)]
-    fn fraction(word: u32) -> Self {
-        ((word >> 8) | 1) as i32 as f32 * (1.0 / 16_777_216.0)
+    fn numerator(word: u32) -> Self {
+        ((word >> 8) | 1) as i32 as f32
+    }
+
+    #[inline(always)]
+    fn mul_add(self, a: f32, b: f32) -> f32 {
+        f32::mul_add(self, a, b)
     }
 
     fn add_squares(sum: &mut Accumulator, values: &[f32], simd: Simd) {
@@ -201,9 +251,17 @@ impl Sample for f32 {
 }
 
 impl Sample for f64 {
+    const CELLS: f64 = 4_294_967_296.0;
+    const LEAST: f64 = 2.0 * f64::MIN_POSITIVE;
+
     #[inline(always)]
-    fn fraction(word: u32) -> Self {
-        (f64::from(word) + 0.5) * (1.0 / 4_294_967_296.0)
+    fn numerator(word: u32) -> Self {
+        f64::from(word) + 0.5
+    }
+
+    #[inline(always)]
+    fn mul_add(self, a: f64, b: f64) -> f64 {
+        f64::mul_add(self, a, b)
     }
 
     fn add_squares(sum: &mut Accumulator, values: &[f64], simd: Simd) {
