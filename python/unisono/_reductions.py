@@ -337,7 +337,7 @@ def norm(a, ord=2, axis=None, keepdims=False, device="auto", out=None, *, dtype=
     -------
     NumPy scalar or ndarray
         float64, or float32 for float32. For orders 1 and 2 the exact value, rounded once: it overflows only if that does.
-        For other ``p`` within ``(4 + p) / p * 2**-52`` or so, on the CPU only, and powers must not overflow.
+        For other ``p`` within ``(4 + p) / p * 2**-52`` or so, the same bits on every device; powers must not overflow.
 
     Examples
     --------

@@ -22,8 +22,8 @@ struct Params {
     count_lo: u32,     // elements behind each result in the whole reduction
     count_hi: u32,
     out_first: u32,    // where the results go in the output
-    pad0: u32,
-    pad1: u32,
+    power_low: u32,    // the order of a norm, as binary64
+    power_high: u32,
 }
 
 fn locate(index: u32, len: vec4<u32>, step: vec4<u32>) -> u32 {

@@ -1,4 +1,5 @@
-fn acc_push(e: vec2<u32>, r: u32) {
+// A number of binary64.
+fn push_double(e: vec2<u32>) {
     let sign = select(0u - (e.y >> 31u), 0u, ABS);
     let exponent = (e.y >> 20u) & 2047u;
     if (SKIP && exponent == 2047u && (e.x | (e.y & 0xfffffu)) != 0u) {

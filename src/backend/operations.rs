@@ -213,9 +213,9 @@ impl Backend {
     /// `log Σ exp(x)` over all elements or along some axes, without overflow, with dtypes erased: `scipy.special.logsumexp`.
     /// `factors` gives `log Σ b · exp(x)`; with [`LogSumExp::signed`] the sign of the sum is a second result.
     ///
-    /// **Numerics.** The terms `exp(x − max)` are computed in binary64 and summed exactly: the bits depend on neither the order
-    /// nor the threads, but on the platform's `exp` and `log`. Without factors the result is within `(3 + ln n) · 2^-53` of
-    /// the exact value, and within `2^-53` relative (float32: rounded to it). Two reads of the input.
+    /// **Numerics.** The terms `exp(x − max)` are rounded to binary64 and summed exactly, by exponentials and logarithms made of
+    /// integers: the same bits on every device. Without factors the result is within `(4 + ln n) · 2^-53` of the exact value,
+    /// and `2^-52` relative (float32: rounded to it). Two reads of the input.
     ///
     /// # Errors
     /// [`Error::Invalid`](crate::Error::Invalid) for axes out of range and factors of another shape, and the failures of the

@@ -10,8 +10,9 @@ impl Backend {
     /// Reduces over all axes or some: `backend.reduce(&x, &Reduce::sum().axes(&[0]).keepdims())`.
     ///
     /// **Numerics.** Sums, means, variances, standard deviations and the norms of order 1 and 2 of floats are the exact value
-    /// rounded once; sums and products of integers are exact; the bits are the same on every device for everything but
-    /// products of floats (within `n · 2^-53` relative) and general norms (CPU only). Linear time, one read of the input.
+    /// rounded once; sums and products of integers are exact; the powers of general norms are within about `2^-53`; the bits are
+    /// the same on every device for everything but products of floats (within `n · 2^-53` relative). Linear time, one read of
+    /// the input.
     ///
     /// # Errors
     /// [`Error::Invalid`] for axes that do not fit, an extreme of nothing, or an option that the operation does not take,

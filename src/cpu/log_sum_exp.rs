@@ -1,16 +1,18 @@
 //! Logarithms of sums of exponentials on the CPU.
 //!
 //! With `m` the largest exponent, `log Σ b exp(x) = m + log Σ b exp(x − m)`. The terms are computed in binary64 and summed
-//! exactly, so that neither order nor threads count.
+//! exactly, so that neither order nor threads count. Exponentials and logarithms are those of `expr/binary64.rs`: the same bits
+//! on every device.
 
 use std::ops::Range;
 
 use super::lanes::{Lanes, Shared};
 use super::simd::Simd;
 use super::tasks::{for_each, threads};
-use crate::array::{HostVec, Storage};
+use crate::array::Storage;
 use crate::engine::Target;
 use crate::exact::fast::Accumulator;
+use crate::expr::binary64;
 use crate::plan::LogSumExpPlan;
 use crate::view::View;
 use crate::{Control, Dtype, Real, Result};
@@ -35,7 +37,7 @@ pub(super) fn run(
         (Some(dtype), Some(view)) => Some(numbers(dtype, &crate::plan::Lanes { dtype, ..plan.lanes.clone() }, view)?),
         _ => None,
     };
-    let work = Work { exponents: &*exponents, factors: factors.as_deref(), len: plan.lanes.len(), simd, control };
+    let work = Work { plan, exponents: &*exponents, factors: factors.as_deref(), len: plan.lanes.len(), simd, control };
     let out = Shared::new(&mut results);
     let share = (PART / work.len.max(1)).min(count.div_ceil(4 * threads())).max(1);
     if work.len <= 2 * PART || count >= 2 * threads() {
@@ -43,9 +45,9 @@ pub(super) fn run(
             for lane in task * share..count.min((task + 1) * share) {
                 let largest = work.largest(lane, 0..work.len)?;
                 let mut sum = Accumulator::new();
-                work.add(lane, 0..work.len, anchor(largest), &mut sum)?;
+                work.add(lane, 0..work.len, LogSumExpPlan::anchor(largest), &mut sum)?;
                 // SAFETY: each lane is written once.
-                unsafe { out.write(lane, finish(largest, &sum)) };
+                unsafe { out.write(lane, plan.finish(largest, sum.to_sum().to_f64())) };
             }
             Ok(())
         })?;
@@ -56,26 +58,7 @@ pub(super) fn run(
         }
     }
     control.advance(plan.lanes.work());
-    let signed = plan.signed;
-    let logarithm = |&(logarithm, sign): &(f64, f64)| if sign < 0.0 && !signed { f64::NAN } else { logarithm };
-    let pick = |which: &dyn Fn(&(f64, f64)) -> f64| match plan.out_dtype {
-        Dtype::F32 => HostVec::F32(results.iter().map(|result| which(result) as f32).collect()),
-        _ => HostVec::F64(results.iter().map(which).collect()),
-    };
-    let vecs = [pick(&logarithm), pick(&|result| result.1)];
-    vecs.into_iter().zip(targets).map(|(vec, target)| super::hand_over(vec, &plan.shape, target)).collect()
-}
-
-/// What is subtracted from the exponents: the largest, if it is a number.
-fn anchor(largest: f64) -> f64 {
-    if largest.is_finite() { largest } else { 0.0 }
-}
-
-/// The logarithm and the sign of a sum whose terms were divided by `exp(anchor(largest))`.
-fn finish(largest: f64, sum: &Accumulator) -> (f64, f64) {
-    let sum = sum.to_sum().to_f64();
-    let sign = if sum.is_nan() || sum == 0.0 { sum } else { sum.signum() };
-    (anchor(largest) + sum.abs().ln(), sign)
+    plan.results(&results).into_iter().zip(targets).map(|(vec, target)| super::hand_over(vec, &plan.shape, target)).collect()
 }
 
 /// Lanes of any dtype, read as binary64.
@@ -118,6 +101,7 @@ numbers! {
 type Each<'e> = dyn FnMut(&mut [f64], Option<&[f64]>) + 'e;
 
 struct Work<'a> {
+    plan: &'a LogSumExpPlan,
     exponents: &'a dyn Numbers,
     factors: Option<&'a dyn Numbers>,
     len: usize,
@@ -166,7 +150,7 @@ impl Work<'_> {
     /// Adds the terms of a part of a lane.
     fn add(&self, lane: usize, range: Range<usize>, anchor: f64, sum: &mut Accumulator) -> Result<()> {
         self.walk(lane, range, &mut |exponents, factors| {
-            exponents.iter_mut().for_each(|x| *x = (*x - anchor).exp());
+            exponents.iter_mut().for_each(|x| *x = binary64::exp(*x - anchor));
             if let Some(factors) = factors {
                 for (x, &factor) in exponents.iter_mut().zip(factors) {
                     *x = if factor == 0.0 { 0.0 } else { *x * factor };
@@ -192,13 +176,13 @@ impl Work<'_> {
         let shared = Shared::new(&mut sums);
         for_each(parts, 1, &|part| {
             let mut sum = Accumulator::new();
-            self.add(lane, range(part), anchor(largest), &mut sum)?;
+            self.add(lane, range(part), LogSumExpPlan::anchor(largest), &mut sum)?;
             // SAFETY: each task has its own.
             unsafe { shared.write(part, Some(sum)) };
             Ok(())
         })?;
         let mut total = Accumulator::new();
         sums.iter().flatten().for_each(|sum| total.merge(sum));
-        Ok(finish(largest, &total))
+        Ok(self.plan.finish(largest, total.to_sum().to_f64()))
     }
 }

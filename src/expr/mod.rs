@@ -6,8 +6,10 @@
 //! ours and made of integers ([`binary32`]), so that every device computes the same bits.
 
 pub(crate) mod binary32;
+pub(crate) mod binary64;
 pub(crate) mod lower;
 mod parse;
+mod quick;
 pub(crate) mod scalar;
 #[cfg(test)]
 mod tests;

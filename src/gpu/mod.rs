@@ -7,6 +7,7 @@ mod dispatch;
 mod expr;
 mod group;
 mod lanes;
+mod log_sum_exp;
 mod memory;
 mod monte_carlo;
 mod operate;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::context::Context;
-use super::{quantile, scan, topk};
+use super::{log_sum_exp, quantile, scan, topk};
 use crate::array::Storage;
 use crate::engine::{Input, Target};
 use crate::plan::Operation;
@@ -31,10 +31,6 @@ pub(super) fn run(
             targets.into_iter().map(|target| quantile::run(context, plan, &inputs[0], target, control)).collect()
         }
         Operation::TopK(plan) => topk::run(context, plan, &inputs[0], targets, control),
-        Operation::LogSumExp(_) => Err(Error::Unsupported {
-            device: context.id.clone(),
-            operation: format!("{} of {}", operation.name(), operation.lanes().dtype),
-            feature: "shader for it".into(),
-        }),
+        Operation::LogSumExp(plan) => log_sum_exp::run(context, plan, inputs, targets, control),
     }
 }

@@ -41,6 +41,11 @@ pub(crate) const PHILOX: &str = include_str!("../../shaders/parts/philox.wgsl");
 /// 64-bit integers as pairs of words.
 pub(crate) const WORDS64: &str = include_str!("../../shaders/parts/words64.wgsl");
 
+/// Arithmetic and functions of binary64 on its bits.
+pub(crate) const DOUBLE_ARITHMETIC: &str = include_str!("../../shaders/parts/double_arithmetic.wgsl");
+pub(crate) const DOUBLE_FUNCTIONS: &str = include_str!("../../shaders/parts/double_functions.wgsl");
+pub(crate) const DOUBLE_POWER: &str = include_str!("../../shaders/parts/double_power.wgsl");
+
 /// The part with `generate`: the blocks of a generator. Needs `mul_wide`.
 pub(crate) fn generate(generator: BitGenerator) -> String {
     match generator {
@@ -73,6 +78,7 @@ pub(crate) fn variants() -> Vec<Variant> {
         super::convolve::variants(),
         super::expr::variants(),
         super::group::variants(),
+        super::log_sum_exp::variants(),
         super::monte_carlo::variants(),
         super::random::variants(),
         super::reduce::variants(),

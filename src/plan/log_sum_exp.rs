@@ -3,6 +3,8 @@
 use std::ops::Range;
 
 use super::Lanes;
+use crate::array::HostVec;
+use crate::expr::binary64;
 use crate::{Dtype, Error, Result};
 
 /// `log Σ b · exp(x)` over which axes. Plain data, built by chaining.
@@ -72,6 +74,27 @@ impl LogSumExpPlan {
         let out_dtype = if narrow { Dtype::F32 } else { Dtype::F64 };
         let shape = lanes.shape(how.keepdims);
         Ok(Self { lanes, factors, signed: how.signed, out_dtype, shape, keepdims: how.keepdims })
+    }
+
+    /// What is subtracted from the exponents of a lane: the largest, if it is a number.
+    pub(crate) fn anchor(largest: f64) -> f64 {
+        if largest.is_finite() { largest } else { 0.0 }
+    }
+
+    /// The logarithm and the sign of a sum, rounded to binary64, whose terms were divided by `exp(anchor(largest))`.
+    pub(crate) fn finish(&self, largest: f64, sum: f64) -> (f64, f64) {
+        let sign = if sum.is_nan() || sum == 0.0 { sum } else { sum.signum() };
+        let negative = sign < 0.0 && !self.signed;
+        (if negative { f64::NAN } else { Self::anchor(largest) + binary64::log(sum.abs()) }, sign)
+    }
+
+    /// The results of all lanes: logarithms, then signs.
+    pub(crate) fn results(&self, lanes: &[(f64, f64)]) -> [HostVec; 2] {
+        let pick = |which: &dyn Fn(&(f64, f64)) -> f64| match self.out_dtype {
+            Dtype::F32 => HostVec::F32(lanes.iter().map(|lane| which(lane) as f32).collect()),
+            _ => HostVec::F64(lanes.iter().map(which).collect()),
+        };
+        [pick(&|lane| lane.0), pick(&|lane| lane.1)]
     }
 
     /// The part of the plan in `range` along a kept axis, and that axis in the results.

@@ -9,8 +9,8 @@ use super::parts::{Memory, Part, run_all};
 use crate::array::{HostVec, Storage};
 use crate::engine::{Counters, DeviceClass, DeviceInfo, Engine, Input, Target, Work, sealed};
 use crate::plan::{
-    ConvolvePlan, GroupOp, GroupPlan, Grouped, IntegralSums, IntegratePlan, MapPlan, MonteCarloPlan, NormOrder, Operation,
-    Partials, RandomPlan, Reduce, ReduceOp, ReducePlan, SeparablePart, SeparablePlan, Tally, cut,
+    ConvolvePlan, GroupOp, GroupPlan, Grouped, IntegralSums, IntegratePlan, MapPlan, MonteCarloPlan, Operation, Partials,
+    RandomPlan, Reduce, ReduceOp, ReducePlan, SeparablePart, SeparablePlan, Tally, cut,
 };
 use crate::view::View;
 use crate::{Control, Dtype, Error, Result};
@@ -39,8 +39,7 @@ impl SplitEngine {
     fn weights(&self, kind: Kind, work: u64) -> Result<Vec<f64>> {
         // What only the CPU has, functions of binary64 among it.
         let cpu_only = match kind {
-            Kind::Reduce(ReduceOp::Norm(NormOrder::Power(_)), _) => true,
-            Kind::Operate(..) | Kind::Map(Dtype::F64) | Kind::Integrate(Dtype::F64) => true,
+            Kind::Map(Dtype::F64) | Kind::Integrate(Dtype::F64) => true,
             // Counts of values are those of histograms by group.
             Kind::Group(op, values) => !op.is_mergeable() || (op == GroupOp::Count && values.is_some()),
             _ => false,

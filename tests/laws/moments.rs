@@ -223,16 +223,20 @@ fn masks_initial_values_and_dtypes() {
 }
 
 #[test]
-fn general_norms_are_near_and_only_where_powers_are_accurate() {
-    for backend in devices::all() {
-        let norm = backend.reduce(&[3.0f64, -4.0, 5.0], &Reduce::norm(NormOrder::new(3.0).unwrap())).and_then(|x| x.item());
-        match norm {
-            Ok(norm) => assert!((norm - 216f64.cbrt()).abs() < 1e-14, "{backend:?} {norm}"),
-            Err(error) => {
-                assert!(matches!(error, Error::Unsupported { .. }) && backend.info().threads == 0, "{backend:?} {error}")
-            }
+fn general_norms_are_near_and_have_the_same_bits_everywhere() {
+    let x: Vec<f64> = (1..500).map(|i| f64::from(i) * if i % 3 == 0 { -0.01 } else { 0.07 }).collect();
+    for p in [3.0, 0.75, -2.5] {
+        let how = || Reduce::norm(NormOrder::new(p).unwrap());
+        let wanted = x.iter().map(|x| x.abs().powf(p)).sum::<f64>().powf(1.0 / p);
+        let first = value(&Backend::cpu(), &x, &how());
+        assert!((first - wanted).abs() < 1e-13 * wanted, "{first} {wanted}");
+        for backend in devices::all() {
+            assert_eq!(value(backend, &x, &how()).to_bits(), first.to_bits(), "{p} on {backend:?}");
         }
     }
+    // NaN passed over is no zero.
+    let cpu = Backend::cpu().reduce(&[2.0, f64::NAN], &Reduce::norm(NormOrder::new(-1.0).unwrap()).skip_nan());
+    assert_eq!(cpu.unwrap().item(), Ok(2.0));
 }
 
 #[test]

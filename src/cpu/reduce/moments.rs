@@ -9,11 +9,17 @@ use crate::cpu::simd::{Kernel, Simd};
 use crate::exact::fast::{Accumulator, Float};
 use crate::exact::products::{BLOCK, Products, Wide};
 use crate::exact::{ExactDot, ExactSum, Moments};
+use crate::expr::binary64;
 
 /// What becomes of an element before it is summed, exactly, as binary64.
 pub(super) trait Map: Sync {
     /// The number.
     fn map(&self, x: f64) -> f64;
+
+    /// A number that becomes 0.
+    fn nothing(&self) -> f64 {
+        0.0
+    }
 }
 
 /// `|x|`.
@@ -42,7 +48,11 @@ pub(super) struct Power(pub(super) f64);
 impl Map for Power {
     #[inline(always)]
     fn map(&self, x: f64) -> f64 {
-        x.abs().powf(self.0)
+        binary64::norm_term(x, self.0)
+    }
+
+    fn nothing(&self) -> f64 {
+        if self.0 < 0.0 { f64::INFINITY } else { 0.0 }
     }
 }
 
@@ -112,9 +122,9 @@ impl<T: Float, M: Map> Fold<T> for MappedSum<M> {
     }
 }
 
-impl<T: Float, M> Neutral<T> for MappedSum<M> {
+impl<T: Float, M: Map> Neutral<T> for MappedSum<M> {
     fn neutral(&self) -> T {
-        T::ZERO
+        T::of(self.0.nothing())
     }
 }
 
@@ -458,7 +468,7 @@ impl<T: Integer> Fold<T> for IntegerPowers {
     }
 
     fn row(&self, sum: &mut Accumulator, values: &[T], _: u64) {
-        values.iter().for_each(|x| sum.push((x.value().abs() as f64).powf(self.0)));
+        values.iter().for_each(|x| sum.push(binary64::norm_term(x.value().abs() as f64, self.0)));
     }
 
     fn merge(&self, sum: &mut Accumulator, later: Accumulator) {

@@ -12,7 +12,7 @@ use crate::gpu::context::Context;
 use crate::gpu::dispatch::{Bind, Dispatch, Submission, fold};
 use crate::gpu::memory::Block;
 use crate::gpu::pipeline::{Pipeline, Shader, Slot};
-use crate::plan::ReducePlan;
+use crate::plan::{NormOrder, ReducePlan};
 use crate::view::View;
 use crate::{Control, Dtype, ReduceOp, Result};
 
@@ -80,7 +80,7 @@ impl<'a> Runner<'a> {
     ) -> Result<Self> {
         let (batched, int64) = (!context.caps.software, context.caps.int64);
         let mut variant = Variant { op: plan.op, dtype, workgroup: 1, batched, int64, skip: plan.skip_nan, valid };
-        let most = match (context.caps.software, variant.is_float_sum() && dtype.size() == 8) {
+        let most = match (context.caps.software, variant.is_wide_sum()) {
             (true, _) | (_, true) => 64,
             (false, false) => 256,
         };
@@ -141,7 +141,8 @@ impl<'a> Runner<'a> {
     fn stage(&self, layout: &Layout) -> Stage {
         match &layout.reduced[..] {
             _ if !layout.inner_reduced || layout.len() < self.tuning.shared => Stage::Alone,
-            [_] => Stage::Flat,
+            // A power takes longer than its element: the shader with one place to compute it.
+            [_] if !self.variant.is_power() => Stage::Flat,
             _ => Stage::Together,
         }
     }
@@ -273,6 +274,10 @@ impl<'a> Runner<'a> {
         let results = piece.results.end - piece.results.start;
         let mut params = self.params(n);
         params.axes(&piece.layout);
+        if let ReduceOp::Norm(NormOrder::Power(p)) = self.plan.op {
+            let bits = p.get().to_bits();
+            (params.power_low, params.power_high) = (bits as u32, (bits >> 32) as u32);
+        }
         (params.start, params.first, params.results) = (start as u32, piece.results.start as u32, results as u32);
         (params.at, params.splits) = (piece.at as u32, splits as u32);
         (params.base_lo, params.base_hi) = (piece.base as u32, (piece.base >> 32) as u32);

@@ -25,8 +25,8 @@ pub(super) struct Params {
     pub(super) count_lo: u32,
     pub(super) count_hi: u32,
     pub(super) out_first: u32,
-    pub(super) pad0: u32,
-    pub(super) pad1: u32,
+    pub(super) power_low: u32,
+    pub(super) power_high: u32,
 }
 
 impl Params {
@@ -72,8 +72,8 @@ impl Params {
             count_lo,
             count_hi,
             out_first,
-            pad0,
-            pad1,
+            power_low,
+            power_high,
         })
     }
 }

@@ -102,13 +102,6 @@ fn mixed() -> Error {
 
 /// The partials of any plan.
 pub(super) fn partials(context: &Arc<Context>, plan: &ReducePlan, inputs: &[Input<'_>], control: &Control) -> Result<Partials> {
-    if let ReduceOp::Norm(NormOrder::Power(_)) = plan.op {
-        return Err(Error::Unsupported {
-            device: context.id.clone(),
-            operation: plan.op.to_string(),
-            feature: "powers that are accurate in binary64".into(),
-        });
-    }
     if inputs.len() != plan.inputs() {
         return Err(Error::invalid("inputs of a reduction", inputs.len(), plan.inputs().to_string()));
     }
@@ -253,6 +246,7 @@ fn neutral<T: crate::Real>(plan: &ReducePlan) -> T {
         (ReduceOp::Max, true, _) => T::from_key(float(f64::NEG_INFINITY)),
         (ReduceOp::Min, _, Some((_, most))) => T::from_key(integer_key(plan.dtype, most)),
         (ReduceOp::Max, _, Some((least, _))) => T::from_key(integer_key(plan.dtype, least)),
+        (ReduceOp::Norm(NormOrder::Power(p)), true, _) if p.get() < 0.0 => T::from_key(float(f64::INFINITY)),
         (_, true, _) => T::from_key(float(-0.0)),
         _ => T::from_key(zero),
     }

@@ -2,7 +2,7 @@
 
 use super::params::Params;
 use crate::gpu::shaders;
-use crate::plan::NormOrder;
+use crate::plan::{Exponent, NormOrder};
 use crate::{Dtype, ReduceOp};
 
 /// The three passes over elements, and the two over states.
@@ -67,11 +67,21 @@ macro_rules! part {
 impl Variant {
     /// Whether the state is a fixed-point number in workgroup memory.
     pub(super) fn is_float_sum(&self) -> bool {
-        self.dtype.is_float() && (self.is_sum() || self.is_product_sum())
+        self.is_power() || (self.dtype.is_float() && (self.is_sum() || self.is_product_sum()))
     }
 
     fn is_sum(&self) -> bool {
         matches!(self.op, ReduceOp::Sum | ReduceOp::Mean | ReduceOp::Norm(NormOrder::One))
+    }
+
+    /// Whether powers are summed: numbers of binary64, whatever the elements are.
+    pub(super) fn is_power(&self) -> bool {
+        matches!(self.op, ReduceOp::Norm(NormOrder::Power(_)))
+    }
+
+    /// Whether numbers of binary64 are summed.
+    pub(super) fn is_wide_sum(&self) -> bool {
+        self.is_float_sum() && (self.is_power() || self.dtype == Dtype::F64)
     }
 
     /// Whether products or squares are summed.
@@ -86,18 +96,18 @@ impl Variant {
 
     /// Digits of an exact float sum: the range of the type or of its products, and 64 bits for the number of terms.
     pub(super) fn digits(&self) -> u32 {
-        match (self.is_float_sum(), self.is_product_sum(), self.dtype) {
-            (true, false, Dtype::F32) => 15,
-            (true, false, _) => 94,
-            (true, true, Dtype::F32) => 28,
-            (true, true, _) => 187,
+        match (self.is_float_sum(), self.is_product_sum(), self.is_wide_sum()) {
+            (true, false, false) => 15,
+            (true, false, true) => 94,
+            (true, true, false) => 28,
+            (true, true, true) => 187,
             _ => 6,
         }
     }
 
     /// The exponent of the lowest bit of an exact float sum.
     pub(super) fn least(&self) -> i32 {
-        let least = if self.dtype == Dtype::F32 { -149 } else { -1074 };
+        let least = if self.is_wide_sum() { -1074 } else { -149 };
         if self.is_product_sum() { 2 * least } else { least }
     }
 
@@ -124,7 +134,9 @@ impl Variant {
 
     /// A name for caches: everything the text depends on.
     pub(super) fn key(&self) -> String {
-        let Self { op, dtype, workgroup, batched, int64, skip, valid } = self;
+        let Self { dtype, workgroup, batched, int64, skip, valid, .. } = self;
+        // The order of a norm is no part of the text.
+        let op = if self.is_power() { "powers".into() } else { self.op.to_string() };
         format!("{op} {dtype} {workgroup} {batched} {int64} {skip} {valid}")
     }
 
@@ -175,10 +187,15 @@ impl Variant {
             (ReduceOp::Dot, false) => part!("pair32"),
             _ => part!("square"),
         };
+        if self.is_power() {
+            let functions = [shaders::DOUBLE_ARITHMETIC, shaders::DOUBLE_FUNCTIONS, shaders::DOUBLE_POWER];
+            let sums = [part!("digits"), part!("push_f64"), part!("power")];
+            return [&[shaders::mul_wide(self.int64), shaders::WORDS64], &functions[..], &sums].concat();
+        }
         if self.is_float_sum() {
             return match (self.is_product_sum(), wide) {
                 (false, false) => vec![part!("digits"), part!("push_f32")],
-                (false, true) => vec![part!("digits"), part!("push_f64")],
+                (false, true) => vec![part!("digits"), part!("push_f64"), part!("double")],
                 (true, false) => vec![shaders::mul_wide(self.int64), part!("digits"), part!("product_f32"), factors],
                 (true, true) => vec![shaders::mul_wide(self.int64), part!("digits"), part!("product_f64"), factors],
             };
@@ -236,7 +253,7 @@ impl Variant {
 }
 
 /// The operations with shaders; others are made from theirs. The first ten have results on the device.
-pub(super) const OPS: [ReduceOp; 15] = [
+pub(super) const OPS: [ReduceOp; 16] = [
     ReduceOp::Sum,
     ReduceOp::Product,
     ReduceOp::Min,
@@ -252,6 +269,7 @@ pub(super) const OPS: [ReduceOp; 15] = [
     ReduceOp::Norm(NormOrder::Max),
     ReduceOp::Norm(NormOrder::Min),
     ReduceOp::Dot,
+    ReduceOp::Norm(NormOrder::Power(Exponent::THREE)),
 ];
 
 /// Every variant, with the workgroup sizes of a portable device.
@@ -259,7 +277,8 @@ pub(super) fn all() -> Vec<shaders::Variant> {
     let mut list = Vec::new();
     for (i, op) in OPS.into_iter().enumerate() {
         for dtype in Dtype::ALL {
-            let workgroup = if dtype == Dtype::F64 { 16 } else { 256 };
+            let power = matches!(op, ReduceOp::Norm(NormOrder::Power(_)));
+            let workgroup = if dtype == Dtype::F64 || power { 16 } else { 256 };
             for rich in [false, true] {
                 let (skip, valid) = (rich && dtype.is_float(), rich && op == ReduceOp::CountNonzero);
                 let variant = Variant { op, dtype, workgroup, batched: rich, int64: rich, skip, valid };

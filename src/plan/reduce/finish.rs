@@ -5,6 +5,7 @@ use crate::array::HostVec;
 use crate::dtype::{private::Host, with_dtype};
 use crate::exact::round::{BINARY32, BINARY64, Format, fixed, quotient};
 use crate::exact::{ExactDot, Moments};
+use crate::expr::binary64;
 use crate::plan::Overflow;
 use crate::{Dtype, Error, Result};
 
@@ -199,7 +200,7 @@ impl ReducePlan {
 
 /// `(Σ|x|^p)^(1/p)`.
 fn power_mean(sum: f64, p: f64) -> f64 {
-    sum.powf(1.0 / p)
+    binary64::pow(sum, 1.0 / p)
 }
 
 /// A binary64 number rounded to a format.

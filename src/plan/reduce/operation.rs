@@ -51,7 +51,7 @@ pub enum NormOrder {
     Max,
     /// The smallest magnitude (`ord=-inf`), exact.
     Min,
-    /// `(Σ|x|^p)^(1/p)` in binary64, the powers summed exactly. On the CPU only.
+    /// `(Σ|x|^p)^(1/p)` in binary64, the powers summed exactly.
     Power(Exponent),
 }
 
@@ -60,6 +60,9 @@ pub enum NormOrder {
 pub struct Exponent(f64);
 
 impl Exponent {
+    /// 3.
+    pub(crate) const THREE: Self = Self(3.0);
+
     /// The value.
     pub fn get(self) -> f64 {
         self.0
