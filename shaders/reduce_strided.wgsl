@@ -1,14 +1,7 @@
 // Reduction over any axes. A lane takes every `lanes`-th element of a result, so that neighbouring lanes read
 // neighbouring memory. TOGETHER: all invocations of a workgroup work on one result (the innermost axis is reduced); else
 // each invocation has a result of its own (the innermost axis is kept, or the reduction is short).
-@group(0) @binding(0) var<storage, read> x: array<u32>;
-@group(0) @binding(1) var<storage, read_write> state: array<u32>;
-@group(0) @binding(2) var<uniform> params: Params;
-
-fn word(i: u32) -> u32 {
-    return x[i];
-}
-
+// push_at(i, r) reads the operands, of which a part before has the bindings.
 @compute @workgroup_size(WG)
 fn main(
     @builtin(workgroup_id) w: vec3<u32>,
@@ -40,7 +33,7 @@ fn main(
             var at = origin + locate(r, params.reduced_len, params.reduced_step);
             let stop = min(params.len, (r / row + 1u) * row);
             while (r < stop) {
-                acc_push(element(at), r);
+                push_at(at, r);
                 at += lanes * params.reduced_step.x;
                 r += lanes;
                 pushed += 1u;

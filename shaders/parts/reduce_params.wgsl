@@ -24,6 +24,10 @@ struct Params {
     out_first: u32,    // where the results go in the output
     power_low: u32,    // the order of a norm, as binary64
     power_high: u32,
+    second: u32,       // from an element to that of the second operand, modulo 2^32
+    pad0: u32,
+    pad1: u32,
+    pad2: u32,
 }
 
 fn locate(index: u32, len: vec4<u32>, step: vec4<u32>) -> u32 {

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::context::Context;
-use super::memory::{Block, GpuBuffer};
+use super::memory::{Block, Gathered, GpuBuffer};
 use super::shaders;
 use super::transfer::copy_elements;
 use crate::array::{HostVec, Storage};
@@ -177,6 +177,21 @@ impl Grid {
         }
         pieces
     }
+
+    /// Parts of at most `most` elements as [`pieces`](Self::pieces), of as broad rows as 256 of them allow.
+    fn broad_pieces(&self, most: usize) -> Vec<Piece> {
+        let Self { outer, len, inner } = *self;
+        let columns = inner.min(most / 256 / 4 * 4).max(4);
+        let rows = (most / columns).max(1);
+        if len.saturating_mul(inner) <= most {
+            return self.pieces(most);
+        }
+        let cut = |n: usize, step: usize| (0..n.div_ceil(step)).map(move |i| i * step..n.min((i + 1) * step));
+        (0..outer)
+            .flat_map(|o| cut(inner, columns).map(move |columns| (o, columns)))
+            .flat_map(|(o, columns)| cut(len, rows).map(move |at| Piece { outer: o..o + 1, at, columns: columns.clone() }))
+            .collect()
+    }
 }
 
 /// An operand as a grid.
@@ -188,8 +203,10 @@ pub(super) struct Source<'a> {
 }
 
 enum Whole<'a> {
-    /// In one binding: from this element on.
-    Resident(Block, u32),
+    /// In one binding.
+    Resident(Block),
+    /// In several, or of more elements than a shader counts.
+    Segments(&'a GpuBuffer),
     Host(View<'a>),
 }
 
@@ -203,8 +220,7 @@ pub(super) struct Placed {
 }
 
 impl<'a> Source<'a> {
-    /// The grid of an operand. What lies elsewhere, in several segments, or in an order that makes no grid comes over the
-    /// host.
+    /// The grid of an operand. What lies elsewhere, or in an order that makes no grid, comes over the host.
     pub(super) fn new(
         context: &'a Arc<Context>,
         lanes: &Lanes,
@@ -215,11 +231,12 @@ impl<'a> Source<'a> {
         let dtype = input.dtype();
         if let (Input::Gpu { buffer, .. }, None) = (input, &order)
             && buffer.belongs_to(context)
-            && let Some(found) = buffer.locate(&(0..buffer.bytes()))
-            && found.offset == 0
-            && buffer.bytes() / dtype.size() as u64 <= 1 << 31
         {
-            return Ok(Self { context, grid, dtype, place: Whole::Resident(found.block, 0) });
+            let place = match buffer.segments() {
+                [segment] if buffer.bytes() / dtype.size() as u64 <= 1 << 31 => Whole::Resident(segment.block.clone()),
+                _ => Whole::Segments(buffer),
+            };
+            return Ok(Self { context, grid, dtype, place });
         }
         let view = input.host(scratch)?;
         let view = order.map_or_else(|| view.clone(), |order| view.clone().permuted(&order)).collapsed();
@@ -230,20 +247,28 @@ impl<'a> Source<'a> {
         self.grid
     }
 
-    /// Whether pieces need not be uploaded.
+    /// Whether pieces of any size lie in one binding.
     pub(super) fn is_resident(&self) -> bool {
         matches!(self.place, Whole::Resident(..))
+    }
+
+    /// Parts of at most `most` elements of a grid like the operand's, but for the length of its lanes.
+    pub(super) fn pieces(&self, grid: Grid, most: usize) -> Vec<Piece> {
+        match self.place {
+            Whole::Segments(_) => grid.broad_pieces(most),
+            _ => grid.pieces(most),
+        }
     }
 
     /// Brings a piece to the device.
     pub(super) fn place(&self, piece: &Piece, control: &Control) -> Result<Placed> {
         let (Grid { len, inner, .. }, size) = (self.grid, self.dtype.size());
         match &self.place {
-            Whole::Resident(block, first) => {
+            Whole::Resident(block) => {
                 let start = (piece.outer.start * len + piece.at.start) * inner + piece.columns.start;
-                let (outer, step) = ((len * inner) as u32, inner as u32);
-                Ok(Placed { block: block.clone(), start: first + start as u32, outer, step })
+                Ok(Placed { block: block.clone(), start: start as u32, outer: (len * inner) as u32, step: inner as u32 })
             }
+            Whole::Segments(buffer) => self.collect(buffer, piece),
             Whole::Host(view) => {
                 let bytes = (piece.len() * size) as u64;
                 let block = self.context.block(bytes)?;
@@ -269,6 +294,46 @@ impl<'a> Source<'a> {
                 Ok(Placed { block, start: 0, outer, step })
             }
         }
+    }
+}
+
+impl Source<'_> {
+    /// A piece of an array in several segments: where it is, if one of them holds it, else a copy on the device.
+    fn collect(&self, buffer: &GpuBuffer, piece: &Piece) -> Result<Placed> {
+        let (Grid { len, inner, .. }, size) = (self.grid, self.dtype.size() as u64);
+        let first = (piece.outer.start * len + piece.at.start) * inner + piece.columns.start;
+        let last = ((piece.outer.end - 1) * len + piece.at.end - 1) * inner + piece.columns.end;
+        let span = first as u64 * size..last as u64 * size;
+        let whole = piece.columns.len() == inner;
+        let found = match buffer.locate(&span) {
+            // Rows that touch are brought with all that lies between.
+            None if whole => Some(buffer.gather(span)?),
+            found => found,
+        };
+        if let Some(Gathered { block, offset }) = found {
+            // Beyond 2^32 elements there is one outer item, and then one row.
+            let (outer, step) = ((len as u64 * inner as u64) as u32, inner as u32);
+            return Ok(Placed { block, start: (offset / size) as u32, outer, step });
+        }
+        let (width, bytes) = (piece.columns.len(), piece.len() as u64 * size);
+        let block = self.context.block(bytes.next_multiple_of(4))?;
+        let rows = || piece.rows(len, inner).map(|row| row.start as u64 * size..row.end as u64 * size);
+        if rows().all(|row| row.start.is_multiple_of(4) && row.end.is_multiple_of(4)) {
+            buffer.copy_rows(rows(), &block, false)?;
+        } else {
+            // Narrow elements that begin inside words.
+            let mut host = Vec::with_capacity(bytes as usize);
+            for row in rows() {
+                let (start, count) = (host.len(), (row.end - row.start) as usize);
+                host.resize(start + count, 0);
+                let Gathered { block, offset } = buffer.locate(&row).map_or_else(|| buffer.gather(row), Ok)?;
+                self.context.read_bytes(&block, offset, &mut host[start..])?;
+            }
+            self.context.upload(&block, bytes, &Control::new(), &mut |range, out| {
+                out.copy_from_slice(&host[range.start as usize..range.end as usize]);
+            })?;
+        }
+        Ok(Placed { block, start: 0, outer: (piece.at.len() * width) as u32, step: width as u32 })
     }
 }
 
@@ -306,10 +371,10 @@ mod tests {
     fn pieces_cover_a_grid_once_and_in_order_along_each_lane() {
         for (outer, len, inner) in [(1, 1000, 1), (7, 10, 1), (3, 5, 4), (2, 300, 40), (1, 3, 700), (5, 100, 3), (2, 1, 1)] {
             let grid = Grid { outer, len, inner };
-            for most in [64, 100, 513, 1 << 20] {
+            for most in [64, 100, 513, 1025, 4099, 1 << 20] {
                 let mut next = vec![0; grid.lanes()];
                 let mut elements = vec![0; outer * len * inner];
-                for piece in grid.pieces(most) {
+                for piece in if most % 2 == 1 { grid.broad_pieces(most) } else { grid.pieces(most) } {
                     for lane in 0..piece.lanes() {
                         let lane = piece.lane(grid, lane);
                         assert_eq!(next[lane], piece.at.start, "{grid:?} {most} {piece:?}");

@@ -88,7 +88,7 @@ pub(super) fn run(
             _ => None,
         };
         let work = Work { context, plan, control, exponents, factors };
-        let pieces = work.exponents.grid().pieces(work.most());
+        let pieces = work.pieces();
         // Stretches of the same lanes follow each other.
         for part in pieces.chunk_by(|a, b| (&a.outer, &a.columns) == (&b.outer, &b.columns)) {
             work.part(part, &mut results)?;
@@ -124,6 +124,11 @@ impl Work<'_> {
 
     fn grid(&self) -> Grid {
         self.exponents.grid()
+    }
+
+    /// Factors are cut as exponents are, wherever they lie.
+    fn pieces(&self) -> Vec<Piece> {
+        self.exponents.pieces(self.grid(), self.most())
     }
 
     /// All stretches of some lanes.

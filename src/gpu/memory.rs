@@ -357,12 +357,10 @@ impl GpuBuffer {
         None
     }
 
-    /// Bytes `range` of the array in one block: where they are, if one segment holds them at an offset that a binding may
-    /// have, else a copy on the device. If the range starts inside a word, so does the copy.
-    pub(crate) fn gather(&self, range: Range<u64>) -> Result<Gathered> {
-        let context = &self.0.context;
+    /// The segments that hold bytes `range` of the array, and which bytes of each.
+    fn parts(&self, range: &Range<u64>) -> Result<Vec<(&Segment, Range<u64>)>> {
         let mut starts = 0;
-        let mut parts: Vec<(&Segment, Range<u64>)> = vec![];
+        let mut parts = vec![];
         for segment in self.segments() {
             let (start, end) = (range.start.max(starts), range.end.min(starts + segment.bytes));
             if start < end {
@@ -371,8 +369,34 @@ impl GpuBuffer {
             starts += segment.bytes;
         }
         if range.end > starts {
-            return Err(context.failure("reading an array", format!("bytes {range:?} of {starts} were asked for")));
+            let message = format!("bytes {range:?} of {starts} were asked for");
+            return Err(self.0.context.failure("reading an array", message));
         }
+        Ok(parts)
+    }
+
+    /// Copies ranges of the array's bytes, end to end, into a block (or the other way, if `back`), on the device: all of them in
+    /// whole words, but for the end of the last one.
+    pub(crate) fn copy_rows(&self, rows: impl Iterator<Item = Range<u64>>, block: &Block, back: bool) -> Result<()> {
+        let mut at = 0;
+        for row in rows {
+            for (segment, part) in self.parts(&row)? {
+                let len = (part.end - part.start).next_multiple_of(4);
+                match back {
+                    true => self.0.context.copy(block, at..at + len, &segment.block, part.start)?,
+                    false => self.0.context.copy(&segment.block, part.start..part.start + len, block, at)?,
+                }
+                at += len;
+            }
+        }
+        Ok(())
+    }
+
+    /// Bytes `range` of the array in one block: where they are, if one segment holds them at an offset that a binding may
+    /// have, else a copy on the device. If the range starts inside a word, so does the copy.
+    pub(crate) fn gather(&self, range: Range<u64>) -> Result<Gathered> {
+        let context = &self.0.context;
+        let parts = self.parts(&range)?;
         match &parts[..] {
             [] => return Ok(Gathered { block: context.block(0)?, offset: 0 }),
             [(segment, part)] if part.start.is_multiple_of(u64::from(context.limits.offset_alignment)) => {

@@ -199,6 +199,14 @@ pub(super) fn run(
             scan.all(&mut Sink::Device(&block))?;
             Some(Storage::Gpu(GpuBuffer::new(context.clone(), vec![(block, bytes)])))
         }
+        Target::Device(_) if scan.is_in_words() => {
+            let most = context.max_block();
+            let sizes = (0..bytes.div_ceil(most)).map(|i| most.min(bytes - i * most));
+            let segments = sizes.map(|size| Ok((context.block(size)?, size))).collect::<Result<_>>()?;
+            let buffer = GpuBuffer::new(context.clone(), segments);
+            scan.all(&mut Sink::Segments(&buffer))?;
+            Some(Storage::Gpu(buffer))
+        }
         Target::Device(_) => {
             let mut vec = HostVec::zeros(plan.out_dtype, count)?;
             scan.all(&mut Sink::Host(vec.view_mut(&[count])))?;
@@ -241,6 +249,8 @@ fn nothing(plan: &ScanPlan, count: usize) -> Result<HostVec> {
 enum Sink<'a> {
     /// All of them in a block.
     Device(&'a Block),
+    /// Segments of device memory, which results reach in whole words.
+    Segments(&'a GpuBuffer),
     /// Contiguous host memory.
     Host(ViewMut<'a>),
 }
@@ -284,11 +294,18 @@ impl Run<'_> {
         (block / size).min(states).min(wanted).max(1 << 10) as usize
     }
 
+    /// Whether the results of every piece begin and end at words.
+    fn is_in_words(&self) -> bool {
+        let size = self.plan.out_dtype.size();
+        // Pieces are cut at multiples of four, but for their ends.
+        size >= 4 || (self.source.grid().inner * size).is_multiple_of(4)
+    }
+
     /// Scans everything.
     fn all(&self, sink: &mut Sink<'_>) -> Result<()> {
         let grid = Grid { len: self.take, ..self.source.grid() };
         let mut before: Option<(Block, u64)> = None;
-        for piece in grid.pieces(self.most()) {
+        for piece in self.source.pieces(grid, self.most()) {
             self.control.check()?;
             let goes_on = piece.at.start > 0;
             before = self.piece(&piece, before.filter(|_| goes_on), sink)?;
@@ -319,7 +336,7 @@ impl Run<'_> {
                 let (outer, step) = ((self.results * grid.inner) as u32, grid.inner as u32);
                 (false, Placed { block: (*block).clone(), start: start as u32, outer, step })
             }
-            Sink::Host(_) => {
+            Sink::Segments(_) | Sink::Host(_) => {
                 let bytes = (written.len() * self.plan.out_dtype.size()) as u64;
                 let block = context.block(bytes)?;
                 if self.plan.out_dtype.size() < 4 {
@@ -361,8 +378,14 @@ impl Run<'_> {
             jobs,
             &[Bind::Block(&placed.block), Bind::Block(state), Bind::Block(&out.block), Bind::Block(&self.flag)],
         )?;
-        if let (Sink::Host(target), true) = (sink, packed) {
-            self.read(&out.block, &written, target)?;
+        match sink {
+            Sink::Host(target) if packed => self.read(&out.block, &written, target)?,
+            Sink::Segments(target) => {
+                let (inner, size) = (grid.inner, self.plan.out_dtype.size());
+                let rows = written.rows(self.results, inner).map(|row| (row.start * size) as u64..(row.end * size) as u64);
+                target.copy_rows(rows, &out.block, true)?;
+            }
+            _ => {}
         }
         control.advance(piece.len() as u64);
         Ok(states.filter(|_| !ends).map(|block| (block, u64::from(params.states))))

@@ -197,7 +197,7 @@ impl<'a> Selection<'a> {
     /// The parts to work on: pieces that together are whole lanes, one after the other.
     pub(super) fn parts(&self) -> Vec<Vec<Piece>> {
         let mut parts: Vec<Vec<Piece>> = vec![];
-        for piece in self.source.grid().pieces(self.most()) {
+        for piece in self.source.pieces(self.source.grid(), self.most()) {
             match parts.last_mut() {
                 Some(part) if piece.at.start > 0 => part.push(piece),
                 _ => parts.push(vec![piece]),

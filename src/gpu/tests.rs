@@ -14,6 +14,8 @@ use crate::plan::{MonteCarlo, MonteCarloPlan};
 use crate::view::View;
 use crate::{Control, Element, Error, HostVec, Philox4x32, Storage};
 
+pub(super) mod segments;
+
 /// One engine per adapter. Without an adapter a test is skipped, loudly; with `UNISONO_REQUIRE_GPU=1` it fails.
 pub(super) fn engines() -> Vec<GpuEngine> {
     let engines: Vec<_> = (0..adapters::all().len()).map(|index| GpuEngine::open(index).unwrap()).collect();

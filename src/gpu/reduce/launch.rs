@@ -6,15 +6,15 @@ use std::sync::Arc;
 
 use super::geometry::Layout;
 use super::params::Params;
-use super::pieces::{Piece, Place, Source, window};
+use super::pieces::{Piece, Source, window};
 use super::source::{Stage, Variant};
 use crate::gpu::context::Context;
 use crate::gpu::dispatch::{Bind, Dispatch, Submission, fold};
-use crate::gpu::memory::Block;
+use crate::gpu::memory::{Block, Gathered};
 use crate::gpu::pipeline::{Pipeline, Shader, Slot};
 use crate::plan::{NormOrder, ReducePlan};
 use crate::view::View;
-use crate::{Control, Dtype, ReduceOp, Result};
+use crate::{Control, Dtype, Error, ReduceOp, Result};
 
 /// Sizes chosen for a device.
 #[derive(Debug, Clone)]
@@ -66,20 +66,14 @@ pub(super) struct Runner<'a> {
 impl<'a> Runner<'a> {
     /// A reduction to the plan's own results or partials.
     pub(super) fn new(context: &'a Arc<Context>, plan: &'a ReducePlan, control: &'a Control) -> Result<Self> {
-        Self::of(context, plan, plan.dtype, false, control)
+        Self::of(context, plan, false, control)
     }
 
-    /// A reduction of what `plan` finds as elements of `dtype` (of operands of products, side by side), or the count of those
-    /// that are no NaN.
-    pub(super) fn of(
-        context: &'a Arc<Context>,
-        plan: &'a ReducePlan,
-        dtype: Dtype,
-        valid: bool,
-        control: &'a Control,
-    ) -> Result<Self> {
+    /// A reduction to the plan's partials, or to the count of the elements that are no NaN.
+    pub(super) fn of(context: &'a Arc<Context>, plan: &'a ReducePlan, valid: bool, control: &'a Control) -> Result<Self> {
         let (batched, int64) = (!context.caps.software, context.caps.int64);
-        let mut variant = Variant { op: plan.op, dtype, workgroup: 1, batched, int64, skip: plan.skip_nan, valid };
+        let ReducePlan { op, dtype, skip_nan: skip, masked, .. } = *plan;
+        let mut variant = Variant { op, dtype, workgroup: 1, batched, int64, skip, valid, masked };
         let most = match (context.caps.software, variant.is_wide_sum()) {
             (true, _) | (_, true) => 64,
             (false, false) => 256,
@@ -125,6 +119,7 @@ impl<'a> Runner<'a> {
         let slots: &[Slot] = match stage {
             Stage::Fold => &[Slot::ReadWrite, Slot::Uniform],
             Stage::Finish => &[Slot::Read, Slot::ReadWrite, Slot::ReadWrite, Slot::Uniform],
+            _ if self.variant.is_paired() => &[Slot::Read, Slot::Read, Slot::ReadWrite, Slot::Uniform],
             _ => &[Slot::Read, Slot::ReadWrite, Slot::Uniform],
         };
         self.context.pipeline(&Shader {
@@ -141,8 +136,8 @@ impl<'a> Runner<'a> {
     fn stage(&self, layout: &Layout) -> Stage {
         match &layout.reduced[..] {
             _ if !layout.inner_reduced || layout.len() < self.tuning.shared => Stage::Alone,
-            // A power takes longer than its element: the shader with one place to compute it.
-            [_] if !self.variant.is_power() => Stage::Flat,
+            // A power takes longer than its element: the shader with one place to compute it. Two operands are read there too.
+            [_] if !self.variant.is_power() && !self.variant.is_paired() => Stage::Flat,
             _ => Stage::Together,
         }
     }
@@ -162,18 +157,19 @@ impl<'a> Runner<'a> {
     }
 
     /// Reduces the results in `tile`: the state, with everything in slot 0.
-    pub(super) fn reduce(&mut self, source: &Source<'_>, tile: Range<u64>) -> Result<Block> {
-        self.reduce_from(source, tile, 0)
+    pub(super) fn reduce(&mut self, sources: &[Source<'_>], tile: Range<u64>) -> Result<Block> {
+        self.reduce_from(sources, tile, 0)
     }
 
     /// [`reduce`](Self::reduce) of a part of a larger reduction, whose first element has index `base` there.
-    pub(super) fn reduce_from(&mut self, source: &Source<'_>, tile: Range<u64>, base: u64) -> Result<Block> {
+    pub(super) fn reduce_from(&mut self, sources: &[Source<'_>], tile: Range<u64>, base: u64) -> Result<Block> {
+        let [source, second @ ..] = sources else {
+            return Err(Error::invalid("inputs of a reduction", 0, self.plan.inputs().to_string()));
+        };
         let n = tile.end - tile.start;
         let slots = (self.tuning.state / (self.slot_bytes() * n)).max(1);
-        let most = match source {
-            Source::Host(_) => self.tuning.upload / self.plan.dtype.size() as u64,
-            Source::Resident(_) => MOST,
-        };
+        let host = sources.iter().any(|source| matches!(source, Source::Host(_)));
+        let most = if host { self.tuning.upload / self.plan.dtype.size() as u64 } else { MOST };
         let longest = slots.saturating_mul(self.tuning.lane.end);
         let fits = |layout: &Layout| layout.len() <= longest.saturating_mul(self.lanes(layout));
         let mut pieces = source.pieces(self.plan, tile, most, &fits);
@@ -185,15 +181,18 @@ impl<'a> Runner<'a> {
         for piece in &pieces {
             self.control.check()?;
             let splits = self.splits(&piece.layout, piece.results.end - piece.results.start, slots);
-            match (&piece.place, source) {
-                (Place::Segment(block, start), _) => self.launch(piece, block, *start, splits, &state, n)?,
-                (Place::Host(region), Source::Host(view)) => {
-                    let block = self.upload(&window(view, region))?;
-                    self.launch(piece, &block, 0, splits, &state, n)?;
-                    self.uploads.push_back(block);
-                }
-                (Place::Host(_), Source::Resident(_)) => {}
+            let mut operands = vec![match &piece.place {
+                Some((block, start)) => (block.clone(), *start),
+                None => self.bring(source, self.plan.dtype, piece)?,
+            }];
+            for second in second {
+                let dtype = if self.plan.masked { Dtype::Bool } else { self.plan.dtype };
+                operands.push(self.bring(second, dtype, piece)?);
             }
+            self.launch(piece, &operands, splits, &state, n)?;
+            // Of what was uploaded, the blocks that come next.
+            let uploaded = operands.into_iter().zip(sources).filter(|(_, source)| matches!(source, Source::Host(_)));
+            self.uploads.extend(uploaded.map(|((block, _), _)| block));
         }
         if used > 1 {
             let pipeline = self.pipeline(Stage::Fold)?;
@@ -267,8 +266,22 @@ impl<'a> Runner<'a> {
         Ok(block)
     }
 
-    /// Merges a piece, whose elements lie in `block` from element `start` on, into `splits` slots of `state`.
-    fn launch(&mut self, piece: &Piece, block: &Block, start: u64, splits: u64, state: &Block, n: u64) -> Result<()> {
+    /// A piece's elements of an operand: in which block, and where the first one lies.
+    fn bring(&mut self, source: &Source<'_>, dtype: Dtype, piece: &Piece) -> Result<(Block, u64)> {
+        match source {
+            Source::Host(view) => Ok((self.upload(&window(view, &piece.region))?, 0)),
+            Source::Resident(buffer) => {
+                let size = dtype.size() as u64;
+                let start = piece.region.start(&self.plan.input, |_| true) * size;
+                let range = start..start + piece.region.len() * size;
+                let Gathered { block, offset } = buffer.locate(&range).map_or_else(|| buffer.gather(range), Ok)?;
+                Ok((block, offset / size))
+            }
+        }
+    }
+
+    /// Merges a piece, of whose operands these blocks hold the elements from some on, into `splits` slots of `state`.
+    fn launch(&mut self, piece: &Piece, operands: &[(Block, u64)], splits: u64, state: &Block, n: u64) -> Result<()> {
         let stage = self.stage(&piece.layout);
         let pipeline = self.pipeline(stage)?;
         let results = piece.results.end - piece.results.start;
@@ -278,6 +291,8 @@ impl<'a> Runner<'a> {
             let bits = p.get().to_bits();
             (params.power_low, params.power_high) = (bits as u32, (bits >> 32) as u32);
         }
+        let start = operands.first().map_or(0, |operand| operand.1);
+        params.second = operands.get(1).map_or(0, |second| (second.1 as u32).wrapping_sub(start as u32));
         (params.start, params.first, params.results) = (start as u32, piece.results.start as u32, results as u32);
         (params.at, params.splits) = (piece.at as u32, splits as u32);
         (params.base_lo, params.base_hi) = (piece.base as u32, (piece.base >> 32) as u32);
@@ -286,8 +301,7 @@ impl<'a> Runner<'a> {
         params.group_end = groups as u32;
         let (len, each) = (piece.len(), piece.len().div_ceil(groups));
         if !self.context.caps.software && len <= self.tuning.slice {
-            let binds = [Bind::Block(block), Bind::Block(state), Bind::Uniform(bytemuck::bytes_of(&params))];
-            self.submit(&pipeline, &binds, groups)?;
+            self.submit(&pipeline, &binds(operands, state, &params), groups)?;
             self.control.advance(len);
             return Ok(());
         }
@@ -301,7 +315,7 @@ impl<'a> Runner<'a> {
             let (first, end) = (range.start / each, range.end.div_ceil(each));
             let mut params = params;
             (params.group_first, params.group_end) = (first as u32, end as u32);
-            let binds = [Bind::Block(block), Bind::Block(state), Bind::Uniform(bytemuck::bytes_of(&params))];
+            let binds = binds(operands, state, &params);
             let groups = fold(end - first, &context.limits);
             let submission = context.submit(&[Dispatch { pipeline: &pipeline, binds: &binds, groups }])?;
             // Progress in elements: the share of the workgroups submitted.
@@ -311,4 +325,10 @@ impl<'a> Runner<'a> {
             Ok(submission)
         })
     }
+}
+
+/// The bindings of the passes over elements.
+fn binds<'b>(operands: &'b [(Block, u64)], state: &'b Block, params: &'b Params) -> Vec<Bind<'b>> {
+    let blocks = operands.iter().map(|(block, _)| Bind::Block(block));
+    blocks.chain([Bind::Block(state), Bind::Uniform(bytemuck::bytes_of(params))]).collect()
 }

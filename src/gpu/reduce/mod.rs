@@ -88,7 +88,7 @@ fn finished(
     control: &Control,
 ) -> Result<GpuBuffer> {
     let mut scratch = None;
-    let source = Source::of(input, context, &mut scratch)?;
+    let sources = [Source::of(input, context, &mut scratch)?];
     let mut runner = Runner::new(context, plan, control)?;
     let (out_len, size) = (plan.out_len() as u64, plan.out_dtype.size() as u64);
     let flag = context.block(4)?;
@@ -102,7 +102,7 @@ fn finished(
             None => context.block(bytes)?,
         };
         for tile in tiles(part.clone(), runner.tile()) {
-            let state = runner.reduce(&source, tile.clone())?;
+            let state = runner.reduce(&sources, tile.clone())?;
             runner.finish(&state, tile.end - tile.start, &out, tile.start - part.start, &flag)?;
         }
         segments.push((out, bytes));

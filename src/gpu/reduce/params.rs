@@ -27,6 +27,10 @@ pub(super) struct Params {
     pub(super) out_first: u32,
     pub(super) power_low: u32,
     pub(super) power_high: u32,
+    pub(super) second: u32,
+    pub(super) pad0: u32,
+    pub(super) pad1: u32,
+    pub(super) pad2: u32,
 }
 
 impl Params {
@@ -74,6 +78,10 @@ impl Params {
             out_first,
             power_low,
             power_high,
+            second,
+            pad0,
+            pad1,
+            pad2,
         })
     }
 }

@@ -6,13 +6,11 @@ use std::sync::Arc;
 use super::launch::Runner;
 use super::pieces::Source;
 use super::{States, tiles};
-use crate::array::HostVec;
 use crate::engine::Input;
 use crate::exact::Moments;
 use crate::gpu::context::Context;
 use crate::gpu::memory::GpuBuffer;
-use crate::plan::{Lanes, NormOrder, Ordered, Partials, Reduce, ReduceOp, ReducePlan};
-use crate::view::View;
+use crate::plan::{Lanes, NormOrder, Partials, Reduce, ReduceOp, ReducePlan};
 use crate::{Control, Dtype, Error, Result};
 
 /// Elements of this many bytes are uploaded once for several passes; more are uploaded for each.
@@ -27,15 +25,17 @@ struct Pass<'a> {
 }
 
 impl Pass<'_> {
-    /// The partials of `op` for elements of `dtype` that lie in `input` (zipped, if its dtype is another).
-    fn run(&self, op: ReduceOp, dtype: Dtype, skip: bool, valid: bool, input: &Input<'_>) -> Result<Partials> {
-        let as_found = ReducePlan { op, dtype: input.dtype(), skip_nan: skip, masked: false, ..self.plan.clone() };
-        let mut partials = ReducePlan { dtype, skip_nan: false, ..as_found.clone() }.empty_partials();
-        let mut scratch = None;
-        let source = Source::of(input, self.context, &mut scratch)?;
-        let mut runner = Runner::of(self.context, &as_found, dtype, valid, self.control)?;
+    /// The partials of `op` over elements of `dtype`, or how many are no NaN; of those that a mask selects, if there is one.
+    fn run(&self, op: ReduceOp, dtype: Dtype, skip: bool, valid: bool, inputs: &[&Input<'_>]) -> Result<Partials> {
+        let masked = inputs.len() > 1 && op != ReduceOp::Dot;
+        let plan = ReducePlan { op, dtype, skip_nan: skip, masked, ..self.plan.clone() };
+        let mut partials = ReducePlan { skip_nan: false, masked: false, ..plan.clone() }.empty_partials();
+        let mut scratch = [None, None];
+        let sources = inputs.iter().zip(&mut scratch).map(|(input, scratch)| Source::of(input, self.context, scratch));
+        let sources: Vec<Source<'_>> = sources.collect::<Result<_>>()?;
+        let mut runner = Runner::of(self.context, &plan, valid, self.control)?;
         for tile in tiles(0..self.plan.out_len() as u64, runner.tile()) {
-            let state = runner.reduce(&source, tile.clone())?;
+            let state = runner.reduce(&sources, tile.clone())?;
             let n = (tile.end - tile.start) as usize;
             let bytes = self.context.read_small(&state, n as u64 * runner.slot_bytes())?;
             let (words, _) = bytes.as_chunks::<4>();
@@ -45,10 +45,11 @@ impl Pass<'_> {
         Ok(partials)
     }
 
-    /// The partials of the plan for `input`, with NaN passed over as the plan says.
-    fn of(&self, input: &Input<'_>) -> Result<Partials> {
-        let (op, dtype, skip) = (self.plan.op, self.plan.dtype, self.plan.skip_nan);
-        let run = |op| self.run(op, dtype, skip, false, input);
+    /// The partials of the plan for its inputs, with NaN passed over as the plan says.
+    fn of(&self, inputs: &[&Input<'_>]) -> Result<Partials> {
+        let (op, dtype) = (self.plan.op, self.plan.dtype);
+        let skip = self.plan.skip_nan && op != ReduceOp::Dot;
+        let run = |op| self.run(op, dtype, skip, false, inputs);
         match op {
             ReduceOp::Var | ReduceOp::Std => {
                 let (sums, squares) = (run(ReduceOp::Sum)?, run(ReduceOp::Norm(NormOrder::Two))?);
@@ -90,7 +91,7 @@ pub(in crate::gpu) fn count_numbers(
     let axes: Vec<isize> = lanes.walked.iter().map(|&axis| axis as isize).collect();
     let plan = ReducePlan::new(&Reduce::of(ReduceOp::CountNonzero).axes(&axes), lanes.dtype, &lanes.input)?;
     let pass = Pass { context, plan: &plan, control };
-    match pass.run(ReduceOp::CountNonzero, lanes.dtype, false, true, input)? {
+    match pass.run(ReduceOp::CountNonzero, lanes.dtype, false, true, &[input])? {
         Partials::Count(counts) => Ok(counts),
         _ => Err(mixed()),
     }
@@ -111,46 +112,34 @@ pub(super) fn partials(context: &Arc<Context>, plan: &ReducePlan, inputs: &[Inpu
     // What is not reproducible may as well be exact.
     let exact = ReducePlan { mode: crate::SumMode::Exact, ..plan.clone() };
     let pass = Pass { context, plan: &exact, control };
-    let found = match inputs {
-        [x, y] if plan.op == ReduceOp::Dot => {
-            let (mut first, mut second) = (None, None);
-            let zipped = zip(&x.host(&mut first)?, &y.host(&mut second)?)?;
-            pass.run(ReduceOp::Dot, plan.dtype, false, false, &Input::Host(zipped.view(&plan.input)))?
-        }
-        [x, mask] => {
-            let (mut first, mut second) = (None, None);
-            let (chosen, mask) = select(plan, &x.host(&mut first)?, &mask.host(&mut second)?)?;
-            let counted = Input::Host(mask.view(&plan.input));
-            let Partials::Count(counts) = pass.run(ReduceOp::CountNonzero, Dtype::Bool, false, false, &counted)? else {
-                return Err(mixed());
-            };
-            let mut partials = pass.of(&Input::Host(chosen.view(&plan.input)))?;
-            with_counts(&mut partials, &counts);
-            Partials::Counted(Box::new(partials), counts)
-        }
-        [x] => {
-            let passes = plan.is_counted() || matches!(plan.op, ReduceOp::Var | ReduceOp::Std | ReduceOp::Ptp);
-            let here;
-            let x = match x {
-                Input::Host(view) if passes && view.len() * plan.dtype.size() <= ONCE => {
-                    here = context.upload_view(view, control)?;
-                    &resident(&here, plan)
-                }
-                other => other,
-            };
-            let mut partials = pass.of(x)?;
-            if !plan.is_counted() {
-                return fast(plan, partials);
+    let passes = plan.is_counted() || matches!(plan.op, ReduceOp::Var | ReduceOp::Std | ReduceOp::Ptp);
+    let here: Vec<Option<GpuBuffer>> = inputs
+        .iter()
+        .map(|input| match input {
+            Input::Host(view) if passes && view.len() * view.dtype().size() <= ONCE => {
+                context.upload_view(view, control).map(Some)
             }
-            let Partials::Count(counts) = pass.run(ReduceOp::CountNonzero, plan.dtype, false, true, x)? else {
-                return Err(mixed());
-            };
-            with_counts(&mut partials, &counts);
-            Partials::Counted(Box::new(partials), counts)
-        }
-        _ => return Err(mixed()),
-    };
-    fast(plan, found)
+            _ => Ok(None),
+        })
+        .collect::<Result<_>>()?;
+    let resident: Vec<Option<Input<'_>>> = here
+        .iter()
+        .zip(inputs)
+        .map(|(buffer, input)| buffer.as_ref().map(|buffer| Input::Gpu { buffer, dtype: input.dtype(), shape: &plan.input }))
+        .collect();
+    let inputs: Vec<&Input<'_>> = resident.iter().zip(inputs).map(|(here, input)| here.as_ref().unwrap_or(input)).collect();
+    let mut partials = pass.of(&inputs)?;
+    if plan.is_counted() && plan.op != ReduceOp::Dot {
+        let counts = match &inputs[..] {
+            // NaN counts.
+            [_, mask] if !plan.skip_nan => pass.run(ReduceOp::CountNonzero, Dtype::Bool, false, false, &[mask])?,
+            all => pass.run(ReduceOp::CountNonzero, plan.dtype, false, true, all)?,
+        };
+        let Partials::Count(counts) = counts else { return Err(mixed()) };
+        with_counts(&mut partials, &counts);
+        partials = Partials::Counted(Box::new(partials), counts);
+    }
+    fast(plan, partials)
 }
 
 /// Exact sums in the place of plain ones, where those were allowed.
@@ -162,96 +151,17 @@ fn fast(plan: &ReducePlan, partials: Partials) -> Result<Partials> {
     })
 }
 
-fn resident<'a>(buffer: &'a GpuBuffer, plan: &'a ReducePlan) -> Input<'a> {
-    Input::Gpu { buffer, dtype: plan.dtype, shape: &plan.input }
-}
-
-/// Tells moments how many elements they are of.
+/// Tells moments how many elements they are of, and extremes whether there were any.
 fn with_counts(partials: &mut Partials, counts: &[u64]) {
-    if let Partials::Moments(all) = partials {
-        for (moments, &count) in all.iter_mut().zip(counts) {
-            *moments = std::mem::take(moments).with_count(count);
-        }
-    }
-}
-
-/// The elements of two arrays side by side, each in a word or two.
-fn zip(x: &View<'_>, y: &View<'_>) -> Result<HostVec> {
-    let size = x.dtype().size();
-    let word = size.max(4);
-    let bytes = |view: &View<'_>| {
-        let mut bytes = vec![0; view.len() * size];
-        view.copy_to_bytes(&mut bytes);
-        bytes
-    };
-    let (a, b) = (bytes(x), bytes(y));
-    let mut zipped = HostVec::zeros(if word == 4 { Dtype::U64 } else { Dtype::C128 }, x.len())?;
-    let mut out = zipped.view_mut(&[x.len()]);
-    let Some(out) = out.as_bytes() else { return Err(mixed()) };
-    for ((pair, a), b) in out.chunks_exact_mut(2 * word).zip(a.chunks_exact(size)).zip(b.chunks_exact(size)) {
-        for (place, element) in pair.chunks_exact_mut(word).zip([a, b]) {
-            place[..size].copy_from_slice(element);
-            // Narrow signed integers keep their sign.
-            let negative = x.dtype().is_signed_integer() && element[size - 1] >> 7 == 1;
-            place[size..].fill(if negative { 0xff } else { 0 });
-        }
-    }
-    Ok(zipped)
-}
-
-/// The elements with something neutral for those that the mask leaves out, and the mask, from which NaN is out too if it is
-/// passed over.
-fn select(plan: &ReducePlan, x: &View<'_>, mask: &View<'_>) -> Result<(HostVec, HostVec)> {
-    let wrong = || Error::invalid("inputs of a reduction", "other dtypes", format!("{} and bool", plan.dtype));
-    let mut kept = HostVec::zeros(Dtype::Bool, mask.len())?;
-    let mask: Vec<bool> = mask.typed::<bool>().ok_or_else(wrong)?.iter().copied().collect();
-    let mut chosen = HostVec::zeros(plan.dtype, x.len())?;
-    let HostVec::Bool(kept_bits) = &mut kept else { return Err(wrong()) };
-    macro_rules! each {
-        ($vec:ident, $T:ty) => {{
-            let neutral = neutral::<$T>(plan);
-            let elements = x.typed::<$T>().ok_or_else(wrong)?;
-            for (((out, kept), &x), &keep) in $vec.iter_mut().zip(kept_bits).zip(elements.iter()).zip(&mask) {
-                let keep = keep && !(plan.skip_nan && x.is_nan());
-                (*kept, *out) = (keep, if keep { x } else { neutral });
+    match partials {
+        Partials::Moments(all) => {
+            for (moments, &count) in all.iter_mut().zip(counts) {
+                *moments = std::mem::take(moments).with_count(count);
             }
-        }};
+        }
+        Partials::Extreme(all) => {
+            all.iter_mut().zip(counts).filter(|(_, count)| **count == 0).for_each(|(key, _)| *key = None);
+        }
+        _ => {}
     }
-    match &mut chosen {
-        HostVec::Bool(vec) => each!(vec, bool),
-        HostVec::U8(vec) => each!(vec, u8),
-        HostVec::I8(vec) => each!(vec, i8),
-        HostVec::U16(vec) => each!(vec, u16),
-        HostVec::I16(vec) => each!(vec, i16),
-        HostVec::U32(vec) => each!(vec, u32),
-        HostVec::I32(vec) => each!(vec, i32),
-        HostVec::U64(vec) => each!(vec, u64),
-        HostVec::I64(vec) => each!(vec, i64),
-        HostVec::F32(vec) => each!(vec, f32),
-        HostVec::F64(vec) => each!(vec, f64),
-        HostVec::C64(_) | HostVec::C128(_) => return Err(wrong()),
-    }
-    Ok((chosen, kept))
-}
-
-/// The element that changes nothing. Extremes are masked together with an initial value only, which is no worse.
-fn neutral<T: crate::Real>(plan: &ReducePlan) -> T {
-    let float = |value: f64| if plan.dtype == Dtype::F32 { (value as f32).key() } else { value.key() };
-    let one = if plan.dtype.is_signed_integer() { 1i64.key() } else { 1 };
-    let zero = if plan.dtype.is_signed_integer() { 0i64.key() } else { 0 };
-    match (plan.op, plan.dtype.is_float(), plan.dtype.integer_range()) {
-        (ReduceOp::Product, true, _) => T::from_key(float(1.0)),
-        (ReduceOp::Product, false, _) => T::from_key(one),
-        (ReduceOp::Min, true, _) => T::from_key(float(f64::INFINITY)),
-        (ReduceOp::Max, true, _) => T::from_key(float(f64::NEG_INFINITY)),
-        (ReduceOp::Min, _, Some((_, most))) => T::from_key(integer_key(plan.dtype, most)),
-        (ReduceOp::Max, _, Some((least, _))) => T::from_key(integer_key(plan.dtype, least)),
-        (ReduceOp::Norm(NormOrder::Power(p)), true, _) if p.get() < 0.0 => T::from_key(float(f64::INFINITY)),
-        (_, true, _) => T::from_key(float(-0.0)),
-        _ => T::from_key(zero),
-    }
-}
-
-fn integer_key(dtype: Dtype, value: i128) -> u64 {
-    if dtype.is_signed_integer() { (value as i64).key() } else { value as u64 }
 }

@@ -23,24 +23,18 @@ pub(super) enum Source<'a> {
 /// A part of the operand and the results that it contributes to.
 #[derive(Debug, Clone)]
 pub(super) struct Piece {
+    /// Where it is.
+    pub(super) region: Region,
     /// Its axes.
     pub(super) layout: Layout,
-    /// Of host memory, which part; of device memory, which segment.
-    pub(super) place: Place,
+    /// Of device memory, the segment's block and the first element in it.
+    pub(super) place: Option<(Block, u64)>,
     /// The first of its results to compute, and how many.
     pub(super) results: Range<u64>,
     /// Where they lie among the results of the tile.
     pub(super) at: u64,
     /// The index of its first element in each result's reduction.
     pub(super) base: u64,
-}
-
-#[derive(Debug, Clone)]
-pub(super) enum Place {
-    /// A part of the host's array.
-    Host(Region),
-    /// Elements of a segment's block from this one on.
-    Segment(Block, u64),
 }
 
 impl Piece {
@@ -69,13 +63,14 @@ impl<'a> Source<'a> {
         let reduced = |axis: usize| plan.reduced.contains(&axis);
         let mut parts = Vec::new();
         let mut found = Vec::new();
-        let mut add = |part: &Region, place: Place| {
+        let mut add = |part: &Region, place: Option<(Block, u64)>| {
             let layout = Layout::of(plan, &part.lens);
             let first = part.start(&plan.input, |axis| !reduced(axis));
             let (from, to) = (tile.start.max(first), tile.end.min(first + layout.results()));
             if from < to {
                 let base = part.start(&plan.input, reduced);
-                found.push(Piece { layout, place, results: from - first..to - first, at: from - tile.start, base });
+                let region = part.clone();
+                found.push(Piece { region, layout, place, results: from - first..to - first, at: from - tile.start, base });
             }
         };
         match self {
@@ -89,7 +84,7 @@ impl<'a> Source<'a> {
                     }
                     region.cut(most, &accept, &mut parts);
                 }
-                parts.iter().for_each(|part| add(part, Place::Host(part.clone())));
+                parts.iter().for_each(|part| add(part, None));
             }
             Self::Resident(buffer) => {
                 let (size, mut start) = (plan.dtype.size() as u64, 0);
@@ -100,7 +95,7 @@ impl<'a> Source<'a> {
                     }
                     for part in parts.drain(..) {
                         let offset = part.start(&plan.input, |_| true) - start;
-                        add(&part, Place::Segment(segment.block.clone(), offset));
+                        add(&part, Some((segment.block.clone(), offset)));
                     }
                     start = end;
                 }

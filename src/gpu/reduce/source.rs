@@ -50,6 +50,8 @@ pub(super) struct Variant {
     pub(super) skip: bool,
     /// Whether what is no NaN is counted, instead of what is not zero.
     pub(super) valid: bool,
+    /// Whether a mask says which elements count.
+    pub(super) masked: bool,
 }
 
 /// Bits of a digit of an exact float sum.
@@ -134,10 +136,10 @@ impl Variant {
 
     /// A name for caches: everything the text depends on.
     pub(super) fn key(&self) -> String {
-        let Self { dtype, workgroup, batched, int64, skip, valid, .. } = self;
+        let Self { dtype, workgroup, batched, int64, skip, valid, masked, .. } = self;
         // The order of a norm is no part of the text.
         let op = if self.is_power() { "powers".into() } else { self.op.to_string() };
-        format!("{op} {dtype} {workgroup} {batched} {int64} {skip} {valid}")
+        format!("{op} {dtype} {workgroup} {batched} {int64} {skip} {valid} {masked}")
     }
 
     fn constants(&self, stage: Stage) -> String {
@@ -168,25 +170,32 @@ impl Variant {
     }
 
     fn load(&self) -> &'static str {
-        // Operands of products lie side by side; narrow integers take a word there.
-        let size = self.dtype.size();
-        match if self.op == ReduceOp::Dot { 2 * size.max(4) } else { size } {
+        match self.dtype.size() {
             1 => part!("load8"),
             2 => part!("load16"),
             4 => part!("load32"),
-            8 => part!("load64"),
-            _ => part!("load128"),
+            _ => part!("load64"),
+        }
+    }
+
+    /// Whether two operands are read.
+    pub(super) fn is_paired(&self) -> bool {
+        self.masked || self.op == ReduceOp::Dot
+    }
+
+    /// The operands of the shaders that read one element at a time.
+    fn operands(&self) -> &'static str {
+        match self.op {
+            ReduceOp::Dot => part!("both"),
+            _ if self.masked => part!("masked"),
+            _ => part!("one"),
         }
     }
 
     /// The accumulator: what all stages but the last need.
     fn accumulator(&self) -> Vec<&'static str> {
         let wide = self.dtype.size() == 8;
-        let factors = match (self.op, wide) {
-            (ReduceOp::Dot, true) => part!("pair64"),
-            (ReduceOp::Dot, false) => part!("pair32"),
-            _ => part!("square"),
-        };
+        let square = part!("square");
         if self.is_power() {
             let functions = [shaders::DOUBLE_ARITHMETIC, shaders::DOUBLE_FUNCTIONS, shaders::DOUBLE_POWER];
             let sums = [part!("digits"), part!("push_f64"), part!("power")];
@@ -196,12 +205,12 @@ impl Variant {
             return match (self.is_product_sum(), wide) {
                 (false, false) => vec![part!("digits"), part!("push_f32")],
                 (false, true) => vec![part!("digits"), part!("push_f64"), part!("double")],
-                (true, false) => vec![shaders::mul_wide(self.int64), part!("digits"), part!("product_f32"), factors],
-                (true, true) => vec![shaders::mul_wide(self.int64), part!("digits"), part!("product_f64"), factors],
+                (true, false) => vec![shaders::mul_wide(self.int64), part!("digits"), part!("product_f32"), square],
+                (true, true) => vec![shaders::mul_wide(self.int64), part!("digits"), part!("product_f64"), square],
             };
         }
         if self.is_product_sum() {
-            return vec![shaders::mul_wide(self.int64), part!("dot_int"), factors, part!("registers_shared")];
+            return vec![shaders::mul_wide(self.int64), part!("dot_int"), square, part!("registers_shared")];
         }
         let (state, push): (&[&str], &str) = match self.op {
             ReduceOp::Sum | ReduceOp::Mean | ReduceOp::Norm(NormOrder::One) => (&[part!("sum_int")], part!("sum_int_push")),
@@ -243,7 +252,7 @@ impl Variant {
                 parts.extend([self.load(), run, include_str!("../../../shaders/reduce_flat.wgsl")]);
             }
             Stage::Together | Stage::Alone => {
-                parts.extend([self.load(), include_str!("../../../shaders/reduce_strided.wgsl")]);
+                parts.extend([self.load(), self.operands(), include_str!("../../../shaders/reduce_strided.wgsl")]);
             }
             Stage::Fold => parts.push(include_str!("../../../shaders/reduce_fold.wgsl")),
             Stage::Finish => parts.push(include_str!("../../../shaders/reduce_finish.wgsl")),
@@ -281,8 +290,10 @@ pub(super) fn all() -> Vec<shaders::Variant> {
             let workgroup = if dtype == Dtype::F64 || power { 16 } else { 256 };
             for rich in [false, true] {
                 let (skip, valid) = (rich && dtype.is_float(), rich && op == ReduceOp::CountNonzero);
-                let variant = Variant { op, dtype, workgroup, batched: rich, int64: rich, skip, valid };
-                let stages = Stage::ALL.into_iter().filter(|&stage| i < 10 || stage != Stage::Finish);
+                let masked = rich && op != ReduceOp::Dot;
+                let variant = Variant { op, dtype, workgroup, batched: rich, int64: rich, skip, valid, masked };
+                let flat = |stage| stage == Stage::Flat && op == ReduceOp::Dot;
+                let stages = Stage::ALL.into_iter().filter(|&stage| !flat(stage) && (i < 10 || stage != Stage::Finish));
                 list.extend(stages.map(|stage| shaders::Variant {
                     label: stage.label(),
                     source: variant.source(stage),

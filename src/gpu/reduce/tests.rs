@@ -13,6 +13,8 @@ use crate::plan::{FloatProduct, IntegerProduct, Ordered, Partials, Reduce, Reduc
 use crate::view::View;
 use crate::{Control, Dtype, Error, ExactSum, HostVec, Real, ReduceOp, Storage};
 
+mod pairs;
+
 /// A small generator of test data.
 struct Noise(u64);
 
@@ -524,8 +526,8 @@ fn indices_beyond_32_bits() {
         let control = Control::new();
         for base in [0, (1 << 32) - 1, (1 << 32) - 2, (1 << 33) - 3] {
             let mut runner = Runner::new(&context, &plan, &control).unwrap();
-            let source = Source::Resident(&buffer);
-            let state = runner.reduce_from(&source, 0..1, base).unwrap();
+            let sources = [Source::Resident(&buffer)];
+            let state = runner.reduce_from(&sources, 0..1, base).unwrap();
             let bytes = context.read_small(&state, runner.slot_bytes()).unwrap();
             let words: Vec<u32> = bytes.chunks_exact(4).map(|word| u32::from_le_bytes(word.try_into().unwrap())).collect();
             let mut partials = plan.empty_partials();
