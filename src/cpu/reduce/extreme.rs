@@ -2,7 +2,7 @@
 
 use super::drive::{Fold, rows_by_row};
 use crate::Real;
-use crate::cpu::simd::{Kernel, Simd, blocks_ahead, prefetch};
+use crate::cpu::simd::{AHEAD, Kernel, Simd, blocks_ahead, prefetch};
 use crate::plan::{first_extreme, range};
 
 /// Elements as integers of their own size that compare as the elements do, so that SIMD lanes compare as many as they can
@@ -175,6 +175,9 @@ fn shifted_key<T: Scan>(best: T::Key, smaller: bool, skip: bool) -> u64 {
     }
 }
 
+/// Elements that are looked at side by side: some vectors of them, whose chains do not wait for each other.
+const LANES: usize = 64;
+
 /// The best key of a block.
 struct Best<'a, T: Scan, const ARG: bool, const SMALLER: bool> {
     values: &'a [T],
@@ -187,16 +190,19 @@ impl<T: Scan, const ARG: bool, const SMALLER: bool> Kernel for Best<'_, T, ARG, 
     #[inline(always)]
     fn run<const BYTES: usize>(self) -> T::Key {
         let worst = if SMALLER { T::BOUNDS.1 } else { T::BOUNDS.0 };
-        let mut result = worst;
-        for block in blocks_ahead(self.values) {
-            let mut found = worst;
-            for &value in block {
-                let key = if ARG { value.scan_arg() } else { value.scan() };
-                found = best::<T, SMALLER>(found, T::shift(key, self.shift));
+        let key = |value: T| T::shift(if ARG { value.scan_arg() } else { value.scan() }, self.shift);
+        let mut lanes = [worst; LANES];
+        let (blocks, rest) = self.values.as_chunks::<LANES>();
+        for block in blocks {
+            for line in (0..size_of_val(block)).step_by(64) {
+                prefetch(block.as_ptr().wrapping_byte_add(AHEAD + line));
             }
-            result = best::<T, SMALLER>(result, found);
+            for i in 0..LANES {
+                lanes[i] = best::<T, SMALLER>(lanes[i], key(block[i]));
+            }
         }
-        result
+        let rest = rest.iter().map(|&value| key(value));
+        lanes.into_iter().chain(rest).fold(worst, best::<T, SMALLER>)
     }
 }
 
@@ -426,6 +432,32 @@ impl<T: Scan> Fold<T> for Extreme {
 /// Elements of a block that is searched again if it holds a new extreme.
 const BLOCK: usize = 4096;
 
+/// The first element with a key.
+struct Find<'a, T: Scan> {
+    values: &'a [T],
+    key: T::Key,
+}
+
+impl<T: Scan> Kernel for Find<'_, T> {
+    type Output = Option<usize>;
+
+    #[inline(always)]
+    fn run<const BYTES: usize>(self) -> Option<usize> {
+        let here = |values: &[T]| values.iter().position(|value| value.scan_arg() == self.key);
+        let (blocks, rest) = self.values.as_chunks::<LANES>();
+        for (i, block) in blocks.iter().enumerate() {
+            let mut any = false;
+            for value in block {
+                any |= value.scan_arg() == self.key;
+            }
+            if any {
+                return here(block).map(|at| i * LANES + at);
+            }
+        }
+        here(rest).map(|at| blocks.len() * LANES + at)
+    }
+}
+
 /// `argmin` or `argmax`.
 pub(super) struct Arg {
     pub(super) smaller: bool,
@@ -505,7 +537,13 @@ impl<T: Scan> Fold<T> for Arg {
             }
         }
         if let (Some((block, at)), Some((key, place))) = (improved, best) {
-            *place = at + block.iter().position(|x| x.arg_key(self.smaller) == *key).unwrap_or(0) as u64;
+            let number = T::from_key(*key);
+            let found = if number.is_nan() {
+                block.iter().position(|x| x.arg_key(self.smaller) == *key)
+            } else {
+                self.simd.run(Find { values: block, key: number.scan_arg() })
+            };
+            *place = at + found.unwrap_or(0) as u64;
         }
     }
 
