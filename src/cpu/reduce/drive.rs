@@ -1,4 +1,10 @@
 //! The walk over the input: which elements each task reads, and how its partial results come together.
+//!
+//! There are some hundred folds: the walk knows them as objects, a [`Folding`] and a [`Worker`] per task, so that it is compiled
+//! once per dtype. What becomes of a row of elements is compiled for each fold.
+
+use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 
 use super::layout::Layout;
 use crate::cpu::tasks::{for_each, threads};
@@ -67,109 +73,250 @@ impl<O> Sink<O> {
     }
 }
 
+/// What becomes of a partial result, given with its place.
+pub(super) type Emit<'e, P> = dyn Fn(usize, P) -> Result<()> + Sync + 'e;
+
+/// Partial results by number, several of them (of neighbouring columns) or one: each is written by one task, and read when all
+/// are there.
+pub(super) struct Parts<P>(Vec<Mutex<Vec<P>>>);
+
+impl<P> Parts<P> {
+    /// Room for none.
+    pub(super) fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    /// Makes room for so many.
+    pub(super) fn prepare(&mut self, count: usize) {
+        self.0.resize_with(count, Mutex::default);
+    }
+
+    pub(super) fn set(&self, number: usize, part: Vec<P>) {
+        *self.0[number].lock().unwrap_or_else(PoisonError::into_inner) = part;
+    }
+
+    /// Takes some, which follow each other, and joins them.
+    pub(super) fn join(&self, numbers: Range<usize>, merge: impl Fn(&mut P, P)) -> Vec<P> {
+        let take = |part: &Mutex<Vec<P>>| std::mem::take(&mut *part.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut parts = self.0[numbers].iter().map(take);
+        let mut first = parts.next().unwrap_or_default();
+        for part in parts {
+            first.iter_mut().zip(part).for_each(|(partial, later)| merge(partial, later));
+        }
+        first
+    }
+}
+
+/// A fold, as the walk sees it.
+trait Folding<T: Real>: Sync {
+    /// [`Fold::EXACT`], [`Fold::FREE`] and [`Fold::WIDTH`].
+    fn properties(&self) -> (bool, bool, usize);
+    /// One who folds for a task.
+    fn worker(&self) -> Box<dyn Worker<T> + '_>;
+    /// Makes room for so many parts.
+    fn prepare(&mut self, parts: usize);
+    /// Joins parts that follow each other, and gives the results to their places.
+    fn join(&self, parts: Range<usize>, places: &mut dyn Iterator<Item = usize>) -> Result<()>;
+}
+
+/// What a task does with elements: rows of one result after the other, or rows of columns.
+trait Worker<T: Real> {
+    /// Begins a result.
+    fn begin(&mut self);
+    /// Adds elements to it, the first of which has this index.
+    fn row(&mut self, values: &[T], index: u64);
+    /// Begins the results of so many columns.
+    fn begin_columns(&mut self, width: usize);
+    /// Adds rows to them, the first of which has this index.
+    fn rows(&mut self, rows: &[&[T]], index: u64);
+    /// Ends what has begun: gives the results to their places.
+    fn emit(&mut self, places: &mut dyn Iterator<Item = usize>) -> Result<()>;
+    /// Ends what has begun: keeps it as a part.
+    fn keep(&mut self, part: usize);
+}
+
+/// A fold whose results go to `emit`.
+struct Into<'a, T: Real, F: Fold<T>> {
+    fold: &'a F,
+    emit: &'a Emit<'a, F::Partial>,
+    parts: Parts<F::Partial>,
+}
+
+/// A worker of [`Into`].
+struct Task<'a, T: Real, F: Fold<T>> {
+    into: &'a Into<'a, T, F>,
+    partial: Option<F::Partial>,
+    columns: Option<F::Columns>,
+    /// What the last result taught.
+    last: Option<F::Partial>,
+}
+
+impl<T: Real, F: Fold<T>> Task<'_, T, F> {
+    fn end(&mut self) -> Vec<F::Partial> {
+        match self.columns.take() {
+            Some(columns) => self.into.fold.end_columns(columns),
+            None => self.partial.take().into_iter().collect(),
+        }
+    }
+}
+
+impl<T: Real, F: Fold<T>> Folding<T> for Into<'_, T, F> {
+    fn properties(&self) -> (bool, bool, usize) {
+        (F::EXACT, F::FREE, F::WIDTH)
+    }
+
+    fn worker(&self) -> Box<dyn Worker<T> + '_> {
+        Box::new(Task { into: self, partial: None, columns: None, last: None })
+    }
+
+    fn prepare(&mut self, parts: usize) {
+        self.parts.prepare(parts);
+    }
+
+    fn join(&self, parts: Range<usize>, places: &mut dyn Iterator<Item = usize>) -> Result<()> {
+        let partials = self.parts.join(parts, |partial, later| self.fold.merge(partial, later));
+        places.zip(partials).try_for_each(|(place, partial)| (self.emit)(place, partial))
+    }
+}
+
+impl<T: Real, F: Fold<T>> Worker<T> for Task<'_, T, F> {
+    fn begin(&mut self) {
+        self.partial = Some(self.into.fold.start(self.last.as_ref()));
+    }
+
+    fn row(&mut self, values: &[T], index: u64) {
+        if let Some(partial) = &mut self.partial {
+            self.into.fold.row(partial, values, index);
+        }
+    }
+
+    fn begin_columns(&mut self, width: usize) {
+        self.columns = Some(self.into.fold.start_columns(width));
+    }
+
+    fn rows(&mut self, rows: &[&[T]], index: u64) {
+        if let Some(columns) = &mut self.columns {
+            self.into.fold.rows(columns, rows, index);
+        }
+    }
+
+    fn emit(&mut self, places: &mut dyn Iterator<Item = usize>) -> Result<()> {
+        if let Some(partial) = self.partial.take() {
+            self.last = Some(self.into.fold.start(Some(&partial)));
+            return places.next().map_or(Ok(()), |place| (self.into.emit)(place, partial));
+        }
+        let partials = self.end();
+        places.zip(partials).try_for_each(|(place, partial)| (self.into.emit)(place, partial))
+    }
+
+    fn keep(&mut self, part: usize) {
+        let partials = self.end();
+        self.into.parts.set(part, partials);
+    }
+}
+
 /// Folds `input` into one partial per kept position, and gives each to `emit` once, with its place in the result (C order).
 pub(super) fn drive<T: Real, F: Fold<T>>(
     fold: &F,
     plan: &ReducePlan,
     input: &View<'_>,
     control: &Control,
-    emit: &(dyn Fn(usize, F::Partial) -> Result<()> + Sync),
+    emit: &Emit<'_, F::Partial>,
 ) -> Result<()> {
+    walk(&mut Into { fold, emit, parts: Parts::new() }, plan, input, control)
+}
+
+fn walk<T: Real>(fold: &mut dyn Folding<T>, plan: &ReducePlan, input: &View<'_>, control: &Control) -> Result<()> {
     let (count, len) = (plan.out_len(), plan.reduce_len());
     if count == 0 || len == 0 {
-        return (0..count).try_for_each(|place| emit(place, fold.start(None)));
+        let mut worker = fold.worker();
+        return (0..count).try_for_each(|place| {
+            worker.begin();
+            worker.emit(&mut std::iter::once(place))
+        });
     }
-    let layout = Layout::<T>::new(plan, input, F::FREE)?;
+    let (exact, free, widest) = fold.properties();
+    let layout = Layout::<T>::new(plan, input, free)?;
     let threads = threads();
     if layout.has_rows(48) || (!layout.has_columns(32) && count < 32) {
         let segments = len.div_ceil(SEGMENT);
         if segments == 1 {
+            let fold = &*fold;
             let share = (SEGMENT / len).min(count.div_ceil(4 * threads)).max(1);
             return for_each(count.div_ceil(share), 1, &|task| {
                 control.check()?;
                 let kept = task * share..count.min((task + 1) * share);
-                let (mut buffer, mut last) = (Vec::new(), None);
+                let (mut buffer, mut worker) = (Vec::new(), fold.worker());
                 for position in kept.clone() {
-                    let mut partial = fold.start(last.as_ref());
-                    layout.rows(position, 0..len, &mut buffer, &mut |values, index| fold.row(&mut partial, values, index));
-                    last = Some(fold.start(Some(&partial)));
-                    emit(layout.output(position), partial)?;
+                    worker.begin();
+                    layout.rows(position, 0..len, &mut buffer, &mut |values, index| worker.row(values, index));
+                    worker.emit(&mut std::iter::once(layout.output(position)))?;
                 }
                 control.advance((kept.len() * len) as u64);
                 Ok(())
             });
         }
-        let mut partials: Vec<Option<F::Partial>> = (0..count * segments).map(|_| None).collect();
-        let sink = Sink::new(&mut partials);
+        fold.prepare(count * segments);
+        let fold = &*fold;
         for_each(count * segments, 1, &|task| {
             control.check()?;
             let (position, segment) = (task / segments, task % segments);
             let range = segment * SEGMENT..len.min((segment + 1) * SEGMENT);
-            let mut partial = fold.start(None);
-            layout.rows(position, range.clone(), &mut Vec::new(), &mut |values, index| fold.row(&mut partial, values, index));
+            let mut worker = fold.worker();
+            worker.begin();
+            layout.rows(position, range.clone(), &mut Vec::new(), &mut |values, index| worker.row(values, index));
             control.advance(range.len() as u64);
-            // SAFETY: `partials` outlives the tasks, and each task has its own.
-            unsafe { sink.write(task, Some(partial)) };
+            worker.keep(task);
             Ok(())
         })?;
-        let mut partials = partials.into_iter().flatten();
-        for position in 0..count {
-            let Some(mut partial) = partials.next() else { break };
-            partials.by_ref().take(segments - 1).for_each(|later| fold.merge(&mut partial, later));
-            emit(layout.output(position), partial)?;
-        }
-        return Ok(());
+        return (0..count).try_for_each(|position| {
+            let parts = position * segments..(position + 1) * segments;
+            fold.join(parts, &mut std::iter::once(layout.output(position)))
+        });
     }
     // Columns: blocks of kept positions, cut so that none leaves a run that is read where it lies.
     let direct = layout.has_columns(32);
-    let (height, widest) = if direct { (HEIGHT, F::WIDTH) } else { COPIED };
+    let (height, widest) = if direct { (HEIGHT, widest) } else { COPIED };
     let run = if direct { layout.kept.last().map_or(1, |axis| axis.len) } else { count };
     let tasks = if threads == 1 { 1 } else { 4 * threads };
     // Bands of rows first, where partials may be grouped as one likes: so memory is read in order. Then narrower blocks.
     let bands = (len / BAND).min(tasks.div_ceil(run.div_ceil(widest) * (count / run)));
-    let bands = if F::EXACT { bands.max(1) } else { 1 };
+    let bands = if exact { bands.max(1) } else { 1 };
     let width = widest.min(run.div_ceil(tasks.div_ceil(bands * (count / run))).max(64));
     let per_run = run.div_ceil(width);
     let blocks = per_run * (count / run);
-    let segment = if F::EXACT { len.div_ceil(tasks.div_ceil(blocks)).max(height) } else { SEGMENT };
+    let segment = if exact { len.div_ceil(tasks.div_ceil(blocks)).max(height) } else { SEGMENT };
     let segments = len.div_ceil(segment);
     let columns = |block: usize| {
         let start = block / per_run * run;
         let within = block % per_run * width;
         start + within..start + run.min(within + width)
     };
-    let emit_all = |block: usize, partials: Vec<F::Partial>| {
-        columns(block).zip(partials).try_for_each(|(position, partial)| emit(layout.output(position), partial))
-    };
-    let mut parts: Vec<Vec<F::Partial>> = Vec::new();
-    parts.resize_with(if segments == 1 { 0 } else { blocks * segments }, Vec::new);
-    let sink = Sink::new(&mut parts);
+    let places = |block: usize| columns(block).map(|position| layout.output(position));
+    fold.prepare(if segments == 1 { 0 } else { blocks * segments });
+    let fold = &*fold;
     for_each(blocks * segments, 1, &|task| {
         let (block, segment_index) = (task / segments, task % segments);
         let columns = columns(block);
-        let mut state = fold.start_columns(columns.len());
+        let mut worker = fold.worker();
+        worker.begin_columns(columns.len());
         let range = segment_index * segment..len.min((segment_index + 1) * segment);
         layout.tiles(columns.clone(), range, height, direct, &mut |rows, index| {
             control.check()?;
-            fold.rows(&mut state, rows, index);
+            worker.rows(rows, index);
             control.advance((rows.len() * columns.len()) as u64);
             Ok(())
         })?;
-        let partials = fold.end_columns(state);
         if segments == 1 {
-            return emit_all(block, partials);
+            return worker.emit(&mut places(block));
         }
-        // SAFETY: `parts` outlives the tasks, and each task has its own.
-        unsafe { sink.write(task, partials) };
+        worker.keep(task);
         Ok(())
     })?;
-    let mut parts = parts.into_iter();
-    for block in 0..blocks {
-        let Some(mut first) = parts.next() else { break };
-        for part in parts.by_ref().take(segments - 1) {
-            first.iter_mut().zip(part).for_each(|(partial, later)| fold.merge(partial, later));
+    if segments > 1 {
+        for block in 0..blocks {
+            fold.join(block * segments..(block + 1) * segments, &mut places(block))?;
         }
-        emit_all(block, first)?;
     }
     Ok(())
 }

@@ -1,6 +1,8 @@
-//! The walk over two inputs at once: operands of a dot product, or elements and their mask.
+//! The walk over two inputs at once: operands of a dot product, or elements and their mask. Folds are objects, as in `drive`.
 
-use super::drive::{HEIGHT, SEGMENT, Sink};
+use std::ops::Range;
+
+use super::drive::{Emit, HEIGHT, Parts, SEGMENT};
 use super::layout::Layout;
 use crate::cpu::tasks::{for_each, threads};
 use crate::plan::ReducePlan;
@@ -35,83 +37,159 @@ fn sorted<'a>(plan: &ReducePlan, first: &View<'a>, second: &View<'a>) -> (Reduce
     (ReducePlan { input, ..plan.clone() }, first.clone().permuted(&order), second.clone().permuted(&order))
 }
 
+/// A fold of pairs, as the walk sees it.
+trait Folding<T: Real, U: Real>: Sync {
+    /// One who folds for a task.
+    fn worker(&self) -> Box<dyn Worker<T, U> + '_>;
+    /// Makes room for so many parts.
+    fn prepare(&mut self, parts: usize);
+    /// Joins parts that follow each other, and gives the result to its place.
+    fn join(&self, parts: Range<usize>, place: usize) -> Result<()>;
+}
+
+/// What a task does with pairs.
+trait Worker<T: Real, U: Real> {
+    /// Begins so many results.
+    fn begin(&mut self, count: usize);
+    /// Adds pairs to one of them, the first of which has this index.
+    fn row(&mut self, result: usize, values: &[T], others: &[U], index: u64);
+    /// Gives the results to places from this one on.
+    fn emit(&mut self, first: usize) -> Result<()>;
+    /// Keeps the results as a part.
+    fn keep(&mut self, part: usize);
+}
+
+/// A fold whose results go to `emit`.
+struct Into<'a, T: Real, U: Real, F: FoldPairs<T, U>> {
+    fold: &'a F,
+    emit: &'a Emit<'a, F::Partial>,
+    parts: Parts<F::Partial>,
+}
+
+/// A worker of [`Into`].
+struct Task<'a, T: Real, U: Real, F: FoldPairs<T, U>> {
+    into: &'a Into<'a, T, U, F>,
+    partials: Vec<F::Partial>,
+    /// What the last result taught.
+    last: Option<F::Partial>,
+}
+
+impl<T: Real, U: Real, F: FoldPairs<T, U>> Folding<T, U> for Into<'_, T, U, F> {
+    fn worker(&self) -> Box<dyn Worker<T, U> + '_> {
+        Box::new(Task { into: self, partials: Vec::new(), last: None })
+    }
+
+    fn prepare(&mut self, parts: usize) {
+        self.parts.prepare(parts);
+    }
+
+    fn join(&self, parts: Range<usize>, place: usize) -> Result<()> {
+        let partials = self.parts.join(parts, |partial, later| self.fold.merge(partial, later));
+        partials.into_iter().try_for_each(|partial| (self.emit)(place, partial))
+    }
+}
+
+impl<T: Real, U: Real, F: FoldPairs<T, U>> Worker<T, U> for Task<'_, T, U, F> {
+    fn begin(&mut self, count: usize) {
+        self.partials.extend((0..count).map(|_| self.into.fold.start(self.last.as_ref())));
+    }
+
+    fn row(&mut self, result: usize, values: &[T], others: &[U], index: u64) {
+        self.into.fold.row(&mut self.partials[result], values, others, index);
+    }
+
+    fn emit(&mut self, first: usize) -> Result<()> {
+        self.last = self.partials.last().map(|last| self.into.fold.start(Some(last)));
+        (first..).zip(self.partials.drain(..)).try_for_each(|(place, partial)| (self.into.emit)(place, partial))
+    }
+
+    fn keep(&mut self, part: usize) {
+        self.into.parts.set(part, std::mem::take(&mut self.partials));
+    }
+}
+
 /// Folds the pairs into one partial per kept position, and gives each to `emit` once, with its place in the result.
 pub(super) fn drive_pairs<T: Real, U: Real, F: FoldPairs<T, U>>(
     fold: &F,
     plan: &ReducePlan,
     inputs: (&View<'_>, &View<'_>),
     control: &Control,
-    emit: &(dyn Fn(usize, F::Partial) -> Result<()> + Sync),
+    emit: &Emit<'_, F::Partial>,
+) -> Result<()> {
+    walk(&mut Into { fold, emit, parts: Parts::new() }, plan, inputs, control)
+}
+
+fn walk<T: Real, U: Real>(
+    fold: &mut dyn Folding<T, U>,
+    plan: &ReducePlan,
+    inputs: (&View<'_>, &View<'_>),
+    control: &Control,
 ) -> Result<()> {
     let (count, len) = (plan.out_len(), plan.reduce_len());
     if count == 0 || len == 0 {
-        return (0..count).try_for_each(|place| emit(place, fold.start(None)));
+        let mut worker = fold.worker();
+        worker.begin(count);
+        return worker.emit(0);
     }
     let (plan, first, second) = sorted(plan, inputs.0, inputs.1);
     let (first, second) = (Layout::<T>::ordered(&plan, &first)?, Layout::<U>::ordered(&plan, &second)?);
     if count >= 8 && first.has_columns(8) && !first.has_rows(2) {
-        return columns(fold, (count, len), (&first, &second), control, emit);
+        return columns(fold, (count, len), (&first, &second), control);
     }
-    let piece = |partial: &mut F::Partial, position: usize, from: usize, to: usize, memory: &mut (Vec<T>, Vec<U>)| {
+    let piece = |worker: &mut dyn Worker<T, U>, position: usize, from: usize, to: usize, memory: &mut (Vec<T>, Vec<U>)| {
         for start in (from..to).step_by(PIECE) {
             let range = start..to.min(start + PIECE);
             let values = first.fetch(position, range.clone(), &mut memory.0);
             let others = second.fetch(position, range, &mut memory.1);
-            fold.row(partial, values, others, start as u64);
+            worker.row(0, values, others, start as u64);
         }
     };
     let segments = len.div_ceil(SEGMENT);
     if segments == 1 {
+        let fold = &*fold;
         let share = (SEGMENT / len).min(count.div_ceil(4 * threads())).max(1);
         return for_each(count.div_ceil(share), 1, &|task| {
             control.check()?;
-            let (mut memory, mut last) = ((Vec::new(), Vec::new()), None);
+            let (mut memory, mut worker) = ((Vec::new(), Vec::new()), fold.worker());
             let positions = task * share..count.min((task + 1) * share);
             for position in positions.clone() {
-                let mut partial = fold.start(last.as_ref());
-                piece(&mut partial, position, 0, len, &mut memory);
-                last = Some(fold.start(Some(&partial)));
-                emit(position, partial)?;
+                worker.begin(1);
+                piece(&mut *worker, position, 0, len, &mut memory);
+                worker.emit(position)?;
             }
             control.advance((positions.len() * len) as u64);
             Ok(())
         });
     }
-    let mut partials: Vec<Option<F::Partial>> = (0..count * segments).map(|_| None).collect();
-    let sink = Sink::new(&mut partials);
+    fold.prepare(count * segments);
+    let fold = &*fold;
     for_each(count * segments, 1, &|task| {
         control.check()?;
         let (position, segment) = (task / segments, task % segments);
         let (from, to) = (segment * SEGMENT, len.min((segment + 1) * SEGMENT));
-        let mut partial = fold.start(None);
-        piece(&mut partial, position, from, to, &mut (Vec::new(), Vec::new()));
+        let mut worker = fold.worker();
+        worker.begin(1);
+        piece(&mut *worker, position, from, to, &mut (Vec::new(), Vec::new()));
         control.advance((to - from) as u64);
-        // SAFETY: `partials` outlives the tasks, and each task has its own.
-        unsafe { sink.write(task, Some(partial)) };
+        worker.keep(task);
         Ok(())
     })?;
-    let mut partials = partials.into_iter().flatten();
-    for position in 0..count {
-        let Some(mut partial) = partials.next() else { break };
-        partials.by_ref().take(segments - 1).for_each(|later| fold.merge(&mut partial, later));
-        emit(position, partial)?;
-    }
-    Ok(())
+    (0..count).try_for_each(|position| fold.join(position * segments..(position + 1) * segments, position))
 }
 
 /// Results that lie next to each other: blocks are turned, so that each result's pairs become a row.
-fn columns<T: Real, U: Real, F: FoldPairs<T, U>>(
-    fold: &F,
+fn columns<T: Real, U: Real>(
+    fold: &dyn Folding<T, U>,
     (count, len): (usize, usize),
     (first, second): (&Layout<'_, T>, &Layout<'_, U>),
     control: &Control,
-    emit: &(dyn Fn(usize, F::Partial) -> Result<()> + Sync),
 ) -> Result<()> {
     for_each(count.div_ceil(COLUMNS), 1, &|task| {
         let block = task * COLUMNS..count.min((task + 1) * COLUMNS);
         let (mut values, mut others) = (vec![T::ZERO; COLUMNS * HEIGHT], vec![U::ZERO; COLUMNS * HEIGHT]);
         let mut memory = (Vec::new(), Vec::new());
-        let mut partials: Vec<F::Partial> = block.clone().map(|_| fold.start(None)).collect();
+        let mut worker = fold.worker();
+        worker.begin(block.len());
         for start in (0..len).step_by(HEIGHT) {
             control.check()?;
             let rows = start..len.min(start + HEIGHT);
@@ -121,12 +199,12 @@ fn columns<T: Real, U: Real, F: FoldPairs<T, U>>(
                 let from = second.fetch_across(row, block.clone(), &mut memory.1);
                 from.iter().enumerate().for_each(|(c, &x)| others[c * HEIGHT + r] = x);
             }
-            for (c, partial) in partials.iter_mut().enumerate() {
+            for c in 0..block.len() {
                 let part = c * HEIGHT..c * HEIGHT + rows.len();
-                fold.row(partial, &values[part.clone()], &others[part], start as u64);
+                worker.row(c, &values[part.clone()], &others[part], start as u64);
             }
             control.advance((rows.len() * block.len()) as u64);
         }
-        block.zip(partials).try_for_each(|(place, partial)| emit(place, partial))
+        worker.emit(block.start)
     })
 }
