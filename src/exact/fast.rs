@@ -1,17 +1,22 @@
-//! The fast way into an exact sum: error-free extraction on SIMD lanes, verified; what fails goes through buckets.
+//! The fast way into an exact sum: error-free extraction on SIMD lanes, verified; what fails goes through windows.
 //!
 //! A lane starts at `C = 1.5 · 2^k`. Adding `x` rounds it to the grid `2^(k - 52)`; subtracting again gives exactly the part
 //! that was added, and `x` minus that exactly the part that was not, which goes to the next, finer level. As long as a lane
 //! stays within its binade, its distance from `C` in bits is the exact sum of the parts as an integer on the grid. Both
 //! conditions are checked per block: the largest magnitude bounds the lane's walk, and the last level must take all of what
-//! reaches it. A block that fails is summed again, with more levels or in buckets, one per exponent.
+//! reaches it. A block that fails is summed again, with more levels or in [`windows`](super::windows).
+//!
+//! With AVX-512 the processor itself tells whether all was exact, see [`sticky`](super::sticky).
 //!
 //! Sources: Rump, Ogita, Oishi, "Accurate floating-point summation", 2008 (extraction); Demmel, Nguyen, "Parallel
-//! reproducible summation", 2015 (running levels); Neal, 2015 (buckets).
+//! reproducible summation", 2015 (running levels).
 
 use super::lanes::*;
 use super::prefix::Prefix;
 use super::round::{BINARY32, BINARY64, fixed, quotient};
+#[cfg(target_arch = "x86_64")]
+use super::sticky;
+use super::windows::Windows;
 use super::{ExactSum, LEAST, NEGATIVE_ZEROS, NOTHING, OTHERS};
 use crate::cpu::simd::{AHEAD, Kernel, Simd, prefetch};
 
@@ -21,6 +26,8 @@ const STEPS: u32 = 8;
 const LEVEL: i32 = 53 - 2 - STEPS as i32;
 /// The largest exponent of an element that extraction can take.
 pub(crate) const MAX_TOP: i32 = 1023 - 3 - STEPS as i32;
+/// Levels that hold all of binary32.
+pub(crate) const WHOLE: usize = 7;
 /// Blocks between two attempts to get by with fewer levels.
 const PATIENCE: u32 = 16;
 
@@ -39,6 +46,14 @@ pub(crate) trait Float: crate::Real {
     unsafe fn load<V: Doubles>(p: *const Self) -> V;
     /// The nearest number of this format to the sum, over `count` if given.
     fn read(sum: &Accumulator, count: Option<u64>) -> Self;
+    /// The numbers, if they are of binary32.
+    fn narrow(values: &[Self]) -> Option<&[f32]> {
+        Self::NARROW.then(|| bytemuck::cast_slice(values))
+    }
+    /// The numbers, if they are of binary64.
+    fn wide(values: &[Self]) -> Option<&[f64]> {
+        (!Self::NARROW).then(|| bytemuck::cast_slice(values))
+    }
 }
 
 impl Float for f32 {
@@ -171,6 +186,48 @@ struct Extracted<const L: usize> {
     complete: bool,
 }
 
+/// The largest magnitude (NaN aside).
+struct Largest<'a, T>(&'a [T]);
+
+impl<T: Float> Kernel for Largest<'_, T> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn run<const BYTES: usize>(self) -> f64 {
+        let mut lanes = [0f64; 32];
+        let (blocks, rest) = self.0.as_chunks::<32>();
+        for block in blocks {
+            for i in 0..32 {
+                let x = block[i].widen().abs();
+                lanes[i] = if x > lanes[i] { x } else { lanes[i] };
+            }
+        }
+        let rest = rest.iter().map(|x| x.widen().abs());
+        lanes.into_iter().chain(rest).fold(0.0, |most, x| if x > most { x } else { most })
+    }
+}
+
+/// The largest magnitude of products (NaN aside).
+#[cfg(target_arch = "x86_64")]
+struct LargestProduct<'a, T>(&'a [T], &'a [T]);
+
+#[cfg(target_arch = "x86_64")]
+impl<T: Float> Kernel for LargestProduct<'_, T> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn run<const BYTES: usize>(self) -> f64 {
+        let mut lanes = [0f64; 16];
+        for (a, b) in self.0.chunks(16).zip(self.1.chunks(16)) {
+            for ((lane, a), b) in lanes.iter_mut().zip(a).zip(b) {
+                let x = (a.widen() * b.widen()).abs();
+                *lane = if x > *lane { x } else { *lane };
+            }
+        }
+        lanes.into_iter().fold(0.0, |most, x| if x > most { x } else { most })
+    }
+}
+
 /// The most lanes of one block.
 const MOST: usize = 32;
 
@@ -275,40 +332,43 @@ fn block<T: Float, const SQUARE: bool>(simd: Simd) -> usize {
     (if T::NARROW && !SQUARE { 2 * lanes } else { lanes }) << STEPS
 }
 
-/// Sums by exponent field: of the lower 32 bits and of the upper 21 bits of the signed significands.
-type Buckets = [[i64; 2]; 2048];
-
 /// An exact sum in the making: what fits a 128-bit window costs nothing more; the rest spills.
 #[derive(Debug, Clone)]
 pub(crate) struct Accumulator {
     value: i128,
     exponent: i32,
     kind: u8,
-    /// The levels tried first: 1 to 3, or 4 for the buckets.
+    /// The levels tried first: 1 to 3 (which may stand for more), or more than that for the windows.
     levels: u8,
     /// Blocks until fewer levels are tried.
     patience: u32,
     /// The exponent of the largest element expected.
     top: i32,
+    /// Blocks of products until they are tried at once again.
+    pause: u32,
+    /// The exponent of the largest product expected.
+    reach: i32,
     spill: Option<Box<ExactSum>>,
-    buckets: Option<Box<Buckets>>,
+    windows: Option<Box<Windows>>,
 }
 
 impl Accumulator {
     pub(crate) fn new() -> Self {
         let (levels, patience) = (1, 0);
-        Self { value: 0, exponent: 0, kind: NOTHING, levels, patience, top: i32::MIN, spill: None, buckets: None }
+        let (top, pause, reach) = (i32::MIN, 0, i32::MIN);
+        Self { value: 0, exponent: 0, kind: NOTHING, levels, patience, top, pause, reach, spill: None, windows: None }
     }
 
     /// The sum of nothing, with what was learnt about the elements so far.
     pub(crate) fn next(&self) -> Self {
-        Self { levels: self.levels, patience: self.patience, top: self.top, ..Self::new() }
+        let &Self { levels, patience, top, pause, reach, .. } = self;
+        Self { levels, patience, top, pause, reach, ..Self::new() }
     }
 
     /// Adds the numbers of a slice.
     pub(crate) fn extend<T: Float>(&mut self, values: &[T], simd: Simd) {
         self.extend_open(values, simd);
-        self.empty_buckets();
+        self.close();
     }
 
     /// Adds the numbers of a slice, one of many that together are [`close`](Self::close)d: at most 2^31 elements.
@@ -319,7 +379,7 @@ impl Accumulator {
     /// Adds the squares of the numbers of a slice, which are exact as binary64.
     pub(crate) fn extend_squares(&mut self, values: &[f32], simd: Simd) {
         self.add_all::<f32, true>(values, simd);
-        self.empty_buckets();
+        self.close();
     }
 
     fn add_all<T: Float, const SQUARE: bool>(&mut self, values: &[T], simd: Simd) {
@@ -338,18 +398,21 @@ impl Accumulator {
             if self.top == i32::MIN {
                 self.top = exponent(number::<T, SQUARE>(block[0])).min(MAX_TOP);
             }
+            let more = |sum: &mut Self| {
+                if T::NARROW && !SQUARE {
+                    // So many hold all of binary32.
+                    sum.extract::<T, WHOLE, SQUARE>(block, simd)
+                } else {
+                    sum.extract::<T, 3, SQUARE>(block, simd)
+                }
+            };
             let done = (self.levels <= 1 && self.extract::<T, 1, SQUARE>(block, simd))
                 || (self.levels <= 2 && self.extract::<T, 2, SQUARE>(block, simd))
-                || (self.levels <= 3 && self.extract::<T, 3, SQUARE>(block, simd));
+                || (self.levels <= 3 && more(self));
             if !done {
-                self.scatter::<T, SQUARE>(block);
+                self.scatter::<T, SQUARE>(block, simd);
             }
         }
-    }
-
-    /// Ends a row of slices.
-    pub(crate) fn close(&mut self) {
-        self.empty_buckets();
     }
 
     /// Adds the sum times `2^shift` to a sum of products.
@@ -364,51 +427,116 @@ impl Accumulator {
     fn extract<T: Float, const L: usize, const SQUARE: bool>(&mut self, block: &[T], simd: Simd) -> bool {
         for _ in 0..2 {
             let exponents = exponents::<L>(self.top);
+            #[cfg(target_arch = "x86_64")]
+            if simd == Simd::Avx512 && !SQUARE && sticky::has::<T>(L) {
+                // SAFETY: the level says that the instructions are there.
+                if let Some(sums) = unsafe { sticky::sum(block, exponents) } {
+                    self.settle::<T, SQUARE>(block, sums.iter().any(|&sum| sum != 0), sums, exponents);
+                    return true;
+                }
+                let top = exponent(simd.run(Largest(block)));
+                if self.retry(top, L) {
+                    continue;
+                }
+                return false;
+            }
             let found = simd.run(Extract::<T, L, SQUARE> { values: block, exponents });
             let top = exponent(found.largest);
             if found.complete && top <= self.top {
-                if found.largest > 0.0 {
-                    self.kind = OTHERS;
-                } else if self.kind != OTHERS {
-                    let negative = block.iter().all(|&x| number::<T, SQUARE>(x).is_sign_negative());
-                    self.kind = self.kind.max(if negative { NEGATIVE_ZEROS } else { OTHERS });
-                }
-                for (&sum, k) in found.sums.iter().zip(exponents) {
-                    self.add(i128::from(sum), k - 52);
-                }
+                self.settle::<T, SQUARE>(block, found.largest > 0.0, found.sums, exponents);
                 return true;
             }
-            if top > MAX_TOP {
-                (self.levels, self.patience) = (4, PATIENCE);
+            if !self.retry(top, L) {
                 return false;
             }
-            if top == self.top {
-                break;
-            }
-            self.top = top;
         }
         // More levels from here on, for a while.
         (self.levels, self.patience) = (L as u8 + 1, PATIENCE);
         false
     }
 
+    /// Adds the products of pairs, at most some thousands, if that can be done at once.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn add_products<T: Float>(&mut self, a: &[T], b: &[T], simd: Simd) -> bool {
+        if self.pause > 0 {
+            self.pause -= 1;
+            return false;
+        }
+        if simd != Simd::Avx512 || a.len() < 16 || a.len() != b.len() {
+            return false;
+        }
+        if self.reach == i32::MIN {
+            self.reach = exponent(a[0].widen() * b[0].widen()).min(MAX_TOP);
+        }
+        for _ in 0..2 {
+            let exponents = exponents::<{ sticky::PRODUCT_LEVELS }>(self.reach);
+            // SAFETY: the level says that the instructions are there, and the lengths are equal.
+            if let Some(sums) = unsafe { sticky::products(a, b, exponents) } {
+                if self.kind != OTHERS {
+                    let negative = |(x, y): (&T, &T)| {
+                        let x = x.widen() * y.widen();
+                        x == 0.0 && x.is_sign_negative()
+                    };
+                    self.note(sums == [0; _] && a.iter().zip(b).all(negative));
+                }
+                for (sum, k) in sums.into_iter().zip(exponents) {
+                    self.add(i128::from(sum), k - 52);
+                }
+                return true;
+            }
+            let top = exponent(simd.run(LargestProduct(a, b)));
+            if top > MAX_TOP || top == self.reach {
+                break;
+            }
+            self.reach = top;
+        }
+        self.pause = PATIENCE;
+        false
+    }
+
+    /// Whether a block whose largest element has this exponent, and that failed on so many levels, is worth another attempt.
+    fn retry(&mut self, top: i32, levels: usize) -> bool {
+        let again = top <= MAX_TOP && top != self.top;
+        if again {
+            self.top = top;
+        } else {
+            // More levels from here on, for a while.
+            let patience = if levels == 1 { PATIENCE / 4 } else { PATIENCE };
+            (self.levels, self.patience) = (if top > MAX_TOP { 4 } else { levels as u8 + 1 }, patience);
+        }
+        again
+    }
+
+    /// Adds the sums of a block, some element of which may be known not to be zero.
+    fn settle<T: Float, const SQUARE: bool>(
+        &mut self,
+        block: &[T],
+        nonzero: bool,
+        sums: impl IntoIterator<Item = i64>,
+        exponents: impl IntoIterator<Item = i32>,
+    ) {
+        if nonzero {
+            self.kind = OTHERS;
+        } else if self.kind != OTHERS {
+            let negative = block.iter().all(|&x| {
+                let x = number::<T, SQUARE>(x);
+                x == 0.0 && x.is_sign_negative()
+            });
+            self.kind = self.kind.max(if negative { NEGATIVE_ZEROS } else { OTHERS });
+        }
+        for (sum, k) in sums.into_iter().zip(exponents) {
+            self.add(i128::from(sum), k - 52);
+        }
+    }
+
     /// Adds a block element by element; one of them is not −0.
-    fn scatter<T: Float, const SQUARE: bool>(&mut self, block: &[T]) {
+    fn scatter<T: Float, const SQUARE: bool>(&mut self, block: &[T], simd: Simd) {
         self.kind = OTHERS;
-        if block.len() < 512 && self.buckets.is_none() {
+        if block.len() < 128 && self.windows.is_none() {
             return block.iter().for_each(|&value| self.push(number::<T, SQUARE>(value)));
         }
-        let buckets = self.buckets.get_or_insert_with(|| Box::new([[0; 2]; 2048]));
-        let mut special = false;
-        for &value in block {
-            let bits = number::<T, SQUARE>(value).to_bits();
-            let field = (bits >> 52) as usize & 0x7ff;
-            special |= field == 0x7ff;
-            let (significand, sign) = (bits & ((1 << 52) - 1) | u64::from(field != 0) << 52, bits as i64 >> 63);
-            let [low, high] = &mut buckets[field];
-            *low += ((significand & 0xffff_ffff) as i64 ^ sign) - sign;
-            *high += ((significand >> 32) as i64 ^ sign) - sign;
-        }
+        let windows = self.windows.get_or_insert_with(Windows::spare);
+        let special = windows.extend(block, simd, number::<T, SQUARE>);
         if special {
             let spill = self.spill.get_or_insert_default();
             block
@@ -419,14 +547,17 @@ impl Accumulator {
         }
     }
 
-    /// Moves the buckets' contents into the sum. Called at the end of each slice, long before they overflow (2^31 elements).
-    fn empty_buckets(&mut self) {
-        if let Some(mut buckets) = self.buckets.take() {
-            let spill = self.spill.get_or_insert_default();
-            for (field, [low, high]) in buckets[..2047].iter_mut().enumerate().filter(|(_, sums)| **sums != [0; 2]) {
-                spill.add_scaled((i128::from(*high) << 32) + i128::from(*low), LEAST + field.max(1) as i32 - 1);
-            }
+    /// Ends a row of slices: moves the windows' contents into the sum.
+    pub(crate) fn close(&mut self) {
+        if let Some(mut windows) = self.windows.take() {
+            windows.empty(self.spill.get_or_insert_default());
+            windows.keep();
         }
+    }
+
+    /// Adds what windows hold, whose elements were [`note`](Self::note)d.
+    pub(crate) fn take(&mut self, windows: &mut Windows) {
+        windows.empty(self.spill.get_or_insert_default());
     }
 
     /// Adds one number.

@@ -14,6 +14,9 @@ pub(crate) mod products;
 pub(crate) mod round;
 #[cfg(feature = "serde")]
 mod serde;
+#[cfg(target_arch = "x86_64")]
+mod sticky;
+pub(crate) mod windows;
 
 pub use dot::ExactDot;
 pub use min_max::MinMax;

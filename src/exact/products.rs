@@ -52,6 +52,26 @@ impl Products {
 
     /// Adds the products of pairs; the slices must be of one length.
     pub(crate) fn extend<T: Float>(&mut self, a: &[T], b: &[T], simd: Simd) {
+        #[cfg(target_arch = "x86_64")]
+        if simd == Simd::Avx512 {
+            for (a, b) in a.chunks(2 * BLOCK).zip(b.chunks(2 * BLOCK)) {
+                if !self.upper.add_products(a, b, simd) {
+                    self.extend_parts(a, b, simd);
+                }
+            }
+            return self.close();
+        }
+        self.extend_parts(a, b, simd);
+        self.close();
+    }
+
+    fn close(&mut self) {
+        self.upper.close();
+        self.lower.close();
+    }
+
+    /// Adds products as numbers of their own.
+    fn extend_parts<T: Float>(&mut self, a: &[T], b: &[T], simd: Simd) {
         let (mut upper, mut lower) = ([0.0; BLOCK], [0.0; BLOCK]);
         for (a, b) in a.chunks(BLOCK).zip(b.chunks(BLOCK)) {
             let n = a.len().min(b.len());
@@ -66,8 +86,6 @@ impl Products {
                 self.extend_mixed(a, b, simd);
             }
         }
-        self.upper.close();
-        self.lower.close();
     }
 
     /// Adds products of which some are out of range or not finite.

@@ -1,8 +1,9 @@
 //! Exact sums of columns: the extraction of `exact::fast` with one column in each lane.
 
 use crate::cpu::simd::{Kernel, Simd, prefetch};
-use crate::exact::fast::{Accumulator, Float, MAX_TOP, constant, exponent, exponents, one, step};
+use crate::exact::fast::{Accumulator, Float, MAX_TOP, WHOLE, constant, exponent, exponents, one, step};
 use crate::exact::lanes::*;
+use crate::exact::windows::Windows;
 
 /// Columns of exact sums that share the constants of the extraction.
 pub(super) struct FloatColumns {
@@ -16,7 +17,16 @@ pub(super) struct FloatColumns {
     top: i32,
     /// Whether every column has elements other than −0.
     others: bool,
+    /// What did not fit levels, per column.
+    windows: Vec<Windows>,
+    /// The levels tried first, as in [`Accumulator`].
+    levels: u8,
+    /// Tiles until fewer levels are tried.
+    patience: u32,
 }
+
+/// Tiles between two attempts to get by with fewer levels.
+const PATIENCE: u32 = 16;
 
 /// Tiles whose moves, below 2^51 each, may add up in 64 bits.
 const TILES: u32 = 1 << 11;
@@ -24,33 +34,87 @@ const TILES: u32 = 1 << 11;
 impl FloatColumns {
     /// Sums of nothing.
     pub(super) fn new(width: usize) -> Self {
-        let (lanes, moved) = (vec![0.0; 3 * width], vec![0; 3 * width]);
-        Self { sums: vec![Accumulator::new(); width], lanes, moved, tiles: 0, top: i32::MIN, others: false }
-    }
-
-    /// The sums, of all elements but those of tiles that are not settled.
-    pub(super) fn sums(&mut self) -> &mut [Accumulator] {
-        &mut self.sums
+        let (sums, tiles, top) = (vec![Accumulator::new(); width], 0, i32::MIN);
+        let (lanes, moved, windows) = (Vec::new(), Vec::new(), Vec::new());
+        Self { sums, lanes, moved, tiles, top, others: false, windows, levels: 1, patience: 0 }
     }
 
     /// The sums of all elements.
     pub(super) fn into_sums(mut self) -> Vec<Accumulator> {
         self.settle();
+        for (sum, windows) in self.sums.iter_mut().zip(&mut self.windows) {
+            sum.take(windows);
+        }
         self.sums
     }
 
+    /// Adds rows.
+    pub(super) fn add<T: Float>(&mut self, rows: &[&[T]], simd: Simd) {
+        if self.patience == 0 {
+            self.levels = if T::NARROW { 1 } else { 2 };
+        }
+        self.patience = self.patience.saturating_sub(1);
+        if !self.extract_some(rows, simd) {
+            self.scatter(rows);
+        }
+    }
+
+    /// Adds rows of any exponents, some columns at a time.
+    fn scatter<T: Float>(&mut self, rows: &[&[T]]) {
+        let width = self.sums.len();
+        self.windows.resize(width, Windows::new());
+        let strip = 64 / size_of::<T>();
+        let columns = self.windows.chunks_mut(strip).zip(self.sums.chunks_mut(strip));
+        for ((windows, sums), at) in columns.zip((0..width).step_by(strip)) {
+            // A tile has no more rows than windows have room for.
+            windows.iter_mut().for_each(|windows| while windows.room(rows.len()) < rows.len() {});
+            for (i, row) in rows.iter().enumerate() {
+                if let Some(later) = rows.get(i + 8) {
+                    prefetch(later.as_ptr().wrapping_add(at));
+                }
+                for ((windows, sum), &x) in windows.iter_mut().zip(sums.iter_mut()).zip(&row[at..]) {
+                    if windows.push(x.widen()) {
+                        sum.push(x.widen());
+                    }
+                }
+            }
+            for (i, sum) in sums.iter_mut().enumerate().filter(|(_, sum)| !sum.has_others()) {
+                sum.note(rows.iter().all(|row| is_negative_zero(row[at + i])));
+            }
+        }
+    }
+
     /// Adds rows, unless their exponents spread too far.
-    pub(super) fn add<T: Float>(&mut self, rows: &[&[T]], simd: Simd) -> bool {
+    fn extract_some<T: Float>(&mut self, rows: &[&[T]], simd: Simd) -> bool {
         if self.top == i32::MIN {
             let largest = rows[0].iter().map(|x| x.widen().abs()).filter(|x| x.is_finite()).fold(0.0, f64::max);
             self.top = exponent(largest).min(MAX_TOP);
         }
-        (T::NARROW && self.extract::<T, 1>(rows, simd)) || self.extract::<T, 2>(rows, simd) || self.extract::<T, 3>(rows, simd)
+        let mut attempt = |levels: u8| {
+            if self.levels > levels {
+                return false;
+            }
+            let done = match levels {
+                1 => self.extract::<T, 1>(rows, simd),
+                2 => self.extract::<T, 2>(rows, simd),
+                _ if T::NARROW => self.extract::<T, WHOLE>(rows, simd),
+                _ => self.extract::<T, 3>(rows, simd),
+            };
+            if !done {
+                (self.levels, self.patience) = (levels + 1, PATIENCE);
+            }
+            done
+        };
+        (T::NARROW && attempt(1)) || attempt(2) || attempt(3)
     }
 
     /// Adds rows with `L` levels, if they suffice for all columns.
     fn extract<T: Float, const L: usize>(&mut self, rows: &[&[T]], simd: Simd) -> bool {
         let width = self.sums.len();
+        if self.lanes.len() < L * width {
+            self.lanes.resize(L * width, 0.0);
+            self.moved.resize(L * width, 0);
+        }
         for _ in 0..2 {
             let constants = exponents::<L>(self.top).map(constant);
             for (lanes, constant) in self.lanes.chunks_exact_mut(width).zip(constants) {
@@ -89,7 +153,7 @@ impl FloatColumns {
             return;
         }
         let width = self.sums.len();
-        for (moved, k) in self.moved.chunks_exact_mut(width).zip(exponents::<3>(self.top)) {
+        for (moved, k) in self.moved.chunks_exact_mut(width).zip(exponents::<WHOLE>(self.top)) {
             for (sum, moved) in self.sums.iter_mut().zip(moved) {
                 sum.add(i128::from(std::mem::take(moved)), k - 52);
             }
@@ -102,11 +166,15 @@ impl FloatColumns {
         self.others = true;
         for (column, sum) in self.sums.iter_mut().enumerate() {
             let still = constants.iter().zip(self.lanes[column..].iter().step_by(width)).all(|(constant, lane)| constant == lane);
-            let zero = |row: &&[T]| row[column].widen() == 0.0 && row[column].widen().is_sign_negative();
-            sum.note(still && rows.iter().all(zero));
+            sum.note(still && rows.iter().all(|row| is_negative_zero(row[column])));
             self.others &= sum.has_others();
         }
     }
+}
+
+/// Whether a number is −0.
+fn is_negative_zero<T: Float>(x: T) -> bool {
+    x.widen().to_bits() == 1 << 63
 }
 
 /// Rows that go through the columns at a time: each level is loaded and stored once for all of them, and memory is read in

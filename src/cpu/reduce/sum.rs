@@ -1,7 +1,7 @@
 //! Exact sums of floats and of integers.
 
 use super::columns::FloatColumns;
-use super::drive::{Fold, rows_by_row};
+use super::drive::Fold;
 use super::selected::Neutral;
 use crate::Real;
 use crate::cpu::simd::{Kernel, Simd, blocks_ahead, prefetch};
@@ -31,10 +31,8 @@ impl<T: Float> Fold<T> for FloatSum {
         FloatColumns::new(width)
     }
 
-    fn rows(&self, columns: &mut FloatColumns, rows: &[&[T]], index: u64) {
-        if !columns.add(rows, self.0) {
-            rows_by_row(self, columns.sums(), rows, index);
-        }
+    fn rows(&self, columns: &mut FloatColumns, rows: &[&[T]], _: u64) {
+        columns.add(rows, self.0);
     }
 
     fn end_columns(&self, columns: FloatColumns) -> Vec<Accumulator> {
