@@ -1,5 +1,9 @@
 //! The handle's reductions by group: histograms, counts of integers, reductions by label.
 
+mod partials;
+
+pub use partials::LabelPartials;
+
 use crate::array::{AsOperand, DynArray, Operand, Storage};
 use crate::backend::wrap;
 use crate::dtype::with_dtype;

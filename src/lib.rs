@@ -56,14 +56,15 @@ pub use expr::Expression;
 pub use gpu::GpuBuffer;
 pub use histogram::{Bins, Histogram};
 pub use job::Job;
+pub use labels::LabelPartials;
 pub use philox::Philox4x32;
 pub use plan::{
-    Accumulator, Accuracy, Algorithm, Boundary, Centre, Combine, Convolve, ConvolvePlan, Direction, Exponent, Factor, First,
-    FloatProduct, GroupOp, GroupPlan, Grouped, Groups, IntegerProduct, Integral, IntegralMethod, IntegralState, IntegralSums,
-    Integrate, IntegratePlan, Lanes, LogSumExp, LogSumExpPlan, Map, MapPlan, Mode, MonteCarlo, MonteCarloPlan, MonteCarloState,
-    NormOrder, Operation, OperationKind, Overflow, Partials, Pass, Pi, PiMethod, Quantile, QuantileMethod, QuantilePlan, Reduce,
-    ReduceOp, ReducePlan, Reduction, Scalar, Scan, ScanOp, ScanPlan, Separable, SeparablePart, SeparablePlan, SumMode, Tally,
-    TopK, TopKPlan, op,
+    Accumulator, Accuracy, Algorithm, Beside, Boundary, Centre, Combine, Convolve, ConvolvePlan, Direction, Exponent, Factor,
+    First, FloatProduct, GroupOp, GroupPlan, Grouped, Groups, IntegerProduct, Integral, IntegralMethod, IntegralState,
+    IntegralSums, Integrate, IntegratePlan, Lanes, LogSumExp, LogSumExpPlan, Map, MapPlan, Mode, MonteCarlo, MonteCarloPlan,
+    MonteCarloState, NormOrder, Operation, OperationKind, Overflow, Partials, Pass, Pi, PiMethod, Quantile, QuantileMethod,
+    QuantilePlan, Reduce, ReduceOp, ReducePlan, Reduction, Scalar, Scan, ScanOp, ScanPlan, Separable, SeparablePart,
+    SeparablePlan, SumMode, Tally, TopK, TopKPlan, op,
 };
 pub use select::{Device, devices};
 pub use view::{View, ViewMut};

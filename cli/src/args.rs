@@ -135,6 +135,10 @@ pub struct ConvolveArgs {
   unisono reduce x.npy --op argmax --axis 0,-1 --keepdims --json
   unisono reduce week/ --op std --ddof 1 --skip-nan
   unisono reduce x.npy --op quantile:0.9 --axis 0
+  unisono reduce x.npy y.npy --op dot
+  unisono reduce x.npy --op mean --where mask.npy
+  unisono reduce x.npy --op var --labels regions.npy
+  unisono reduce x.npy --op topk:10 --json
 
 Files are mapped, not read: they may be larger than memory. Several files, and the .npy files of folders in the order of their
 names, count as one array whose first axis they share out. Sums, means, variances and deviations are exact and rounded
@@ -145,7 +149,7 @@ pub struct ReduceArgs {
     #[arg(required = true, value_name = "FILE.npy|DIR")]
     pub files: Vec<PathBuf>,
     /// sum, prod, mean, var, std, min, max, ptp, argmin, argmax, norm, any, all, count_nonzero; of one file median, quantile:0.9, percentile:90 (with `nan` in
-    /// front: NaN passed over); cumsum, cumprod, cummin, cummax; logsumexp
+    /// front: NaN passed over), topk:10; cumsum, cumprod, cummin, cummax; logsumexp; of two files dot
     #[arg(long, value_name = "OP")]
     pub op: Op,
     /// The axes to reduce over (repeatable, or a list: 0,-1); all of them if not given
@@ -163,6 +167,32 @@ pub struct ReduceArgs {
     /// Pass over NaN
     #[arg(long)]
     pub skip_nan: bool,
+    /// Reduce only the elements that this .npy file of bool, of the same shape, is true for (one file, not scans)
+    #[arg(long = "where", value_name = "MASK.npy")]
+    pub mask: Option<PathBuf>,
+    /// A result for every label in this .npy file of integers, of the same shape: sum, mean, var, std, median, min, max, argmin,
+    /// argmax
+    #[arg(long, value_name = "LABELS.npy")]
+    pub labels: Option<PathBuf>,
+    /// The labels that a result is wanted for (repeatable, or a list: 1,2,7); all that occur if not given
+    #[arg(
+        long,
+        value_name = "LABEL",
+        value_delimiter = ',',
+        allow_negative_numbers = true,
+        allow_hyphen_values = true,
+        requires = "labels"
+    )]
+    pub index: Vec<i64>,
+    /// Of topk, the smallest elements
+    #[arg(long)]
+    pub smallest: bool,
+    /// Of scans, each result without its own element
+    #[arg(long)]
+    pub exclusive: bool,
+    /// Of scans, from the last element to the first
+    #[arg(long)]
+    pub reverse: bool,
     /// The dtype of the result: float32, int64 …
     #[arg(long, value_name = "DTYPE")]
     pub dtype: Option<Dtype>,

@@ -10,6 +10,7 @@ mod image_io;
 mod integrate;
 mod interrupt;
 mod kernels;
+mod labels;
 mod map;
 mod npy;
 mod order;

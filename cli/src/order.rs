@@ -1,9 +1,10 @@
-//! `unisono reduce` with an operation that needs whole lanes (scans, quantiles, log-sum-exp), and `unisono histogram`.
+//! `unisono reduce` with an operation that needs whole lanes (scans, quantiles, the largest elements, log-sum-exp) or a second
+//! array (a mask, a dot product), and `unisono histogram`.
 
 use std::str::FromStr;
 
 use serde::Serialize;
-use unisono::{Backend, Bins, Control, DynArray, HostVec, LogSumExp, Quantile, ReduceOp, Scan, ScanOp};
+use unisono::{Backend, Bins, Control, DynArray, HostVec, LogSumExp, Overflow, Quantile, ReduceOp, Scan, ScanOp, TopK};
 
 use crate::args::{HistogramArgs, ReduceArgs};
 use crate::erased::{nested_json, nested_text};
@@ -22,8 +23,24 @@ pub enum Op {
     Scan(ScanOp),
     /// The median (no point) or a quantile; with NaN passed over.
     Quantile(Option<f64>, bool),
+    /// So many of the largest or smallest elements, and their indices.
+    TopK(usize),
     /// The logarithm of the sum of exponentials.
     LogSumExp,
+}
+
+impl Op {
+    /// Its name, as `--op` takes it.
+    fn name(&self) -> String {
+        match self {
+            Self::Reduce(op) => op.name().into(),
+            Self::Scan(op) => op.name().into(),
+            Self::Quantile(None, _) => "median".into(),
+            Self::Quantile(Some(point), _) => format!("quantile:{point}"),
+            Self::TopK(k) => format!("topk:{k}"),
+            Self::LogSumExp => "logsumexp".into(),
+        }
+    }
 }
 
 impl FromStr for Op {
@@ -42,6 +59,10 @@ impl FromStr for Op {
         match plain {
             "quantile" => return Ok(Self::Quantile(Some(number(1.0)?), ignore_nan)),
             "percentile" => return Ok(Self::Quantile(Some(number(100.0)?), ignore_nan)),
+            "topk" if !ignore_nan => {
+                let count = point.and_then(|point| point.parse().ok());
+                return count.map(Self::TopK).ok_or_else(|| "topk needs a count, as topk:10".into());
+            }
             _ if point.is_some() => {}
             "median" => return Ok(Self::Quantile(None, ignore_nan)),
             "logsumexp" if !ignore_nan => return Ok(Self::LogSumExp),
@@ -52,7 +73,7 @@ impl FromStr for Op {
             }
         }
         text.parse().map(Self::Reduce).map_err(|error: unisono::Error| {
-            let more = "median, quantile:0.9, percentile:90, nanmedian, cumsum, cumprod, cummin, cummax, logsumexp";
+            let more = "median, quantile:0.9, percentile:90, nanmedian, topk:10, cumsum, cumprod, cummin, cummax, logsumexp";
             format!("{error}; or {more}")
         })
     }
@@ -68,22 +89,29 @@ struct Report<'a> {
     dtype: &'static str,
     shape: Vec<usize>,
     value: serde_json::Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    indices: Option<serde_json::Value>,
 }
 
-/// Runs an operation on the whole of a mapped file.
+/// Runs an operation on the whole of a mapped file, or of two.
 pub fn run(args: &ReduceArgs, op: &Op) -> Result<Outcome> {
-    let [file] = &args.files[..] else {
-        return Err(Failure::usage(format!(
-            "{} files for an operation that needs all of them at once; expected one",
-            args.files.len()
-        )));
+    let dot = matches!(op, Op::Reduce(ReduceOp::Dot));
+    let (file, second) = match (&args.files[..], &args.mask) {
+        ([one, other], None) if dot => (one, Some(other)),
+        ([one], mask) if !dot => (one, mask.as_ref()),
+        (files, _) if dot => return Err(Failure::usage(format!("{} files for dot; expected two, and no mask", files.len()))),
+        (files, _) => {
+            let got = format!("{} files for an operation that needs all of them at once; expected one", files.len());
+            return Err(Failure::usage(got));
+        }
     };
-    let npy = Npy::open(file)?;
+    let (npy, second) = (Npy::open(file)?, second.map(|path| Npy::open(path)).transpose()?);
     let control = Control::new();
     let backend = crate::open(&args.common.device)?.with_control(&control);
     interrupt::cancels(&control)?;
-    let result = compute(&backend, &npy, args, op)?;
+    let (result, indices) = compute(&backend, &npy, second.as_ref(), args, op)?;
     let (shape, values) = (result.shape().to_vec(), result.into_host()?);
+    let indices = indices.map(DynArray::into_host).transpose()?;
     if let Some(path) = &args.output {
         let sink = Sink::create(path)?;
         npy::write(sink.file(), &values, &shape).map_err(|text| Failure::file(path, text))?;
@@ -92,53 +120,98 @@ pub fn run(args: &ReduceArgs, op: &Op) -> Result<Outcome> {
     if args.common.json {
         return print_json_line(&Report {
             file,
-            op: match op {
-                Op::Reduce(op) => op.name().into(),
-                Op::Scan(op) => op.name().into(),
-                Op::Quantile(None, _) => "median".into(),
-                Op::Quantile(Some(point), _) => format!("quantile:{point}"),
-                Op::LogSumExp => "logsumexp".into(),
-            },
+            op: op.name(),
             device: backend.info().id,
             input_dtype: npy.dtype().name(),
             input_shape: npy.shape(),
             dtype: values.dtype().name(),
             value: if args.output.is_some() { serde_json::Value::Null } else { nested_json(&values, &shape) },
+            indices: indices.map(|indices| nested_json(&indices, &shape)),
             shape,
         })
         .map(|()| Outcome::Done);
     }
     if args.output.is_none() {
         print(&(nested_text(&values, &shape) + "\n"))?;
+        if let Some(indices) = indices {
+            print(&(nested_text(&indices, &shape) + "\n"))?;
+        }
     }
     Ok(Outcome::Done)
 }
 
-fn compute(backend: &Backend, npy: &Npy, args: &ReduceArgs, op: &Op) -> Result<DynArray> {
+/// The result, and of the largest elements where they are.
+fn compute(
+    backend: &Backend,
+    npy: &Npy,
+    second: Option<&Npy>,
+    args: &ReduceArgs,
+    op: &Op,
+) -> Result<(DynArray, Option<DynArray>)> {
     let operand = npy.operand()?;
+    let second = second.map(Npy::operand).transpose()?;
+    if let (Some(_), Op::Scan(_) | Op::TopK(_) | Op::LogSumExp) = (&second, op) {
+        return Err(Failure::usage(format!("--where is for reductions, medians and quantiles, not for {}", op.name())));
+    }
+    if let Op::TopK(k) = *op {
+        let axis = match args.axis[..] {
+            [] => -1,
+            [axis] => axis,
+            _ => return Err(Failure::usage(format!("--axis: got {:?}, expected one axis for topk", args.axis))),
+        };
+        let how = if args.smallest { TopK::smallest(k) } else { TopK::largest(k) };
+        let (values, indices) = backend.topk_dyn(&operand, &how.axis(axis))?;
+        return Ok((values, Some(indices)));
+    }
+    compute_one(backend, &operand, second.as_ref(), args, op).map(|found| (found, None))
+}
+
+fn compute_one(
+    backend: &Backend,
+    operand: &unisono::Operand<'_>,
+    second: Option<&unisono::Operand<'_>>,
+    args: &ReduceArgs,
+    op: &Op,
+) -> Result<DynArray> {
     match op {
         Op::Reduce(op) => {
-            let how = unisono::Reduce::of(*op);
-            let how = if args.axis.is_empty() { how } else { how.axes(&args.axis) };
-            Ok(backend.reduce_dyn(&operand, &if args.keepdims { how.keepdims() } else { how })?)
+            let how = crate::reduce::how(args, *op)?;
+            match second {
+                Some(other) if *op == ReduceOp::Dot => Ok(backend.vecdot_dyn(operand, other, &how.retyped(unisono::op::Dot))?),
+                Some(mask) => Ok(backend.reduce_where_dyn(operand, mask, &how)?),
+                None => Ok(backend.reduce_dyn(operand, &how)?),
+            }
         }
+        Op::TopK(_) => Err(Failure::work("topk has two results")),
         Op::Scan(op) => {
             let how = match args.axis[..] {
                 [] => Scan::of(*op),
                 [axis] => Scan::of(*op).axis(axis),
                 _ => return Err(Failure::usage(format!("--axis: got {:?}, expected one axis for {op}", args.axis))),
             };
-            Ok(backend.scan_dyn(&operand, &how)?)
+            let how = if args.exclusive { how.exclusive() } else { how };
+            let how = if args.reverse { how.reverse() } else { how };
+            let how = if args.skip_nan { how.skip_nan() } else { how };
+            let how = match args.overflow {
+                Overflow::Error => how,
+                Overflow::Wrap => how.wrapping(),
+                Overflow::Saturate => return Err(Failure::usage("--overflow: got saturate, expected error or wrap for scans")),
+            };
+            Ok(backend.scan_dyn(operand, &args.dtype.iter().fold(how, |how, &dtype| how.out_dtype(dtype)))?)
         }
         Op::Quantile(point, ignore_nan) => {
             let mut how = point.map_or_else(Quantile::median, Quantile::one);
             how = if args.axis.is_empty() { how } else { how.axes(&args.axis) };
             how = if args.keepdims { how.keepdims() } else { how };
-            Ok(backend.quantile_dyn(&operand, &if *ignore_nan { how.ignore_nan() } else { how })?)
+            how = if *ignore_nan || args.skip_nan { how.ignore_nan() } else { how };
+            match second {
+                Some(mask) => Ok(backend.quantile_where(operand, mask, &how)?),
+                None => Ok(backend.quantile_dyn(operand, &how)?),
+            }
         }
         Op::LogSumExp => {
             let how = if args.axis.is_empty() { LogSumExp::new() } else { LogSumExp::new().axes(&args.axis) };
-            Ok(backend.logsumexp_dyn(&operand, None, &if args.keepdims { how.keepdims() } else { how })?.0)
+            Ok(backend.logsumexp_dyn(operand, None, &if args.keepdims { how.keepdims() } else { how })?.0)
         }
     }
 }
@@ -211,7 +284,8 @@ mod tests {
         assert_eq!("nanquantile:0.25".parse(), Ok(Op::Quantile(Some(0.25), true)));
         assert_eq!("percentile:50".parse(), Ok(Op::Quantile(Some(0.5), false)));
         assert_eq!("logsumexp".parse(), Ok(Op::LogSumExp));
-        for text in ["quantile", "quantile:2", "percentile:x", "median:1", "nothing", ""] {
+        assert_eq!("topk:3".parse(), Ok(Op::TopK(3)));
+        for text in ["quantile", "quantile:2", "percentile:x", "median:1", "topk", "topk:x", "nothing", ""] {
             assert!(text.parse::<Op>().is_err(), "{text}");
         }
     }

@@ -16,7 +16,7 @@ use crate::npy::{self, Npy};
 use crate::order::{self, Op};
 use crate::output::{print, print_json_line};
 use crate::sink::Sink;
-use crate::{interrupt, progress};
+use crate::{interrupt, labels, progress};
 
 /// Bytes of input that are reduced at a time, and so what Ctrl-C waits for.
 const TILE_BYTES: usize = 128 << 20;
@@ -39,25 +39,15 @@ struct Report<'a> {
 }
 
 pub fn run(args: &ReduceArgs) -> Result<Outcome> {
+    if let Some(path) = &args.labels {
+        return labels::run(args, path);
+    }
     let op = match &args.op {
-        Op::Reduce(op) => *op,
+        Op::Reduce(op) if *op != ReduceOp::Dot && args.mask.is_none() => *op,
         other => return order::run(args, other),
     };
     let files = expand(&args.files)?;
-    let op = match (op, args.ord) {
-        (ReduceOp::Norm(_), Some(order)) => ReduceOp::Norm(order),
-        (op, None) => op,
-        (op, Some(_)) => return Err(Failure::usage(format!("--ord is for --op norm, not for {op}"))),
-    };
-    let mut how = Reduce::of(op).ddof(args.ddof).overflow(args.overflow);
-    if !args.axis.is_empty() {
-        how = how.axes(&args.axis);
-    }
-    if let Some(dtype) = args.dtype {
-        how = how.out_dtype(dtype);
-    }
-    let how = if args.skip_nan { how.skip_nan() } else { how };
-    let how = if args.keepdims { how.keepdims() } else { how };
+    let how = how(args, op)?;
     let (dtype, input) = whole(&files)?;
     let plan = ReducePlan::new(&how, dtype, &input)?;
     let control = Control::new();
@@ -84,7 +74,7 @@ pub fn run(args: &ReduceArgs) -> Result<Outcome> {
         print_json_line(&Report {
             file: single.then(|| files[0].as_path()),
             files: (!single).then_some(files.len()),
-            op: op.name(),
+            op: plan.op.name(),
             device: backend.info().id,
             input_dtype: dtype.name(),
             input_shape: &input,
@@ -96,6 +86,24 @@ pub fn run(args: &ReduceArgs) -> Result<Outcome> {
         print(&(nested_text(&values, &plan.shape) + "\n"))?;
     }
     Ok(Outcome::Done)
+}
+
+/// The reduction that the arguments describe.
+pub fn how(args: &ReduceArgs, op: ReduceOp) -> Result<Reduce> {
+    let op = match (op, args.ord) {
+        (ReduceOp::Norm(_), Some(order)) => ReduceOp::Norm(order),
+        (op, None) => op,
+        (op, Some(_)) => return Err(Failure::usage(format!("--ord is for --op norm, not for {op}"))),
+    };
+    let mut how = Reduce::of(op).ddof(args.ddof).overflow(args.overflow);
+    if !args.axis.is_empty() {
+        how = how.axes(&args.axis);
+    }
+    if let Some(dtype) = args.dtype {
+        how = how.out_dtype(dtype);
+    }
+    let how = if args.skip_nan { how.skip_nan() } else { how };
+    Ok(if args.keepdims { how.keepdims() } else { how })
 }
 
 /// The files named, folders replaced by the .npy files in them.

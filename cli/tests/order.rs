@@ -46,3 +46,52 @@ fn histograms_are_printed_and_written() {
     assert!(stdout(&["histogram", arg(&path), "--bins", "2"]).contains("█"));
     assert!(error(2, &["histogram", arg(&path), "--bins", "0"]).contains("at least 1"));
 }
+
+#[test]
+fn the_largest_masks_and_dots_are_operations_of_reduce() {
+    let folder = tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name);
+    let (x, y, mask) = (file("x.npy"), file("y.npy"), file("mask.npy"));
+    write_npy(&x, &arr2(&[[1e200, 1.0, 3.0], [-7.0, 2.0, f64::NAN]])).unwrap();
+    write_npy(&y, &arr2(&[[1e200, 3.0, 1.0], [0.0, 4.0, 1.0]])).unwrap();
+    write_npy(&mask, &arr2(&[[false, true, true], [true, true, false]])).unwrap();
+    let value = |args: &[&str]| json(&[&["reduce", arg(&x)], args].concat())["value"].clone();
+    let report = json(&["reduce", arg(&y), "--op", "topk:2"]);
+    assert_eq!((&report["value"], &report["indices"]), (&json!([[1e200, 3.0], [4.0, 1.0]]), &json!([[0, 1], [1, 2]])));
+    let report = json(&["reduce", arg(&y), "--op", "topk:1", "--axis", "0", "--smallest"]);
+    assert_eq!((&report["value"], &report["indices"]), (&json!([[0.0, 3.0, 1.0]]), &json!([[1, 0, 0]])));
+    assert_eq!(value(&[arg(&y), "--op", "dot", "--axis", "1"]), json!(["inf", "nan"]));
+    assert_eq!(value(&["--op", "sum", "--where", arg(&mask)]), json!(-1.0));
+    assert_eq!(value(&["--op", "median", "--where", arg(&mask)]), json!(1.5));
+    assert_eq!(value(&["--op", "max", "--where", arg(&mask), "--axis", "1"]), json!([3.0, 2.0]));
+    assert_eq!(value(&["--op", "cumsum", "--skip-nan", "--reverse", "--axis", "1"])[1], json!([-5.0, 2.0, 0.0]));
+    assert_eq!(value(&["--op", "cumsum", "--exclusive", "--axis", "0"])[1], json!([1e200, 1.0, 3.0]));
+    write_npy(&y, &arr1(&[100u8, 100, 100])).unwrap();
+    let wrapped = json(&["reduce", arg(&y), "--op", "cumsum", "--dtype", "uint8", "--overflow", "wrap"]);
+    assert_eq!((&wrapped["value"], &wrapped["dtype"]), (&json!([100, 200, 44]), &json!("uint8")));
+    assert!(error(1, &["reduce", arg(&y), "--op", "cumsum", "--dtype", "uint8"]).contains("does not fit"));
+    assert!(error(2, &["reduce", arg(&x), "--op", "dot"]).contains("expected two"));
+    assert!(error(2, &["reduce", arg(&x), "--op", "cumsum", "--where", arg(&mask)]).contains("--where is for"));
+    assert!(error(2, &["reduce", arg(&x), "--op", "topk"]).contains("topk:10"));
+    assert!(error(2, &["reduce", arg(&x), "--op", "sum", "--where", arg(&y)]).contains("shape"));
+}
+
+#[test]
+fn labels_have_a_result_each() {
+    let folder = tempdir().unwrap();
+    let (x, labels, output) = (folder.path().join("x.npy"), folder.path().join("l.npy"), folder.path().join("o.npy"));
+    write_npy(&x, &arr1(&[1.0, 2.0, 5.0, 8.0, 1e100])).unwrap();
+    write_npy(&labels, &arr1(&[1i16, 3, 1, -2, -2])).unwrap();
+    let run = |args: &[&str]| json(&[&["reduce", arg(&x), "--labels", arg(&labels)], args].concat());
+    let report = run(&["--op", "var"]);
+    assert_eq!((&report["labels"], &report["value"][1]), (&json!([-2, 1, 3]), &json!(4.0)));
+    assert_eq!(run(&["--op", "var", "--ddof", "1", "--index", "1"])["value"], json!([8.0]));
+    assert_eq!(run(&["--op", "median", "--index", "1,7,3"])["value"], json!([3.0, "nan", 2.0]));
+    assert_eq!(run(&["--op", "argmax"])["value"], json!([4, 2, 1]));
+    let base = ["reduce", arg(&x), "--labels", arg(&labels)];
+    assert_eq!(stdout(&[&base[..], &["--op", "min", "--index", "3,-2"]].concat()), "3\t2.0\n-2\t8.0\n");
+    assert_eq!(stdout(&[&base[..], &["--op", "sum", "-o", arg(&output)]].concat()), "");
+    assert_eq!(read_npy::<_, Array1<f64>>(&output).unwrap(), arr1(&[1e100, 6.0, 2.0]));
+    assert!(error(2, &[&base[..], &["--op", "prod"]].concat()).contains("expected sum"));
+    assert!(error(2, &["reduce", arg(&labels), "--op", "sum", "--labels", arg(&x)]).contains("expected integers"));
+}

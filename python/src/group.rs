@@ -224,6 +224,11 @@ pub(crate) fn by_label<'py>(
         let result = on.reduce_by_label(&operand, &second, op, index.as_deref())?;
         Placed::host(result)
     })?;
+    of_labels(py, op, placed)
+}
+
+/// The results of a reduction by label: counts and indices as int64, one result as a NumPy scalar.
+fn of_labels<'py>(py: Python<'py>, op: GroupOp, placed: Placed) -> PyResult<Bound<'py, PyAny>> {
     let scalar = matches!(&placed, Placed::Host(shape, _) if shape.is_empty());
     let result = placed.into_python(py)?;
     let counts = matches!(op, GroupOp::Count | GroupOp::ArgMin | GroupOp::ArgMax);
@@ -248,4 +253,104 @@ pub(crate) fn histogram_by_label<'py>(
         Placed::host(on.histogram_by_label(&operand, &second, &bins, index.as_deref())?)
     })?;
     placed.into_python(py)?.call_method1(intern!(py, "view"), ("int64",))
+}
+
+/// What a reduction by label has found so far: exact sums, moments, extremes and counts, one per label.
+///
+/// Those of parts of the data merge to the bits of one call over everything, in any order but for indices, which count on.
+/// Picklable, and serialisable with a documented byte form.
+///
+/// Parameters
+/// ----------
+/// values, labels : array_like
+///     The first part: as for :func:`unisono.sum_by_label`, of one shape.
+/// op : str
+///     ``"sum"``, ``"mean"``, ``"var"``, ``"std"``, ``"min"``, ``"max"``, ``"argmin"``, ``"argmax"`` or ``"count"``.
+/// index : sequence of int, optional
+///     The labels of which a result is wanted; all labels above 0 together if not given.
+/// device : str or Backend, optional
+///     Where to compute.
+/// ddof : int
+///     What ``"var"`` and ``"std"`` take off the count.
+///
+/// Examples
+/// --------
+/// >>> week = unisono.LabelPartials([1.0, 5.0], [1, 2], "mean", [1, 2])
+/// >>> week.merge(unisono.LabelPartials([3.0, 6.0], [1, 2], "mean", [1, 2]))
+/// >>> week.result()
+/// array([2. , 5.5])
+#[pyclass(module = "unisono", eq)]
+#[derive(Clone, PartialEq)]
+pub(crate) struct LabelPartials(unisono::LabelPartials);
+
+#[pymethods]
+impl LabelPartials {
+    /// Those of the first part.
+    #[new]
+    #[pyo3(signature = (values, labels, op, index = None, device = None, *, ddof = 0))]
+    fn new(
+        py: Python<'_>,
+        values: &Bound<'_, PyAny>,
+        labels: &Bound<'_, PyAny>,
+        op: &str,
+        index: Option<Vec<i64>>,
+        device: Option<&Bound<'_, PyAny>>,
+        ddof: u64,
+    ) -> PyResult<Self> {
+        let op = op.parse::<GroupOp>().map_err(raise)?.ddof(ddof);
+        let (source, keys) = (Source::new("values", values, false)?, Source::new("labels", labels, false)?);
+        let backend = device::backend(device.unwrap_or(intern!(py, "auto").as_any()))?;
+        let (operand, second) = (source.operand(), keys.operand());
+        run::run(py, &backend, source.len(), |on| on.label_partials(&operand, &second, op, index.as_deref())).map(Self)
+    }
+
+    /// Appends those of another part: the same operation, labels and dtype. Its indices count on.
+    fn merge(slf: &Bound<'_, Self>, later: &Bound<'_, Self>) -> PyResult<()> {
+        let later = later.borrow().0.clone();
+        slf.borrow_mut().0.merge(&later).map_err(raise)
+    }
+
+    /// How many elements there were, of any label.
+    #[getter]
+    fn elements(&self) -> u64 {
+        self.0.elements()
+    }
+
+    /// How many elements each label has.
+    #[getter]
+    fn counts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let counts = self.0.counts().to_vec();
+        into_numpy(py, &[counts.len()], HostVec::U64(counts))?.call_method1(intern!(py, "view"), ("int64",))
+    }
+
+    /// The results, as the function of the operation gives them for all elements at once.
+    fn result<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let placed = self.0.finish().and_then(Placed::host).map_err(raise)?;
+        of_labels(py, self.0.op(), placed)
+    }
+
+    /// The byte form: equal values have equal bytes.
+    fn to_bytes<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.0.to_bytes())
+    }
+
+    /// The value with this byte form.
+    #[staticmethod]
+    fn from_bytes(data: &[u8]) -> PyResult<Self> {
+        unisono::LabelPartials::from_bytes(data).map(Self).map_err(raise)
+    }
+
+    fn __repr__(&self) -> String {
+        format!(
+            "<unisono.LabelPartials op={} labels={} elements={}>",
+            self.0.op().name(),
+            self.0.counts().len(),
+            self.0.elements()
+        )
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyBytes>,))> {
+        let bytes = slf.borrow().to_bytes(slf.py());
+        Ok((slf.get_type().getattr(intern!(slf.py(), "from_bytes"))?, (bytes,)))
+    }
 }

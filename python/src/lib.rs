@@ -40,7 +40,7 @@ mod _unisono {
     #[pymodule_export]
     use super::expression::{map, map_reduce};
     #[pymodule_export]
-    use super::group::{Histogram, bincount, by_label, histogram, histogram_by_label};
+    use super::group::{Histogram, LabelPartials, bincount, by_label, histogram, histogram_by_label};
     #[pymodule_export]
     use super::integral::{Integral, IntegralState, integrate};
     #[pymodule_export]

@@ -1,12 +1,13 @@
 //! Scans, order statistics and sums of exponentials.
 
+use numpy::PyArrayDescr;
 use pyo3::IntoPyObjectExt;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use unisono::{DynArray, LogSumExp, Quantile, Result, Scan, TopK};
 
-use crate::array::{Sink, Source};
+use crate::array::{Sink, Source, dtype_of};
 use crate::device_array::Placed;
 use crate::error::{invalid, raise};
 use crate::{device, run};
@@ -34,6 +35,8 @@ pub(crate) fn scan<'py>(
     first: &str,
     reverse: bool,
     wrapping: bool,
+    dtype: Option<&Bound<'py, PyAny>>,
+    skip_nan: bool,
     device: &Bound<'py, PyAny>,
     out: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
@@ -49,6 +52,10 @@ pub(crate) fn scan<'py>(
     }
     how = if reverse { how.reverse() } else { how };
     how = if wrapping { how.wrapping() } else { how };
+    how = if skip_nan { how.skip_nan() } else { how };
+    if let Some(dtype) = dtype {
+        how = how.out_dtype(dtype_of("dtype", &PyArrayDescr::new(py, dtype)?)?);
+    }
     let source = Source::new("array", array, false)?;
     let backend = device::backend(device)?;
     let operand = source.operand();
@@ -75,6 +82,8 @@ pub(crate) fn quantile<'py>(
     axes: Option<Vec<isize>>,
     keepdims: bool,
     ignore_nan: bool,
+    weights: Option<&Bound<'py, PyAny>>,
+    mask: Option<&Bound<'py, PyAny>>,
     device: &Bound<'py, PyAny>,
     out: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
@@ -93,6 +102,19 @@ pub(crate) fn quantile<'py>(
     let source = Source::new("array", array, false)?;
     let backend = device::backend(device)?;
     let operand = source.operand();
+    if let Some((second, weighted)) = weights.map(|one| (one, true)).or(mask.map(|one| (one, false))) {
+        if out.is_some() || (weights.is_some() && mask.is_some()) {
+            return Err(invalid("weights, where and out", "more than one of them", "one at most"));
+        }
+        let second = Source::new(if weighted { "weights" } else { "where" }, second, false)?;
+        let beside = second.operand();
+        let found = run::run(py, &backend, source.len(), |on| {
+            let found =
+                if weighted { on.quantile_weighted(&operand, &beside, &how) } else { on.quantile_where(&operand, &beside, &how) };
+            place(found?, false)
+        })?;
+        return unwrap(py, found);
+    }
     if let Some(out) = out {
         let mut out = Sink::new(out, &[&source])?;
         let target = out.output();

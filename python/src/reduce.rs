@@ -33,6 +33,10 @@ pub(crate) struct Options<'py>(
 
 /// An integer exactly, anything else as a float.
 fn scalar(value: &Bound<'_, PyAny>) -> PyResult<Scalar> {
+    // NumPy's bool has no __index__.
+    if let Ok(truth) = value.extract::<bool>() {
+        return Ok(Scalar::from(i128::from(truth)));
+    }
     match value.call_method0(intern!(value.py(), "__index__")) {
         Ok(index) => index.extract::<i128>().map(Scalar::from),
         Err(_) => value.extract::<f64>().map(Scalar::from),

@@ -240,3 +240,29 @@ def test_sums_by_label_are_exact(device, rng):
     assert on(device, unisono.sum_by_label, big, [1, 1, 1], 1) == 2**62
     with pytest.raises(ValueError, match="does not fit"):
         on(device, unisono.sum_by_label, big, [1, 1, 2], 1)
+
+
+def test_partials_by_label_merge_and_travel(device, rng):
+    n = 5000
+    x = rng.standard_normal(n) * 10.0 ** rng.integers(-20, 20, n)
+    labels = rng.integers(0, 6, n)
+    index = [3, 1, 77, 5]
+    for op in ("sum", "mean", "var", "std", "min", "max", "argmin", "argmax", "count"):
+        parts = [slice(0, 1), slice(1, 3000), slice(3000, n)]
+        made = [on(device, unisono.LabelPartials, x[part], labels[part], op, index) for part in parts]
+        whole = made[0]
+        for part in made[1:]:
+            whole.merge(pickle.loads(pickle.dumps(part)))
+        if op == "count":
+            want = unisono.count_by_label(labels, index)
+        else:
+            want = getattr(unisono, f"{op}_by_label")(x, labels, index, device="cpu")
+        np.testing.assert_array_equal(whole.result(), want)
+        assert whole.elements == n and whole.counts.tolist() == [int((labels == i).sum()) for i in index]
+        assert unisono.LabelPartials.from_bytes(whole.to_bytes()) == whole
+    with pytest.raises(ValueError, match="same labels"):
+        whole.merge(on(device, unisono.LabelPartials, x, labels, "count", [1]))
+    with pytest.raises(ValueError, match="version 9, expected 1"):
+        unisono.LabelPartials.from_bytes(b"\x09" + whole.to_bytes()[1:])
+    with pytest.raises(ValueError, match="median"):
+        unisono.LabelPartials(x, labels, "median", device=device)

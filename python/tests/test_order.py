@@ -238,3 +238,68 @@ def test_logsumexp(device, rng):
     assert np.isnan(on(device, unisono.logsumexp, [0.0, 1.0], b=[1.0, -1.0]))
     x = rng.standard_normal(500_000)
     np.testing.assert_allclose(on(device, unisono.logsumexp, x), scipy.logsumexp(x), rtol=1e-15)
+
+
+def test_scans_round_to_the_dtype_asked_for(device, rng):
+    x = rng.standard_normal((3, 400)) * 10.0 ** rng.integers(-15, 15, (3, 400))
+    got = on(device, unisono.cumsum, x, 1, dtype="float32")
+    assert got.dtype == np.float32
+    assert got.tolist() == [[float(np.float32(one)) for one in row] for row in unisono.cumsum(x, 1, device="cpu")]
+    wide = rng.integers(-(2**62), 2**62, 300)
+    got = on(device, unisono.cumsum, wide, dtype=np.float64)
+    assert got.tolist() == [float(sum(map(int, wide[: i + 1]))) for i in range(300)]
+    small = rng.integers(0, 100, 50).astype(np.uint8)
+    for function in ("cumsum", "cumprod"):
+        got = on(device, getattr(unisono, function), small, dtype=np.uint8, wrapping=True)
+        np.testing.assert_array_equal(got, getattr(np, function)(small, dtype=np.uint8))
+    with pytest.raises(ValueError, match="does not fit"):
+        on(device, unisono.cumsum, small, dtype=np.uint8)
+    got = on(device, unisono.cumulative_sum, small, dtype=np.int32, include_initial=True)
+    np.testing.assert_array_equal(got, np.cumulative_sum(small, dtype=np.int32, include_initial=True))
+
+
+def test_scans_without_nan(device, rng):
+    for shape in [(7,), (4, 60)]:
+        x = np.where(rng.random(shape) < 0.3, np.nan, rng.integers(-3, 4, shape) / 2)
+        for axis in (None, 0, -1):
+            np.testing.assert_array_equal(on(device, unisono.nancumsum, x, axis), np.nancumsum(x, axis))
+            np.testing.assert_array_equal(on(device, unisono.nancumprod, x, axis), np.nancumprod(x, axis))
+        whole = rng.integers(-3, 4, shape)
+        np.testing.assert_array_equal(on(device, unisono.nancumsum, whole, 0), np.cumsum(whole, 0))
+
+
+def test_weighted_quantiles(device, rng):
+    for shape in [(9,), (5, 40), (3, 4, 6)]:
+        x = rng.integers(-5, 6, shape).astype(rng.choice(["float64", "float32", "int16"]))
+        w = rng.integers(0, 5, shape) / 4
+        w.flat[0] = w.flat[-1] = 1
+        for q in (0.0, 0.25, [0.125, 0.5, 1.0], np.array([[0.3], [0.9]])):
+            got = on(device, unisono.quantile, x, q, weights=w, method="inverted_cdf")
+            want = np.quantile(x, q, weights=w, method="inverted_cdf")
+            assert np.shape(got) == np.shape(want) and np.asarray(got).dtype == x.dtype
+            np.testing.assert_array_equal(got, want)
+        along = rng.integers(1, 5, shape[-1])
+        for keepdims in (False, True):
+            got = on(device, unisono.percentile, x, [25, 80], -1, keepdims, weights=along, method="inverted_cdf")
+            want = np.percentile(x, [25, 80], -1, weights=along, method="inverted_cdf", keepdims=keepdims)
+            np.testing.assert_array_equal(got, want)
+    x = np.array([np.nan, 1.0, 5.0, 2.0])
+    assert np.isnan(on(device, unisono.quantile, x, 0.5, weights=[1, 1, 1, 1], method="inverted_cdf"))
+    assert on(device, unisono.nanquantile, x, 0.5, weights=[9, 1, 1, 1], method="inverted_cdf") == 2
+    for options in ({"weights": [1, 1, 1, -1], "method": "inverted_cdf"}, {"weights": [1, 1, 1, 1]}):
+        with pytest.raises(ValueError):
+            on(device, unisono.nanquantile, x, 0.5, **options)
+
+
+def test_quantiles_where(device, rng):
+    x = rng.standard_normal((6, 50))
+    x[0, :3] = np.nan
+    mask = rng.random((6, 50)) < 0.5
+    for method in METHODS:
+        got = on(device, unisono.nanquantile, x, [0.1, 0.5], 1, where=mask, method=method)
+        want = [np.nanquantile(row[taken], [0.1, 0.5], method=method) for row, taken in zip(x, mask, strict=True)]
+        np.testing.assert_array_equal(got.T, want)
+    got = on(device, unisono.median, x[1:], 0, where=mask[0])
+    np.testing.assert_array_equal(np.isnan(got), ~mask[0])
+    np.testing.assert_array_equal(got[mask[0]], np.median(x[1:, mask[0]], 0))
+    assert on(device, unisono.nanmedian, [4.0, np.nan, 2.0, 9.0], where=[True, True, True, False]) == 3

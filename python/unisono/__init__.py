@@ -83,6 +83,8 @@ from ._order import (
     cumulative_sum,
     logsumexp,
     median,
+    nancumprod,
+    nancumsum,
     nanmedian,
     nanpercentile,
     nanquantile,
@@ -108,7 +110,7 @@ from ._group import (
     sum_by_label,
     var_by_label,
 )
-from ._unisono import Array, ExactDot, ExactSum, Histogram, Integral, IntegralState, MinMax, Moments, MonteCarloState, __version__
+from ._unisono import Array, ExactDot, ExactSum, Histogram, Integral, IntegralState, LabelPartials, MinMax, Moments, MonteCarloState, __version__
 
 __all__ = [
     "Array",
@@ -120,6 +122,7 @@ __all__ = [
     "Histogram",
     "Integral",
     "IntegralState",
+    "LabelPartials",
     "MinMax",
     "Moments",
     "MonteCarloState",
@@ -173,6 +176,8 @@ __all__ = [
     "min_position_by_label",
     "nanargmax",
     "nanargmin",
+    "nancumprod",
+    "nancumsum",
     "nanmax",
     "nanmean",
     "nanmedian",

@@ -206,6 +206,8 @@ for _function in (
     _reductions.dot,
     _order.cumsum,
     _order.cumprod,
+    _order.nancumsum,
+    _order.nancumprod,
     _order.cummax,
     _order.cummin,
     _order.cumulative_sum,

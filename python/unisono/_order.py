@@ -8,7 +8,7 @@ from . import _unisono
 from ._functions import _axes
 
 
-def cumsum(a, axis=None, device="auto", out=None, *, exclusive=False, reverse=False, wrapping=False):
+def cumsum(a, axis=None, device="auto", out=None, *, dtype=None, exclusive=False, reverse=False, wrapping=False):
     """Running sums along an axis, as :func:`numpy.cumsum`; of floats exact, each rounded once.
 
     Parameters
@@ -21,12 +21,15 @@ def cumsum(a, axis=None, device="auto", out=None, *, exclusive=False, reverse=Fa
         Where to compute.
     out : ndarray or Array, optional
         Where the result goes.
+    dtype : dtype, optional
+        The dtype of the result, to which each exact value is rounded or narrowed once: a float dtype, or an integer one for
+        integers. Computed on CPUs, unless it is the dtype that the result has anyway.
     exclusive : bool
         Each result without its own element: the first is 0.
     reverse : bool
         From the last element to the first.
     wrapping : bool
-        Integers that do not fit 64 bits wrap around, as NumPy's; without it that is an error.
+        Integers that do not fit the result wrap around, as NumPy's; without it that is an error.
 
     Returns
     -------
@@ -49,10 +52,10 @@ def cumsum(a, axis=None, device="auto", out=None, *, exclusive=False, reverse=Fa
     >>> unisono.cumsum([3, 1, 4], exclusive=True)
     array([0, 3, 4])
     """
-    return _scan("cumsum", a, axis, "exclusive" if exclusive else "inclusive", reverse, wrapping, device, out)
+    return _scan("cumsum", a, axis, "exclusive" if exclusive else "inclusive", reverse, wrapping, device, out, dtype)
 
 
-def cumprod(a, axis=None, device="auto", out=None, *, exclusive=False, reverse=False, wrapping=False):
+def cumprod(a, axis=None, device="auto", out=None, *, dtype=None, exclusive=False, reverse=False, wrapping=False):
     """Running products along an axis, as :func:`numpy.cumprod`. Parameters as for :func:`cumsum`.
 
     Returns
@@ -65,7 +68,29 @@ def cumprod(a, axis=None, device="auto", out=None, *, exclusive=False, reverse=F
     >>> unisono.cumprod([2, 3, 4])
     array([ 2,  6, 24])
     """
-    return _scan("cumprod", a, axis, "exclusive" if exclusive else "inclusive", reverse, wrapping, device, out)
+    return _scan("cumprod", a, axis, "exclusive" if exclusive else "inclusive", reverse, wrapping, device, out, dtype)
+
+
+def nancumsum(a, axis=None, device="auto", out=None, *, dtype=None, exclusive=False, reverse=False, wrapping=False):
+    """:func:`cumsum` that passes over NaN, as :func:`numpy.nancumsum`: as if it were 0. Of floats on CPUs.
+
+    Examples
+    --------
+    >>> unisono.nancumsum([1.0, np.nan, 2.0])
+    array([1., 1., 3.])
+    """
+    return _scan("cumsum", a, axis, "exclusive" if exclusive else "inclusive", reverse, wrapping, device, out, dtype, True)
+
+
+def nancumprod(a, axis=None, device="auto", out=None, *, dtype=None, exclusive=False, reverse=False, wrapping=False):
+    """:func:`cumprod` that passes over NaN, as :func:`numpy.nancumprod`: as if it were 1. Of floats on CPUs.
+
+    Examples
+    --------
+    >>> unisono.nancumprod([3.0, np.nan, 2.0])
+    array([3., 3., 6.])
+    """
+    return _scan("cumprod", a, axis, "exclusive" if exclusive else "inclusive", reverse, wrapping, device, out, dtype, True)
 
 
 def cummax(a, axis=None, device="auto", out=None, *, reverse=False):
@@ -100,7 +125,7 @@ def cummin(a, axis=None, device="auto", out=None, *, reverse=False):
     return _scan("cummin", a, axis, "inclusive", reverse, False, device, out)
 
 
-def cumulative_sum(x, /, *, axis=None, include_initial=False, device="auto", out=None):
+def cumulative_sum(x, /, *, axis=None, dtype=None, include_initial=False, device="auto", out=None):
     """Running sums, as :func:`numpy.cumulative_sum`: :func:`cumsum` of the array API.
 
     ``axis`` may be left out for arrays of one axis only. With ``include_initial`` the results begin with 0, and there is
@@ -111,10 +136,11 @@ def cumulative_sum(x, /, *, axis=None, include_initial=False, device="auto", out
     >>> unisono.cumulative_sum([3, 1, 4], include_initial=True)
     array([0, 3, 4, 8])
     """
-    return _scan("cumsum", x, _only_axis(x, axis), "initial" if include_initial else "inclusive", False, False, device, out)
+    first = "initial" if include_initial else "inclusive"
+    return _scan("cumsum", x, _only_axis(x, axis), first, False, False, device, out, dtype)
 
 
-def cumulative_prod(x, /, *, axis=None, include_initial=False, device="auto", out=None):
+def cumulative_prod(x, /, *, axis=None, dtype=None, include_initial=False, device="auto", out=None):
     """Running products, as :func:`numpy.cumulative_prod`: :func:`cumprod` of the array API. See :func:`cumulative_sum`.
 
     Examples
@@ -122,7 +148,8 @@ def cumulative_prod(x, /, *, axis=None, include_initial=False, device="auto", ou
     >>> unisono.cumulative_prod([3, 1, 4], include_initial=True)
     array([ 1,  3,  3, 12])
     """
-    return _scan("cumprod", x, _only_axis(x, axis), "initial" if include_initial else "inclusive", False, False, device, out)
+    first = "initial" if include_initial else "inclusive"
+    return _scan("cumprod", x, _only_axis(x, axis), first, False, False, device, out, dtype)
 
 
 def _only_axis(x, axis):
@@ -134,12 +161,13 @@ def _only_axis(x, axis):
     return axis
 
 
-def _scan(op, a, axis, first, reverse, wrapping, device, out):
+def _scan(op, a, axis, first, reverse, wrapping, device, out, dtype=None, skip=False):
     axis = None if axis is None else operator.index(axis)
-    return _unisono.scan(op, a, axis, first, bool(reverse), bool(wrapping), device, out)
+    dtype = None if dtype is None else np.dtype(dtype)
+    return _unisono.scan(op, a, axis, first, bool(reverse), bool(wrapping), dtype, skip, device, out)
 
 
-def median(a, axis=None, keepdims=False, device="auto", out=None):
+def median(a, axis=None, keepdims=False, device="auto", out=None, *, where=None):
     """Median of all elements or along some axes, as :func:`numpy.median`.
 
     Parameters
@@ -154,6 +182,8 @@ def median(a, axis=None, keepdims=False, device="auto", out=None):
         Where to compute.
     out : ndarray or Array, optional
         Where the result goes.
+    where : array_like of bool, optional
+        Only the elements that it is true for; broadcast to ``a``. Computed on CPUs, and not into ``out``.
 
     Returns
     -------
@@ -171,10 +201,10 @@ def median(a, axis=None, keepdims=False, device="auto", out=None):
     >>> unisono.median([3, 1, 2, 10])
     np.float64(2.5)
     """
-    return _unisono.quantile(a, None, True, "linear", _axes(axis), keepdims, False, device, out)
+    return _with(a, None, True, "linear", axis, keepdims, False, None, where, device, out)
 
 
-def nanmedian(a, axis=None, keepdims=False, device="auto", out=None):
+def nanmedian(a, axis=None, keepdims=False, device="auto", out=None, *, where=None):
     """:func:`median` that passes over NaN, as :func:`numpy.nanmedian`; NaN where there is nothing else.
 
     Examples
@@ -182,10 +212,10 @@ def nanmedian(a, axis=None, keepdims=False, device="auto", out=None):
     >>> unisono.nanmedian([3, np.nan, 2])
     np.float64(2.5)
     """
-    return _unisono.quantile(a, None, True, "linear", _axes(axis), keepdims, True, device, out)
+    return _with(a, None, True, "linear", axis, keepdims, True, None, where, device, out)
 
 
-def quantile(a, q, axis=None, keepdims=False, device="auto", out=None, *, method="linear"):
+def quantile(a, q, axis=None, keepdims=False, device="auto", out=None, *, method="linear", weights=None, where=None):
     """Quantiles of all elements or along some axes, as :func:`numpy.quantile`. Parameters as for :func:`median`.
 
     Parameters
@@ -195,6 +225,11 @@ def quantile(a, q, axis=None, keepdims=False, device="auto", out=None, *, method
     method : str
         ``inverted_cdf``, ``averaged_inverted_cdf``, ``closest_observation``, ``interpolated_inverted_cdf``, ``hazen``,
         ``weibull``, ``linear``, ``median_unbiased``, ``normal_unbiased``, ``lower``, ``higher``, ``midpoint`` or ``nearest``.
+    weights : array_like, optional
+        How much each element counts, for ``method="inverted_cdf"``: of the shape of ``a``, or along ``axis``. Sums of weights are
+        exact. Computed on CPUs, and not into ``out``.
+    where : array_like of bool, optional
+        As for :func:`median`.
 
     Returns
     -------
@@ -212,10 +247,10 @@ def quantile(a, q, axis=None, keepdims=False, device="auto", out=None, *, method
     >>> unisono.quantile([7, 1, 4, 3, 9], [0.25, 0.9])
     array([3. , 8.2])
     """
-    return _quantile(a, np.asarray(q, dtype=np.float64), axis, keepdims, device, out, method, False)
+    return _quantile(a, np.asarray(q, dtype=np.float64), axis, keepdims, device, out, method, False, weights, where)
 
 
-def nanquantile(a, q, axis=None, keepdims=False, device="auto", out=None, *, method="linear"):
+def nanquantile(a, q, axis=None, keepdims=False, device="auto", out=None, *, method="linear", weights=None, where=None):
     """:func:`quantile` that passes over NaN, as :func:`numpy.nanquantile`; NaN where there is nothing else.
 
     Examples
@@ -223,10 +258,10 @@ def nanquantile(a, q, axis=None, keepdims=False, device="auto", out=None, *, met
     >>> unisono.nanquantile([7, np.nan, 4], 0.5)
     np.float64(5.5)
     """
-    return _quantile(a, np.asarray(q, dtype=np.float64), axis, keepdims, device, out, method, True)
+    return _quantile(a, np.asarray(q, dtype=np.float64), axis, keepdims, device, out, method, True, weights, where)
 
 
-def percentile(a, q, axis=None, keepdims=False, device="auto", out=None, *, method="linear"):
+def percentile(a, q, axis=None, keepdims=False, device="auto", out=None, *, method="linear", weights=None, where=None):
     """:func:`quantile` with ``q`` from 0 to 100, as :func:`numpy.percentile`.
 
     Examples
@@ -234,10 +269,10 @@ def percentile(a, q, axis=None, keepdims=False, device="auto", out=None, *, meth
     >>> unisono.percentile([[10, 7, 4], [3, 2, 1]], 50, axis=0)
     array([6.5, 4.5, 2.5])
     """
-    return _quantile(a, np.true_divide(q, 100.0), axis, keepdims, device, out, method, False)
+    return _quantile(a, np.true_divide(q, 100.0), axis, keepdims, device, out, method, False, weights, where)
 
 
-def nanpercentile(a, q, axis=None, keepdims=False, device="auto", out=None, *, method="linear"):
+def nanpercentile(a, q, axis=None, keepdims=False, device="auto", out=None, *, method="linear", weights=None, where=None):
     """:func:`percentile` that passes over NaN, as :func:`numpy.nanpercentile`.
 
     Examples
@@ -245,19 +280,34 @@ def nanpercentile(a, q, axis=None, keepdims=False, device="auto", out=None, *, m
     >>> unisono.nanpercentile([7, np.nan, 4], 100)
     np.float64(7.0)
     """
-    return _quantile(a, np.true_divide(q, 100.0), axis, keepdims, device, out, method, True)
+    return _quantile(a, np.true_divide(q, 100.0), axis, keepdims, device, out, method, True, weights, where)
 
 
-def _quantile(a, q, axis, keepdims, device, out, method, ignore):
+def _quantile(a, q, axis, keepdims, device, out, method, ignore, weights, where):
     q = np.asarray(q)
     points = [float(point) for point in q.ravel()]
     if q.ndim <= 1:
-        return _unisono.quantile(a, points, q.ndim == 0, method, _axes(axis), keepdims, ignore, device, out)
+        return _with(a, points, q.ndim == 0, method, axis, keepdims, ignore, weights, where, device, out)
     if out is not None:
         raise ValueError(f"out: got an array for q of {q.ndim} axes, expected q of at most one")
-    result = _unisono.quantile(a, points, False, method, _axes(axis), keepdims, ignore, device, None)
+    result = _with(a, points, False, method, axis, keepdims, ignore, weights, where, device, None)
     result = np.asarray(result)
     return result.reshape(q.shape + result.shape[1:])
+
+
+def _with(a, points, scalar, method, axis, keepdims, ignore, weights, where, device, out):
+    """Quantiles, with weights or a mask if there are any, which get the shape of the array."""
+    if weights is not None or where is not None:
+        if not isinstance(a, (np.ndarray, _unisono.Array)):
+            a = np.asarray(a)
+    if weights is not None:
+        weights = np.asarray(weights)
+        if weights.ndim == 1 and a.ndim > 1 and axis is not None and np.ndim(axis) == 0:
+            weights = weights.reshape([-1 if i == operator.index(axis) % a.ndim else 1 for i in range(a.ndim)])
+        weights = np.broadcast_to(weights, a.shape)
+    if where is not None:
+        where = np.broadcast_to(np.asarray(where, dtype=np.bool_), a.shape)
+    return _unisono.quantile(a, points, scalar, method, _axes(axis), keepdims, ignore, weights, where, device, out)
 
 
 def topk(a, k, axis=-1, largest=True, device="auto"):

@@ -18,6 +18,7 @@ __all__ = [
     "Histogram",
     "Integral",
     "IntegralState",
+    "LabelPartials",
     "MinMax",
     "Moments",
     "MonteCarloState",
@@ -164,6 +165,21 @@ class Histogram:
     def __reduce__(self) -> tuple[Any, tuple[bytes]]: ...
 
 @final
+class LabelPartials:
+    def __new__(cls, values: ArrayLike | Array, labels: ArrayLike | Array, op: str, index: Sequence[int] | None = None, device: _DeviceLike | None = None, *, ddof: int = 0) -> LabelPartials: ...
+    def merge(self, later: LabelPartials) -> None: ...
+    @property
+    def elements(self) -> int: ...
+    @property
+    def counts(self) -> NDArray[np.int64]: ...
+    def result(self) -> Any: ...
+    def to_bytes(self) -> bytes: ...
+    @staticmethod
+    def from_bytes(data: bytes) -> LabelPartials: ...
+    def __eq__(self, value: object, /) -> bool: ...
+    def __reduce__(self) -> tuple[Any, tuple[bytes]]: ...
+
+@final
 
 @final
 class Integral:
@@ -300,6 +316,8 @@ def scan(
     first: str,
     reverse: bool,
     wrapping: bool,
+    dtype: np.dtype[Any] | None,
+    skip_nan: bool,
     device: _DeviceLike,
     out: NDArray[Any] | Array | None,
 ) -> Any: ...
@@ -311,6 +329,8 @@ def quantile(
     axes: Sequence[int] | None,
     keepdims: bool,
     ignore_nan: bool,
+    weights: ArrayLike | None,
+    mask: ArrayLike | None,
     device: _DeviceLike,
     out: NDArray[Any] | Array | None,
 ) -> Any: ...

@@ -3,8 +3,8 @@
 use super::{Backend, deliver, wrap};
 use crate::array::{Array, AsOperand, DynArray, Operand, Output};
 use crate::engine::{Target, Work};
-use crate::plan::{LogSumExp, LogSumExpPlan, Operation, Quantile, QuantilePlan, Scan, ScanPlan, TopK, TopKPlan};
-use crate::{Real, Result};
+use crate::plan::{Beside, LogSumExp, LogSumExpPlan, Operation, Quantile, QuantilePlan, Scan, ScanPlan, TopK, TopKPlan};
+use crate::{Dtype, Error, Real, Result};
 
 impl Backend {
     /// Runs an operation on its operands to results where they were computed.
@@ -38,7 +38,7 @@ impl Backend {
 
     /// Where an operation on operands in host memory would run, and why.
     pub fn explain_operation(&self, operation: &Operation) -> String {
-        let bytes = |&(dtype, shape): &(crate::Dtype, &[usize])| shape.iter().fold(dtype.size() as u64, |b, &n| b * n as u64);
+        let bytes = |&(dtype, shape): &(Dtype, &[usize])| shape.iter().fold(dtype.size() as u64, |b, &n| b * n as u64);
         self.engine().explain(Work::Operate(operation, operation.operands().iter().map(bytes).sum()))
     }
 
@@ -153,6 +153,56 @@ impl Backend {
         self.operate_one(&operation, &[array])
     }
 
+    /// [`quantile_dyn`](Self::quantile_dyn) of the elements that a mask (of bool and of the same shape) is true for.
+    ///
+    /// # Errors
+    /// As [`quantile_dyn`](Self::quantile_dyn), [`Error::Invalid`](crate::Error::Invalid) for a mask of another shape, or that
+    /// leaves no integer to choose; [`Error::Dtype`](crate::Error::Dtype) for one of another dtype.
+    ///
+    /// ```
+    /// # fn main() -> unisono::Result<()> {
+    /// use unisono::{AsOperand, Backend, Quantile};
+    /// let (values, mask) = ([3.0, 1e9, 1.0, 2.0], [true, false, true, true]);
+    /// let median = Backend::cpu().quantile_where(&values.as_operand(), &mask.as_operand(), &Quantile::median())?;
+    /// assert_eq!(median.typed::<f64>()?.item()?, 2.0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn quantile_where(&self, array: &Operand<'_>, mask: &Operand<'_>, how: &Quantile) -> Result<DynArray> {
+        if mask.dtype() != Dtype::Bool {
+            return Err(Error::Dtype { what: "mask".into(), got: mask.dtype(), expected: "bool".into() });
+        }
+        let plan = QuantilePlan::beside(how, array.dtype(), array.shape(), Beside::Mask, mask.shape())?;
+        self.operate_one(&Operation::Quantile(plan), &[array, mask])
+    }
+
+    /// Quantiles of weighted elements, by [`QuantileMethod::InvertedCdf`](crate::QuantileMethod::InvertedCdf): the first
+    /// element, in order, up to which the weights make up the share `q` of all of them. `numpy.quantile` with `weights`.
+    ///
+    /// **Numerics.** The share of an element is NumPy's quotient of sums in binary64, but of exact sums, each rounded once: no
+    /// order of the weights counts. Weights of 64-bit integers are rounded to binary64. **Cost.** A sort of every lane, on CPUs.
+    ///
+    /// # Errors
+    /// As [`quantile_dyn`](Self::quantile_dyn), [`Error::Invalid`](crate::Error::Invalid) for another method, weights of another
+    /// shape, negative or not finite, for a lane
+    /// whose weights are all 0, and for weights whose sum overflows.
+    ///
+    /// ```
+    /// # fn main() -> unisono::Result<()> {
+    /// use unisono::{AsOperand, Backend, Quantile, QuantileMethod};
+    /// let how = Quantile::one(0.5).method(QuantileMethod::InvertedCdf);
+    /// let (values, weights) = ([1.0, 2.0, 3.0], [1.0, 1.0, 8.0]);
+    /// let found = Backend::cpu().quantile_weighted(&values.as_operand(), &weights.as_operand(), &how)?;
+    /// assert_eq!(found.typed::<f64>()?.item()?, 3.0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn quantile_weighted(&self, array: &Operand<'_>, weights: &Operand<'_>, how: &Quantile) -> Result<DynArray> {
+        let beside = Beside::Weights(weights.dtype());
+        let plan = QuantilePlan::beside(how, array.dtype(), array.shape(), beside, weights.shape())?;
+        self.operate_one(&Operation::Quantile(plan), &[array, weights])
+    }
+
     /// [`quantile_dyn`](Self::quantile_dyn) into `out`.
     ///
     /// # Errors
@@ -259,7 +309,7 @@ fn pair(results: Vec<DynArray>) -> Result<(DynArray, DynArray)> {
     let mut results = results.into_iter();
     match (results.next(), results.next()) {
         (Some(first), Some(second)) => Ok((first, second)),
-        _ => Err(crate::Error::invalid("results", "fewer than two", "two")),
+        _ => Err(Error::invalid("results", "fewer than two", "two")),
     }
 }
 

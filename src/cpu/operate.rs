@@ -27,7 +27,7 @@ pub(super) fn run(
         |run: &dyn Fn(Target<'_>) -> Result<Option<Storage>>, targets: Vec<Target<'_>>| targets.into_iter().map(run).collect();
     match operation {
         Operation::Scan(plan) => one(&|target| scan::run(plan, input.clone(), target, simd, control), targets),
-        Operation::Quantile(plan) => one(&|target| quantile::run(plan, input.clone(), target, control), targets),
+        Operation::Quantile(plan) => one(&|target| quantile::run(plan, &inputs, target, control), targets),
         Operation::TopK(plan) => topk::run(plan, input, targets, control),
         Operation::LogSumExp(plan) => log_sum_exp::run(plan, &inputs, targets, simd, control),
     }

@@ -4,6 +4,8 @@
 //! digits that hold a wanted rank, usually less than one in a hundred, are then copied and selected from. Where one digit
 //! holds too many, they are counted by their next one.
 
+mod beside;
+
 use std::ops::Range;
 
 use super::lanes::{Lanes, Shared};
@@ -24,10 +26,10 @@ const CHUNK: usize = 1 << 16;
 const DIGIT: u32 = 16;
 
 /// Runs `plan` on the current threads.
-pub(super) fn run(plan: &QuantilePlan, input: View<'_>, target: Target<'_>, control: &Control) -> Result<Option<Storage>> {
+pub(super) fn run(plan: &QuantilePlan, inputs: &[View<'_>], target: Target<'_>, control: &Control) -> Result<Option<Storage>> {
     super::deliver(plan.out_dtype, &plan.shape, target, |mut out| {
         out.expect(plan.out_dtype, &plan.shape)?;
-        let work = |out: ViewMut<'_>| crate::dtype::with_dtype!(plan.lanes.dtype, T => of::<T>(plan, &input, out, control));
+        let work = |out: ViewMut<'_>| crate::dtype::with_dtype!(plan.lanes.dtype, T => of::<T>(plan, inputs, out, control));
         if out.is_contiguous() {
             return work(out);
         }
@@ -54,8 +56,8 @@ struct Run<'a, T> {
     control: &'a Control,
 }
 
-fn of<T: Between>(plan: &QuantilePlan, input: &View<'_>, mut out: ViewMut<'_>, control: &Control) -> Result<()> {
-    let lanes = Lanes::<T>::new(&plan.lanes, input)?;
+fn of<T: Between>(plan: &QuantilePlan, inputs: &[View<'_>], mut out: ViewMut<'_>, control: &Control) -> Result<()> {
+    let lanes = Lanes::<T>::new(&plan.lanes, &inputs[0])?;
     let (count, len) = (plan.lanes.count(), plan.lanes.len());
     let discrete = plan.method.is_some_and(|method| method.is_discrete());
     let wrong = || Error::Dtype { what: "output".into(), got: T::DTYPE, expected: plan.out_dtype.to_string() };
@@ -68,6 +70,9 @@ fn of<T: Between>(plan: &QuantilePlan, input: &View<'_>, mut out: ViewMut<'_>, c
         _ => Out::Double(Shared::new(out.as_slice().ok_or_else(wrong)?)),
     };
     let run = Run { plan, lanes, count, len, out, control };
+    if let Some(second) = plan.beside {
+        return run.beside(second, &inputs[1]);
+    }
     if len > SHORT {
         return (0..count).try_for_each(|lane| run.long(lane));
     }
@@ -79,15 +84,20 @@ impl<T: Between> Run<'_, T> {
     /// Writes the results of a lane from its sorted ranks.
     fn finish(&self, lane: usize, n: usize, nan: bool, wanted: &[usize], found: &[u64]) {
         for i in 0..self.plan.points.len() {
-            let at = i * self.count + lane;
-            // SAFETY: each lane's results are written once.
-            unsafe {
-                match (&self.out, self.plan.between::<T>(i, n, nan, wanted, found)) {
-                    (Out::Elements(out), Found::Element(x)) => out.write(at, x),
-                    (Out::Single(out), found) => out.write(at, found.number() as f32),
-                    (Out::Double(out), found) => out.write(at, found.number()),
-                    (Out::Elements(_), Found::Number(_)) => {}
-                }
+            self.write(lane, i, self.plan.between::<T>(i, n, nan, wanted, found));
+        }
+    }
+
+    /// Writes quantile `i` of a lane.
+    fn write(&self, lane: usize, i: usize, found: Found<T>) {
+        let at = i * self.count + lane;
+        // SAFETY: each lane's results are written once.
+        unsafe {
+            match (&self.out, found) {
+                (Out::Elements(out), Found::Element(x)) => out.write(at, x),
+                (Out::Single(out), found) => out.write(at, found.number() as f32),
+                (Out::Double(out), found) => out.write(at, found.number()),
+                (Out::Elements(_), Found::Number(_)) => {}
             }
         }
     }

@@ -5,6 +5,9 @@
 //! Lanes that lie side by side are scanned together, row by row. Results depend on neither threads nor cuts: running sums
 //! of floats are exact values, rounded once, and products group their factors by block.
 
+mod converted;
+
+use std::marker::PhantomData;
 use std::ops::Range;
 
 use super::lanes::{Lanes, Shared};
@@ -16,7 +19,7 @@ use crate::exact::fast::{Accumulator, Float};
 use crate::exact::prefix::Prefix;
 use crate::plan::{First, FloatProduct, ScanOp, ScanPlan};
 use crate::view::{View, ViewMut};
-use crate::{Control, Dtype, Element, Error, Real, Result};
+use crate::{Control, Dtype, Error, Real, Result};
 
 /// Elements of a block: what one task scans at a time.
 const BLOCK: usize = 1 << 15;
@@ -35,11 +38,12 @@ pub(super) fn run(
 ) -> Result<Option<Storage>> {
     super::deliver(plan.out_dtype, &plan.shape, target, |mut out| {
         out.expect(plan.out_dtype, &plan.shape)?;
+        let run = if plan.is_plain() { dispatch } else { converted::dispatch };
         if out.is_contiguous() {
-            return dispatch(plan, &input, out, simd, control);
+            return run(plan, &input, out, simd, control);
         }
         let mut vec = HostVec::zeros(plan.out_dtype, plan.shape.iter().product())?;
-        dispatch(plan, &input, vec.view_mut(&plan.shape), simd, control)?;
+        run(plan, &input, vec.view_mut(&plan.shape), simd, control)?;
         out.copy_from_bytes(vec.view(&plan.shape).as_bytes().unwrap_or(&[]));
         Ok(())
     })
@@ -51,18 +55,18 @@ fn dispatch(plan: &ScanPlan, input: &View<'_>, mut out: ViewMut<'_>, simd: Simd,
         ($($variant:ident $T:ty;)*) => {
             match (plan.op, plan.lanes.dtype) {
                 $(
-                    (ScanOp::Sum, Dtype::$variant) => scan::<$T, _>(&IntegerSum { wrapping }, plan, input, &mut out, control),
-                    (ScanOp::Product, Dtype::$variant) => scan::<$T, _>(&IntegerProducts { wrapping }, plan, input, &mut out, control),
+                    (ScanOp::Sum, Dtype::$variant) => scan::<$T, _>(&IntegerSum { wrapping }, plan, input, slice(&mut out, plan)?, control),
+                    (ScanOp::Product, Dtype::$variant) => scan::<$T, _>(&IntegerProducts { wrapping }, plan, input, slice(&mut out, plan)?, control),
                 )*
-                (ScanOp::Sum, Dtype::F32) => scan::<f32, _>(&FloatSum(simd), plan, input, &mut out, control),
-                (ScanOp::Sum, _) => scan::<f64, _>(&FloatSum(simd), plan, input, &mut out, control),
-                (ScanOp::Product, Dtype::F32) => scan::<f32, _>(&FloatProducts, plan, input, &mut out, control),
-                (ScanOp::Product, _) => scan::<f64, _>(&FloatProducts, plan, input, &mut out, control),
+                (ScanOp::Sum, Dtype::F32) => scan::<f32, _>(&FloatSum::<f32>::new(plan, simd), plan, input, slice(&mut out, plan)?, control),
+                (ScanOp::Sum, _) => scan::<f64, _>(&FloatSum::<f64>::new(plan, simd), plan, input, slice(&mut out, plan)?, control),
+                (ScanOp::Product, Dtype::F32) => scan::<f32, _>(&FloatProducts::<f32>::new(plan), plan, input, slice(&mut out, plan)?, control),
+                (ScanOp::Product, _) => scan::<f64, _>(&FloatProducts::<f64>::new(plan), plan, input, slice(&mut out, plan)?, control),
                 (ScanOp::Min, dtype) => {
-                    crate::dtype::with_dtype!(dtype, T => scan::<T, _>(&Extreme::<true>, plan, input, &mut out, control))
+                    crate::dtype::with_dtype!(dtype, T => scan::<T, _>(&Extreme::<true>, plan, input, slice(&mut out, plan)?, control))
                 }
                 (ScanOp::Max, dtype) => {
-                    crate::dtype::with_dtype!(dtype, T => scan::<T, _>(&Extreme::<false>, plan, input, &mut out, control))
+                    crate::dtype::with_dtype!(dtype, T => scan::<T, _>(&Extreme::<false>, plan, input, slice(&mut out, plan)?, control))
                 }
             }
         };
@@ -72,9 +76,15 @@ fn dispatch(plan: &ScanPlan, input: &View<'_>, mut out: ViewMut<'_>, simd: Simd,
     }
 }
 
+/// The result's memory.
+fn slice<'a, O: crate::Element>(out: &'a mut ViewMut<'_>, plan: &ScanPlan) -> Result<&'a mut [O]> {
+    let wrong = || Error::Dtype { what: "output".into(), got: plan.out_dtype, expected: O::DTYPE.to_string() };
+    out.as_slice::<O>().ok_or_else(wrong)
+}
+
 /// What a scan does with its elements.
 trait Scanner<T: Real>: Sync {
-    type Out: Element;
+    type Out: Copy + Send;
     /// What is known of the elements of some blocks.
     type Total: Clone + Send + Sync;
     /// A scan at work.
@@ -103,7 +113,7 @@ fn scan<T: Real, S: Scanner<T>>(
     scanner: &S,
     plan: &ScanPlan,
     input: &View<'_>,
-    out: &mut ViewMut<'_>,
+    out: &mut [S::Out],
     control: &Control,
 ) -> Result<()> {
     let view =
@@ -115,9 +125,6 @@ fn scan<T: Real, S: Scanner<T>>(
     let inner = plan.lanes.kept.iter().filter(|&&axis| axis > plan.lanes.walked.first().copied().unwrap_or(0));
     let inner: usize = inner.map(|&axis| plan.lanes.input[axis]).product();
     let results = if plan.lanes.is_empty() && plan.first == First::Exclusive { 0 } else { take + lead };
-    let Some(out) = out.as_slice::<S::Out>() else {
-        return Err(Error::Dtype { what: "output".into(), got: plan.out_dtype, expected: S::Out::DTYPE.to_string() });
-    };
     if out.is_empty() {
         return Ok(());
     }
@@ -291,8 +298,18 @@ impl<T: Real, S: Scanner<T>> Run<'_, T, S> {
     }
 }
 
-/// Running sums of floats, exact.
-struct FloatSum(Simd);
+/// Running sums of floats, exact, rounded to `O`.
+struct FloatSum<O> {
+    simd: Simd,
+    skip: bool,
+    out: PhantomData<fn() -> O>,
+}
+
+impl<O> FloatSum<O> {
+    fn new(plan: &ScanPlan, simd: Simd) -> Self {
+        Self { simd, skip: plan.skip_nan, out: PhantomData }
+    }
+}
 
 /// A float that running results are rounded to.
 trait Rounded: Float {
@@ -322,8 +339,8 @@ impl Rounded for f64 {
     }
 }
 
-impl<T: Rounded> Scanner<T> for FloatSum {
-    type Out = T;
+impl<T: Float, O: Rounded> Scanner<T> for FloatSum<O> {
+    type Out = O;
     type Total = Accumulator;
     type Walk = Prefix;
 
@@ -331,7 +348,11 @@ impl<T: Rounded> Scanner<T> for FloatSum {
         Accumulator::new()
     }
     fn block(&self, total: &mut Accumulator, values: &[T]) {
-        total.extend(values, self.0);
+        if self.skip && values.iter().any(|value| value.is_nan()) {
+            let numbers: Vec<T> = values.iter().copied().filter(|value| !value.is_nan()).collect();
+            return total.extend(&numbers, self.simd);
+        }
+        total.extend(values, self.simd);
     }
     fn merge(&self, total: &mut Accumulator, later: &Accumulator) {
         total.merge(later);
@@ -340,20 +361,37 @@ impl<T: Rounded> Scanner<T> for FloatSum {
         total.prefix()
     }
     #[inline(always)]
-    fn step(&self, walk: &mut Prefix, value: T) -> T {
-        walk.push(value.widen());
-        T::of_prefix(walk)
+    fn step(&self, walk: &mut Prefix, value: T) -> O {
+        if !(self.skip && value.is_nan()) {
+            walk.push(value.widen());
+        }
+        O::of_prefix(walk)
     }
-    fn identity(&self) -> T {
-        T::ZERO
+    fn identity(&self) -> O {
+        O::ZERO
     }
 }
 
 /// Running products of floats: of blocks, and within the block.
-struct FloatProducts;
+struct FloatProducts<O> {
+    skip: bool,
+    out: PhantomData<fn() -> O>,
+}
 
-impl<T: Rounded> Scanner<T> for FloatProducts {
-    type Out = T;
+impl<O> FloatProducts<O> {
+    fn new(plan: &ScanPlan) -> Self {
+        Self { skip: plan.skip_nan, out: PhantomData }
+    }
+
+    /// The factor that an element is.
+    #[inline(always)]
+    fn factor<T: Float>(&self, value: T) -> f64 {
+        if self.skip && value.is_nan() { 1.0 } else { value.widen() }
+    }
+}
+
+impl<T: Float, O: Rounded> Scanner<T> for FloatProducts<O> {
+    type Out = O;
     type Total = FloatProduct;
     type Walk = (FloatProduct, FloatProduct);
 
@@ -362,7 +400,7 @@ impl<T: Rounded> Scanner<T> for FloatProducts {
     }
     fn block(&self, total: &mut FloatProduct, values: &[T]) {
         let mut product = FloatProduct::ONE;
-        values.iter().for_each(|value| product.push(value.widen()));
+        values.iter().for_each(|&value| product.push(self.factor(value)));
         total.merge(product);
     }
     fn merge(&self, total: &mut FloatProduct, later: &FloatProduct) {
@@ -372,24 +410,24 @@ impl<T: Rounded> Scanner<T> for FloatProducts {
         (*total, FloatProduct::ONE)
     }
     #[inline(always)]
-    fn step(&self, (before, within): &mut Self::Walk, value: T) -> T {
-        within.push(value.widen());
+    fn step(&self, (before, within): &mut Self::Walk, value: T) -> O {
+        within.push(self.factor(value));
         let mut product = *before;
         product.merge(*within);
-        T::of_f64(product.to_f64())
+        O::of_f64(product.to_f64())
     }
     fn end_block(&self, (before, within): &mut Self::Walk) -> bool {
         before.merge(*within);
         *within = FloatProduct::ONE;
         true
     }
-    fn identity(&self) -> T {
-        T::of_f64(1.0)
+    fn identity(&self) -> O {
+        O::of_f64(1.0)
     }
 }
 
 /// A 64-bit integer that results are in.
-trait Word: Element {
+trait Word: crate::Element {
     fn add(self, other: Self) -> (Self, bool);
     fn mul(self, other: Self) -> (Self, bool);
     fn wrap(value: i128) -> Self;

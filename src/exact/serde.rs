@@ -4,6 +4,7 @@ use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{ExactDot, ExactSum, MinMax, Moments};
+use crate::{Histogram, IntegralState, LabelPartials, MonteCarloState, Partials};
 
 /// Takes bytes in any of the forms that formats have for them.
 struct Bytes;
@@ -47,7 +48,7 @@ macro_rules! as_bytes {
         }
     )*};
 }
-as_bytes!(ExactSum ExactDot Moments MinMax);
+as_bytes!(ExactSum ExactDot Moments MinMax Histogram Partials LabelPartials MonteCarloState IntegralState);
 
 #[cfg(test)]
 mod tests {
@@ -61,6 +62,17 @@ mod tests {
         assert_eq!(serde_json::from_str::<Moments>(&text).unwrap(), moments);
         let range = MinMax::of(&[3i16, -4]);
         assert_eq!(serde_json::from_str::<MinMax>(&serde_json::to_string(&range).unwrap()).unwrap(), range);
+        let backend = crate::Backend::cpu();
+        let histogram = backend.histogram_weighted(&[1, 2, 2], &[0.1, 0.2, 0.3], &crate::Bins::uniform(3)).unwrap();
+        assert_eq!(serde_json::from_str::<Histogram>(&serde_json::to_string(&histogram).unwrap()).unwrap(), histogram);
+        let (values, labels) = ([1e300, 2.0], [1u8, 2]);
+        for op in crate::GroupOp::ALL.into_iter().filter(|op| op.is_mergeable()) {
+            use crate::AsOperand;
+            let found = backend.label_partials(&values.as_operand(), &labels.as_operand(), op, Some(&[2, 7])).unwrap();
+            assert_eq!(serde_json::from_str::<LabelPartials>(&serde_json::to_string(&found).unwrap()).unwrap(), found);
+        }
+        let sums = Partials::Float(vec![ExactSum::new(), moments.sum().clone()]);
+        assert_eq!(serde_json::from_str::<Partials>(&serde_json::to_string(&sums).unwrap()).unwrap(), sums);
         let error = serde_json::from_str::<ExactSum>("[1, 2]").unwrap_err().to_string();
         assert!(error.contains("2 bytes, expected 280"), "{error}");
     }

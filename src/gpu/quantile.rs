@@ -23,6 +23,13 @@ pub(super) fn run(
     control: &Control,
 ) -> Result<Option<Storage>> {
     control.check()?;
+    if plan.beside.is_some() {
+        return Err(Error::Unsupported {
+            device: context.id.clone(),
+            operation: "quantiles with weights or a mask".into(),
+            feature: "shader for them".into(),
+        });
+    }
     let count: usize = plan.shape.iter().product();
     let mut result = HostVec::zeros(plan.out_dtype, count)?;
     if count > 0 {

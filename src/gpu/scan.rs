@@ -170,6 +170,13 @@ pub(super) fn run(
     control: &Control,
 ) -> Result<Option<Storage>> {
     control.check()?;
+    if !plan.is_plain() {
+        return Err(Error::Unsupported {
+            device: context.id.clone(),
+            operation: format!("{} of {} to {}", plan.op, plan.lanes.dtype, plan.out_dtype),
+            feature: "shader for other dtypes of the result, nor for NaN passed over".into(),
+        });
+    }
     if let Target::Host(out) = &target {
         out.expect(plan.out_dtype, &plan.shape)?;
     }

@@ -177,6 +177,26 @@ pub struct Grouped {
 }
 
 impl Grouped {
+    /// The groups at these places, those of `empty` where there is none.
+    pub(crate) fn picked(&self, places: &[Option<usize>], empty: &Self) -> Self {
+        fn pick<T: Clone>(from: &[T], places: &[Option<usize>], empty: &[T]) -> Vec<T> {
+            let at = |(place, empty): (&Option<usize>, &T)| place.and_then(|place| from.get(place)).unwrap_or(empty).clone();
+            places.iter().zip(empty).map(at).collect()
+        }
+        let partials = self.partials.as_ref().zip(empty.partials.as_ref()).and_then(|pair| {
+            Some(match pair {
+                (Partials::Float(a), Partials::Float(b)) => Partials::Float(pick(a, places, b)),
+                (Partials::Integer(a), Partials::Integer(b)) => Partials::Integer(pick(a, places, b)),
+                (Partials::Moments(a), Partials::Moments(b)) => Partials::Moments(pick(a, places, b)),
+                (Partials::Range(a), Partials::Range(b)) => Partials::Range(pick(a, places, b)),
+                (Partials::Extreme(a), Partials::Extreme(b)) => Partials::Extreme(pick(a, places, b)),
+                (Partials::Arg(a), Partials::Arg(b)) => Partials::Arg(pick(a, places, b)),
+                _ => return None,
+            })
+        });
+        Self { counts: pick(&self.counts, places, &empty.counts), partials }
+    }
+
     /// Adds those of another part of the same arrays, whose first element has this index.
     ///
     /// # Errors

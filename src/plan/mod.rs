@@ -36,7 +36,7 @@ pub use map::{Map, MapPlan};
 pub use monte_carlo::{MonteCarlo, MonteCarloPlan, MonteCarloState, Pi, PiMethod, Tally};
 pub(crate) use monte_carlo::{REPLICATES, is_inside, students};
 pub use operation::{Operation, OperationKind};
-pub use quantile::{Quantile, QuantileMethod, QuantilePlan};
+pub use quantile::{Beside, Quantile, QuantileMethod, QuantilePlan};
 pub use random::{Distribution, Draw, Random, RandomPlan};
 pub(crate) use ranges::Ranges;
 pub use reduce::{

@@ -90,6 +90,7 @@ impl Operation {
         let lanes = self.lanes();
         let second = match self {
             Self::LogSumExp(plan) => plan.factors,
+            Self::Quantile(plan) => plan.beside.map(super::Beside::dtype),
             _ => None,
         };
         [Some(lanes.dtype), second].into_iter().flatten().map(|dtype| (dtype, &lanes.input[..])).collect()

@@ -209,6 +209,25 @@ impl Quantile {
     }
 }
 
+/// What a second array says of each element.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Beside {
+    /// Whether it counts: of bool.
+    Mask,
+    /// How much it counts: finite numbers that are not negative, of this dtype.
+    Weights(Dtype),
+}
+
+impl Beside {
+    /// The dtype of the array.
+    pub const fn dtype(self) -> Dtype {
+        match self {
+            Self::Mask => Dtype::Bool,
+            Self::Weights(dtype) => dtype,
+        }
+    }
+}
+
 /// Quantiles, ready for an engine.
 #[derive(Debug, Clone, PartialEq)]
 pub struct QuantilePlan {
@@ -220,6 +239,8 @@ pub struct QuantilePlan {
     pub method: Option<QuantileMethod>,
     /// Whether NaN is passed over.
     pub ignore_nan: bool,
+    /// What a second array of the same shape tells, if there is one.
+    pub beside: Option<Beside>,
     /// Dtype of the result.
     pub out_dtype: Dtype,
     /// Shape of the result: an axis for the quantiles unless there is one only, the kept axes.
@@ -250,7 +271,33 @@ impl QuantilePlan {
             shape.insert(0, how.points.len());
         }
         let Quantile { method, ignore_nan, scalar, keepdims, .. } = *how;
-        Ok(Self { lanes, points: how.points.clone(), method, ignore_nan, out_dtype, shape, scalar, keepdims })
+        let beside = None;
+        Ok(Self { lanes, points: how.points.clone(), method, ignore_nan, beside, out_dtype, shape, scalar, keepdims })
+    }
+
+    /// [`new`](Self::new) with a second array, of this shape.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new), and [`Error::Invalid`] for another shape, and for weights with another method than
+    /// [`InvertedCdf`](QuantileMethod::InvertedCdf); [`Error::Dtype`] for complex weights.
+    pub fn beside(how: &Quantile, dtype: Dtype, input: &[usize], beside: Beside, shape: &[usize]) -> Result<Self> {
+        let plan = Self::new(how, dtype, input)?;
+        let what = if beside == Beside::Mask { "mask" } else { "weights" };
+        if shape != input {
+            return Err(Error::invalid(
+                format!("shape of the {what}"),
+                format!("{shape:?}"),
+                format!("{input:?}, that of the array"),
+            ));
+        }
+        if beside.dtype().is_complex() {
+            return Err(Error::Dtype { what: what.into(), got: beside.dtype(), expected: "a real dtype".into() });
+        }
+        if beside != Beside::Mask && plan.method != Some(QuantileMethod::InvertedCdf) {
+            let got = plan.method.map_or("median", QuantileMethod::name);
+            return Err(Error::invalid("method with weights", got, "inverted_cdf"));
+        }
+        Ok(Self { beside: Some(beside), ..plan })
     }
 
     /// The elements that quantile `i` of `n` lies between.

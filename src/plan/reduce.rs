@@ -1,5 +1,6 @@
 //! Reductions: axes, dtypes, and partial results that merge exactly.
 
+mod bytes;
 mod finish;
 mod operation;
 mod options;
@@ -245,7 +246,7 @@ impl ReducePlan {
 }
 
 /// The dtype of the result: `wanted`, if the operation has such results.
-fn out_dtype(op: ReduceOp, dtype: Dtype, wanted: Option<Dtype>) -> Result<Dtype> {
+pub(super) fn out_dtype(op: ReduceOp, dtype: Dtype, wanted: Option<Dtype>) -> Result<Dtype> {
     let natural = op.out_dtype(dtype);
     let Some(wanted) = wanted.filter(|&wanted| wanted != natural) else { return Ok(natural) };
     let float = matches!(wanted, Dtype::F32 | Dtype::F64);

@@ -76,6 +76,8 @@ pub struct Scan {
     pub(crate) first: First,
     pub(crate) reverse: bool,
     pub(crate) wrapping: bool,
+    pub(crate) out_dtype: Option<Dtype>,
+    pub(crate) skip_nan: bool,
 }
 
 /// What the results of a scan begin with.
@@ -92,7 +94,7 @@ pub enum First {
 impl Scan {
     /// `op` over all elements in C order, to a result of one axis.
     pub fn of(op: ScanOp) -> Self {
-        Self { op, axis: None, first: First::Inclusive, reverse: false, wrapping: false }
+        Self { op, axis: None, first: First::Inclusive, reverse: false, wrapping: false, out_dtype: None, skip_nan: false }
     }
 
     /// Running sums.
@@ -139,6 +141,17 @@ impl Scan {
     pub fn wrapping(self) -> Self {
         Self { wrapping: true, ..self }
     }
+
+    /// The dtype of the results, to which each exact value is rounded or narrowed once: of sums a float dtype, or an integer one
+    /// for integers; of products one of the elements' kind. On CPUs.
+    pub fn out_dtype(self, dtype: Dtype) -> Self {
+        Self { out_dtype: Some(dtype), ..self }
+    }
+
+    /// Passes over NaN, as if it were 0 in sums and 1 in products. Sums and products only. On CPUs.
+    pub fn skip_nan(self) -> Self {
+        Self { skip_nan: true, ..self }
+    }
 }
 
 /// One scan, ready for an engine.
@@ -158,15 +171,18 @@ pub struct ScanPlan {
     pub reverse: bool,
     /// Whether integers wrap around.
     pub wrapping: bool,
+    /// Whether NaN is passed over.
+    pub skip_nan: bool,
 }
 
 impl ScanPlan {
     /// Checks `how` against an array of this dtype and shape.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for an axis out of range and for a running extreme of nothing, [`Error::Dtype`] for complex dtypes.
+    /// [`Error::Invalid`] for an axis out of range and for a running extreme of nothing or without NaN, [`Error::Dtype`] for
+    /// complex dtypes and for results that the operation has not.
     pub fn new(how: &Scan, dtype: Dtype, input: &[usize]) -> Result<Self> {
-        let Scan { op, axis, first, reverse, wrapping } = *how;
+        let Scan { op, axis, first, reverse, wrapping, out_dtype, skip_nan } = *how;
         let lanes = Lanes::new(op.name(), dtype, input, axis.as_ref().map(std::slice::from_ref))?;
         if first != First::Inclusive && !op.has_identity() {
             return Err(Error::invalid(
@@ -175,12 +191,32 @@ impl ScanPlan {
                 "Inclusive: nothing has no extreme",
             ));
         }
+        if skip_nan && !op.has_identity() {
+            return Err(Error::invalid(
+                format!("NaN in {op}"),
+                "passed over",
+                "NaN from the first on: sums and products pass over it",
+            ));
+        }
+        let out_dtype = match op {
+            ScanOp::Sum => super::reduce::out_dtype(ReduceOp::Sum, dtype, out_dtype)?,
+            ScanOp::Product => super::reduce::out_dtype(ReduceOp::Product, dtype, out_dtype)?,
+            ScanOp::Min => super::reduce::out_dtype(ReduceOp::Min, dtype, out_dtype)?,
+            ScanOp::Max => super::reduce::out_dtype(ReduceOp::Max, dtype, out_dtype)?,
+        };
+        // Integers are no NaN.
+        let skip_nan = skip_nan && dtype.is_float();
         let mut shape = if axis.is_some() { input.to_vec() } else { vec![lanes.len()] };
         if first == First::Initial {
             let at = if axis.is_some() { lanes.walked[0] } else { 0 };
             shape[at] += 1;
         }
-        Ok(Self { op, out_dtype: op.out_dtype(dtype), lanes, shape, first, reverse, wrapping })
+        Ok(Self { op, out_dtype, lanes, shape, first, reverse, wrapping, skip_nan })
+    }
+
+    /// Whether the results are those that every device gives: of the operation's own dtype, NaN not passed over.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.out_dtype == self.op.out_dtype(self.lanes.dtype) && !self.skip_nan
     }
 
     /// The part of the plan in `range` along a kept axis, and that axis in the result.

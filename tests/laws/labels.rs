@@ -1,7 +1,7 @@
 //! Variances, medians and histograms by label are their definition, label by label.
 
 use ndarray::IxDyn;
-use unisono::{AsOperand, Backend, Bins, Element, GroupOp, Operand};
+use unisono::{AsOperand, Backend, Bins, Element, GroupOp, LabelPartials, Operand};
 
 use crate::devices::{self, Random, supported};
 use crate::moments::{root, samples, variance};
@@ -116,6 +116,66 @@ fn what_is_not_finite_decides_by_label() {
     );
     let mut nothing = merged.unwrap().empty();
     assert!(nothing.merge(&nothing.clone(), GroupOp::Median, 0).is_err());
+}
+
+#[test]
+fn parts_by_label_merge_to_the_bits_of_the_whole() {
+    let mut random = Random(52);
+    let n = 3000;
+    let values: Vec<f64> = (0..n).map(|_| random.unit() * 10f64.powi(random.below(40) as i32 - 20)).collect();
+    let integers: Vec<i32> = values.iter().map(|x| (x * 1e3) as i32).collect();
+    let labels: Vec<i16> = (0..n).map(|_| random.below(5) as i16 - 1).collect();
+    let index = [3i64, -2, 0, 77, 1 << 40, 3];
+    for backend in devices::all() {
+        for op in GroupOp::ALL.map(|op| op.ddof(1)).into_iter().filter(|op| op.is_mergeable()) {
+            for index in [Some(&index[..]), None] {
+                let all = |values: &dyn Fn(std::ops::Range<usize>) -> LabelPartials, whole: unisono::DynArray| {
+                    let mut merged = values(0..7);
+                    for range in [7..7, 7..1500, 1500..n] {
+                        let part = values(range);
+                        merged.merge(&LabelPartials::from_bytes(&part.to_bytes()).unwrap()).unwrap();
+                    }
+                    assert_eq!(merged.elements(), n as u64);
+                    let merged = merged.finish().unwrap();
+                    assert_eq!(merged.shape(), whole.shape());
+                    let text = |array: unisono::DynArray| format!("{:?}", array.into_host().unwrap());
+                    assert_eq!(text(merged), text(whole), "{backend:?} {op:?} {index:?}");
+                };
+                let part = |range: std::ops::Range<usize>| {
+                    let (values, labels) = (&values[range.clone()], &labels[range]);
+                    backend.label_partials(&values.as_operand(), &labels.as_operand(), op, index).unwrap()
+                };
+                all(&part, backend.reduce_by_label(&values.as_operand(), &labels.as_operand(), op, index).unwrap());
+                let part = |range: std::ops::Range<usize>| {
+                    let (values, labels) = (&integers[range.clone()], &labels[range]);
+                    backend.label_partials(&values.as_operand(), &labels.as_operand(), op, index).unwrap()
+                };
+                all(&part, backend.reduce_by_label(&integers.as_operand(), &labels.as_operand(), op, index).unwrap());
+            }
+        }
+    }
+    let cpu = Backend::cpu();
+    let make = |op, index: &[i64]| cpu.label_partials(&[1.0].as_operand(), &[1u8].as_operand(), op, Some(index)).unwrap();
+    let mut sums = make(GroupOp::Sum, &[1, 2]);
+    for (other, word) in [(make(GroupOp::Mean, &[1, 2]), "Mean"), (make(GroupOp::Sum, &[2, 1]), "other labels")] {
+        assert!(sums.merge(&other).unwrap_err().to_string().contains(word));
+    }
+    let narrow = cpu.label_partials(&[1f32].as_operand(), &[1u8].as_operand(), GroupOp::Sum, Some(&[1, 2])).unwrap();
+    assert!(sums.merge(&narrow).unwrap_err().to_string().contains("float32"));
+    assert!(make(GroupOp::Var { ddof: 0 }, &[1]).merge(&make(GroupOp::Var { ddof: 1 }, &[1])).is_err());
+    assert!(cpu.label_partials(&[1.0].as_operand(), &[1u8].as_operand(), GroupOp::Median, None).is_err());
+    let bytes = sums.to_bytes();
+    for cut in 0..bytes.len() {
+        assert!(LabelPartials::from_bytes(&bytes[..cut]).is_err(), "{cut}");
+    }
+    for (at, value, word) in
+        [(0, 2, "version 2"), (1, 99, "operation 99"), (2, 99, "dtype 99"), (4, 1, "flags"), (24, 99, "bytes")]
+    {
+        let mut bytes = bytes.clone();
+        bytes[at] = value;
+        let error = LabelPartials::from_bytes(&bytes).unwrap_err().to_string();
+        assert!(error.contains(word), "{error}");
+    }
 }
 
 trait Bits {

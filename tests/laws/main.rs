@@ -15,6 +15,7 @@ mod integral_states;
 mod integrals;
 mod jobs;
 mod labels;
+mod large;
 mod memory;
 mod moments;
 mod oracle;

@@ -76,6 +76,51 @@ fn quantiles_and_the_largest_are_those_of_a_sort() {
 }
 
 #[test]
+fn masked_and_weighted_quantiles_are_those_of_what_is_left() {
+    let mut random = Random(13);
+    for shape in [vec![9], vec![4, 30], vec![70_001]] {
+        let values = ArrayD::from_shape_fn(IxDyn(&shape), |_| draw(&mut random));
+        let mut mask = ArrayD::from_shape_fn(IxDyn(&shape), |_| random.below(3) > 0);
+        mask.lanes_mut(Axis(0)).into_iter().for_each(|mut lane| lane[0] = true);
+        let weights = mask.mapv(|taken| if taken { 1u8 } else { 0 });
+        // Whose products with counts are exact, as NumPy's ranks are then.
+        let points = [0.0, 0.125, 0.5, 0.75, 1.0];
+        for backend in devices::all() {
+            for method in QuantileMethod::ALL {
+                let how = Quantile::of(&points).method(method).axes(&[0]);
+                let Some(found) = supported(backend, backend.quantile_where(&values.as_operand(), &mask.as_operand(), &how))
+                else {
+                    continue;
+                };
+                let found = found.typed::<f64>().unwrap().into_ndarray::<IxDyn>().unwrap();
+                let weighted = backend.quantile_weighted(&values.as_operand(), &weights.as_operand(), &how);
+                assert_eq!(weighted.is_ok(), method == QuantileMethod::InvertedCdf);
+                if let Ok(weighted) = weighted {
+                    assert_eq!(weighted.typed::<f64>().unwrap().into_ndarray::<IxDyn>().unwrap(), found, "{shape:?}");
+                }
+                let lanes = values.lanes(Axis(0)).into_iter().zip(mask.lanes(Axis(0)));
+                for (lane, found) in lanes.zip(found.lanes(Axis(0))) {
+                    let left: Vec<f64> = lane.0.iter().zip(lane.1).filter(|pair| *pair.1).map(|pair| *pair.0).collect();
+                    let wanted = unisono::Backend::cpu().quantile_dyn(&left.as_operand(), &Quantile::of(&points).method(method));
+                    let wanted = wanted.unwrap().typed::<f64>().unwrap().into_vec().unwrap();
+                    let bits = |x: &f64| if x.is_nan() { 0 } else { x.to_bits() };
+                    assert!(found.iter().map(bits).eq(wanted.iter().map(bits)), "{backend:?} {shape:?} {method}");
+                }
+            }
+        }
+    }
+    let cpu = unisono::Backend::cpu();
+    let how = Quantile::one(0.5).method(QuantileMethod::InvertedCdf);
+    for (weights, word) in [([-1.0, 2.0], "-1"), ([f64::NAN, 1.0], "NaN"), ([0.0, 0.0], "0 alone")] {
+        let error = cpu.quantile_weighted(&[1, 2].as_operand(), &weights.as_operand(), &how).unwrap_err().to_string();
+        assert!(error.contains(word), "{error}");
+    }
+    assert!(cpu.quantile_where(&[1, 2].as_operand(), &[false, false].as_operand(), &how).is_err());
+    let nothing = cpu.quantile_where(&[1.0, 2.0].as_operand(), &[false, false].as_operand(), &how).unwrap();
+    assert!(nothing.typed::<f64>().unwrap().item().unwrap().is_nan());
+}
+
+#[test]
 fn groups_have_exact_sums_and_first_extremes() {
     let mut random = Random(12);
     for n in [0usize, 1, 100, 16_385, 70_001] {

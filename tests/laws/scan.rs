@@ -258,3 +258,83 @@ fn products_of_floats_are_within_their_bound_and_nan_stays() {
         assert_eq!(minima.iter().map(|x| x.to_bits()).collect::<Vec<_>>(), [0, 1 << 31, 1 << 31], "{backend:?}");
     }
 }
+
+/// Each exact running value, rounded or narrowed once to the dtype asked for.
+#[test]
+fn results_have_the_dtype_asked_for() {
+    let mut random = Random(8);
+    for n in [1usize, 500, 33_000] {
+        // Running sums as fractions take their time; blocks begin anew at 32,768 whatever they hold.
+        let wide: Vec<f64> = (0..n.min(500)).map(|_| random.unit() * 10f64.powi(random.below(30) as i32 - 15)).collect();
+        let narrow: Vec<f32> = wide.iter().map(|&x| x as f32).collect();
+        let widened: Vec<f64> = narrow.iter().map(|&x| x.into()).collect();
+        let large: Vec<i64> = (0..n).map(|_| random.bits() as i64).collect();
+        let small: Vec<i8> = (0..n).map(|_| random.below(3) as i8 - 1).collect();
+        let totals = |values: &[i128]| {
+            values
+                .iter()
+                .scan(0i128, |sum, x| {
+                    Some({
+                        *sum += x;
+                        *sum
+                    })
+                })
+                .collect::<Vec<_>>()
+        };
+        let (large_sums, small_sums): (Vec<i128>, Vec<i128>) = (
+            totals(&large.iter().map(|&x| x.into()).collect::<Vec<_>>()),
+            totals(&small.iter().map(|&x| x.into()).collect::<Vec<_>>()),
+        );
+        for backend in devices::all() {
+            let how = |dtype| Scan::sum().out_dtype(dtype);
+            check(backend, &wide.as_operand(), &how(Dtype::F32), &[wide.len()], &sums(&wide, true));
+            check(backend, &narrow.as_operand(), &how(Dtype::F64), &[wide.len()], &sums(&widened, false));
+            let texts = |values: &[i128], text: fn(i128) -> String| values.iter().map(|&x| text(x)).collect::<Vec<_>>();
+            let f64s = texts(&large_sums, |x| format!("{:?}", x as f64));
+            let f32s = texts(&large_sums, |x| format!("{:?}", x as f32));
+            check(backend, &large.as_operand(), &how(Dtype::F64), &[n], &f64s);
+            check(backend, &large.as_operand(), &how(Dtype::F32), &[n], &f32s);
+            let wrapped = texts(&large_sums, |x| format!("{:?}", x as u16));
+            check(backend, &large.as_operand(), &how(Dtype::U16).wrapping(), &[n], &wrapped);
+            check(backend, &small.as_operand(), &how(Dtype::I32), &[n], &texts(&small_sums, |x| x.to_string()));
+            if let Some(least) = small_sums.iter().find(|&&x| x < 0) {
+                let error = backend.scan_dyn(&small.as_operand(), &how(Dtype::U32));
+                assert!(supported_error(error), "{backend:?} {least}");
+            }
+        }
+    }
+    let cpu = Backend::cpu();
+    let product =
+        |values: &[i16], how: Scan| cpu.scan_dyn(&values.as_operand(), &how).map(|found| texts(found.into_host().unwrap()));
+    let how = || Scan::product().out_dtype(Dtype::I16);
+    assert_eq!(product(&[100, 300, -2], how().exclusive()).unwrap(), ["1", "100", "30000"]);
+    assert!(matches!(product(&[100, 300, -2], how()), Err(Error::Overflow { out_dtype: Dtype::I16, .. })));
+    assert_eq!(product(&[100, 300, -2], how().wrapping()).unwrap(), ["100", "30000", "5536"]);
+    assert!(cpu.scan_dyn(&[1.0].as_operand(), &Scan::sum().out_dtype(Dtype::I32)).is_err());
+    assert!(cpu.scan_dyn(&[1.0].as_operand(), &Scan::min().out_dtype(Dtype::F32)).is_err());
+    assert!(cpu.scan_dyn(&[1.0].as_operand(), &Scan::max().skip_nan()).is_err());
+}
+
+/// Whether it is the error of a result that does not fit, or of a device that has no such scan.
+fn supported_error<T>(result: unisono::Result<T>) -> bool {
+    matches!(result, Err(Error::Overflow { .. } | Error::Unsupported { .. }))
+}
+
+#[test]
+fn nan_is_passed_over_as_nothing() {
+    let mut random = Random(9);
+    for n in [3usize, 70_000] {
+        let values: Vec<f64> = (0..n).map(|i| if i == 0 || random.below(4) == 0 { f64::NAN } else { random.unit() }).collect();
+        let zeros: Vec<f64> = values.iter().map(|x| if x.is_nan() { 0.0 } else { *x }).collect();
+        let ones: Vec<f64> = values.iter().map(|x| if x.is_nan() { 1.0 } else { *x }).collect();
+        for backend in devices::all() {
+            for (how, filled) in [(Scan::sum(), &zeros), (Scan::product(), &ones), (Scan::sum().reverse(), &zeros)] {
+                let Some(found) = supported(backend, backend.scan_dyn(&values.as_operand(), &how.clone().skip_nan())) else {
+                    continue;
+                };
+                let wanted = backend.scan_dyn(&filled.as_operand(), &how).unwrap();
+                assert_eq!(texts(found.into_host().unwrap()), texts(wanted.into_host().unwrap()), "{backend:?} {how:?}");
+            }
+        }
+    }
+}
