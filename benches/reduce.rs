@@ -8,7 +8,7 @@ use std::hint::black_box;
 
 use ndarray::ArrayView2;
 use rayon::prelude::*;
-use unisono::{Backend, ExactSum, Reduce, ReduceOp, View};
+use unisono::{Backend, ExactSum, HostVec, Reduce, ReduceOp, View};
 
 #[path = "limits/mod.rs"]
 mod limits;
@@ -103,6 +103,13 @@ fn over_all_exponents(devices: &[(String, Backend)]) {
         let mut exact = ExactSum::new();
         exact.extend_f64(&wild);
         assert_eq!(backend.sum(&wild).and_then(|sum| sum.item()).expect("the sum"), exact.to_f64());
+        let columns = ArrayView2::from_shape((n / 4096, 4096), &wild).expect("4096 divides the length");
+        let how = Reduce::of(ReduceOp::Sum).axes(&[0]);
+        let sums = backend.reduce_dyn(&View::from_ndarray(columns).into(), &how).and_then(|sums| sums.into_host());
+        let HostVec::F64(sums) = sums.expect("the sums") else { unreachable!("sums of binary64 numbers are such") };
+        for column in [0, 1, 2047, 4095] {
+            assert_eq!(sums[column], columns.column(column).iter().copied().collect::<ExactSum>().to_f64());
+        }
         for (op, axis) in [("sum", None), ("sum", Some(0)), ("sum", Some(1)), ("var", None), ("var", Some(0)), ("var", Some(1))] {
             fn view<T: unisono::Real>(values: &[T]) -> View<'_> {
                 View::from_ndarray(ArrayView2::from_shape((values.len() / 4096, 4096), values).expect("4096 divides the length"))
