@@ -36,7 +36,11 @@ impl Element for f32 {
     }
 }
 
-impl Element for f64 {}
+impl Element for f64 {
+    fn function(op: Unary, a: &[f64; LANES], out: &mut [f64; LANES], simd: Simd) -> bool {
+        super::double::unary(op, a, out, simd)
+    }
+}
 
 /// A program at work: inputs in the first registers, uniforms in the next.
 pub(super) struct Machine<T> {

@@ -3,6 +3,7 @@
 //! A block of [`LANES`] elements of every register fits the first-level cache, so that an instruction costs its arithmetic
 //! and one dispatch per block; its loop is compiled once per SIMD level.
 
+mod double;
 #[cfg(target_arch = "x86_64")]
 mod exp;
 #[cfg(target_arch = "x86_64")]
