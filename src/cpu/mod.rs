@@ -4,6 +4,8 @@ mod convolve;
 mod expr;
 mod gate;
 mod group;
+#[cfg(target_arch = "x86_64")]
+mod inversion;
 mod lanes;
 mod log_sum_exp;
 mod monte_carlo;

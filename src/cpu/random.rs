@@ -234,7 +234,7 @@ integers! {
 
 /// `2^exponent` where every number of up to 64 bits times it is normal, so that multiplying by it does not round.
 macro_rules! floats {
-    ($($type:ty, $bits:ty, $least:literal, $most:literal, $to:ident;)*) => {$(
+    ($($type:ty, $bits:ty, $least:literal, $most:literal, $to:ident, $lanes:expr;)*) => {$(
         impl Number for $type {
             fn convert(draw: Draw, per_element: u64, words: &[u32], out: &mut [Self], simd: Simd) {
                 match per_element {
@@ -283,6 +283,7 @@ macro_rules! floats {
                             mean + if word >> 63 == 1 { -z } else { z }
                         };
                         match power(exponent) {
+                            Some(power) if narrow && $lanes(draw, words, out, power, simd, &|u| at([u; W]) as $type * power) => {}
                             Some(power) => each(words, out, simd, |words| at(words) as $type * power),
                             None => each(words, out, simd, |words| {
                                 let exact = at(words);
@@ -298,6 +299,7 @@ macro_rules! floats {
                             mul_high(scale, z)
                         };
                         match power(exponent) {
+                            Some(power) if narrow && $lanes(draw, words, out, power, simd, &|u| at([u; W]) as $type * power) => {}
                             Some(power) => each(words, out, simd, |words| at(words) as $type * power),
                             None => each(words, out, simd, |words| scaled(false, at(words), exponent, false)),
                         }
@@ -323,8 +325,19 @@ trait Convert: Sized {
 }
 
 floats! {
-    f32, u32, -126, 63, to_f32;
-    f64, u64, -1022, 959, to_f64;
+    f32, u32, -126, 63, to_f32, many;
+    f64, u64, -1022, 959, to_f64, |_, _, _: &mut [f64], _, _, _: &dyn Fn(u32) -> f64| false;
+}
+
+/// Normal and exponential numbers of a word each, many at a time. The answer is whether this level has vectors for it.
+fn many(draw: Draw, words: &[u32], out: &mut [f32], power: f32, simd: Simd, one: &dyn Fn(u32) -> f32) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return simd == Simd::Avx512 && super::inversion::draw(draw, words, out, power, one);
+    #[cfg(not(target_arch = "x86_64"))]
+    {
+        let _ = (draw, words, out, power, simd, one);
+        false
+    }
 }
 
 #[cfg(test)]
