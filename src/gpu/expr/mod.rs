@@ -1,10 +1,11 @@
 //! Expressions on the GPU: binary32 computed on its bits, in integers, so that the results are those of the CPU.
 //!
 //! Arrays of float32 in the device's memory are read where they are; others are converted on the host on their way.
-//! Parameters lie in the uniform, and a program is compiled once for every pattern of arrays. Reductions and integrals
-//! write chunks of results that the exact reductions read back at once.
+//! Parameters lie in the uniform, and a program is compiled once for every pattern of arrays. Sums and integrals add what
+//! they compute where it is computed (`sums.rs`); other reductions read chunks of results back at once.
 
 mod source;
+mod sums;
 #[cfg(test)]
 mod tests;
 
@@ -22,12 +23,13 @@ use crate::array::{HostVec, Storage};
 use crate::engine::{Input, Target};
 use crate::expr::scalar::{Lane, Number};
 use crate::plan::{
-    BINS, Grid, IntegralSums, IntegratePlan, MapPlan, Partials, Reduce, ReduceOp, ReducePlan, Replicate, Sampling, Walk, op,
+    BINS, Grid, IntegralSums, IntegratePlan, MapPlan, Partials, Reduce, ReduceOp, ReducePlan, Replicate, Sampling, Walk,
 };
 use crate::random::Sobol;
 use crate::view::{View, ViewMut, contiguous_strides};
-use crate::{Control, Dtype, Error, ExactSum, Result};
+use crate::{Control, Dtype, Error, Result};
 use source::{Access, Places};
+use sums::Slots;
 
 /// Invocations of a workgroup.
 const GROUP: u64 = 64;
@@ -63,7 +65,9 @@ pub(super) fn variants() -> Vec<shaders::Variant> {
     let variant = |label, source| shaders::Variant { label, source, layouts: layouts() };
     let mut all = vec![];
     for int64 in [false, true] {
-        all.push(variant("expr_map", source::map(&program, &[Access::Flat, Access::Strided], int64)));
+        for (label, sum) in [("expr_map", false), ("expr_map_sum", true)] {
+            all.push(variant(label, source::map(&program, &[Access::Flat, Access::Strided], sum, int64)));
+        }
         for places in [Places::Uniform, Places::Grid, Places::Sobol] {
             all.push(variant("expr_integrate", source::integrate(&program, places, 2, 1, int64)));
         }
@@ -108,7 +112,7 @@ pub(super) fn run(
     control: &Control,
 ) -> Result<Option<Storage>> {
     let mut memory = vec![None; inputs.len()];
-    let map = Map::new(context, plan, inputs, &mut memory, control)?;
+    let map = Map::new(context, plan, inputs, &mut memory, None, control)?;
     let chunks = map.chunks();
     match target {
         Target::Host(mut out) if out.is_contiguous() => {
@@ -161,7 +165,14 @@ pub(super) fn partials(
     control: &Control,
 ) -> Result<Partials> {
     let mut memory = vec![None; inputs.len()];
-    let map = Map::new(context, plan, inputs, &mut memory, control)?;
+    if matches!(op, ReduceOp::Sum | ReduceOp::Mean) {
+        let slots = Slots::new(context, sums::SUM, GROUP)?;
+        let map = Map::new(context, plan, inputs, &mut memory, Some(&slots), control)?;
+        map.chunks().into_iter().try_for_each(|range| map.dispatch(range, &slots.block))?;
+        let [sum, _] = slots.read(context, plan.outputs() as u64)?;
+        return Ok(Partials::Float(vec![sum]));
+    }
+    let map = Map::new(context, plan, inputs, &mut memory, None, control)?;
     let mut all = ReducePlan::new(&Reduce::of(op), plan.dtype, &[plan.outputs()])?.empty_partials();
     for range in map.chunks() {
         let results = context.block(4 * range.len() as u64)?;
@@ -198,6 +209,8 @@ struct Map<'a> {
     sources: Vec<Source<'a>>,
     walk: Walk,
     base: Params,
+    /// Where results are summed, if they are.
+    slots: Option<&'a Slots>,
     pipeline: Arc<Pipeline>,
 }
 
@@ -207,6 +220,7 @@ impl<'a> Map<'a> {
         plan: &'a MapPlan,
         inputs: &'a [Input<'_>],
         memory: &'a mut [Option<HostVec>],
+        sums: Option<&'a Slots>,
         control: &'a Control,
     ) -> Result<Self> {
         control.check()?;
@@ -261,25 +275,26 @@ impl<'a> Map<'a> {
         let mut slots = vec![Slot::Read; inputs.len()];
         slots.extend([Slot::ReadWrite, Slot::Uniform]);
         let pipeline = context.pipeline(&Shader {
-            label: "expr_map",
-            source: &|| source::map(&plan.program, &access, int64),
+            label: if sums.is_some() { "expr_map_sum" } else { "expr_map" },
+            source: &|| source::map(&plan.program, &access, sums.is_some(), int64),
             variant: &format!("{:?} {access:?}", plan.program.shape()),
-            constants: &[("SIZE", GROUP as f64)],
+            constants: if sums.is_some() { &[] } else { &[("SIZE", GROUP as f64)] },
             workgroup: [GROUP as u32, 1, 1],
-            workgroup_bytes: 0,
+            workgroup_bytes: sums.map_or(0, Slots::workgroup_bytes),
             slots: &slots,
         })?;
-        Ok(Self { context, plan, control, sources, walk, base, pipeline })
+        Ok(Self { context, plan, control, sources, walk, base, slots: sums, pipeline })
     }
 
-    /// Ranges of the plan's results that fit a block.
+    /// Ranges of the plan's results that fit a block, or the slots.
     fn chunks(&self) -> Vec<Range<usize>> {
-        let most = CHUNK.min((self.context.max_block() / 4) as usize);
+        let block = self.context.max_block() / 4;
+        let most = CHUNK.min(self.slots.map_or(block, |slots| slots.most().min(block)) as usize);
         let len = self.plan.outputs();
         (0..len).step_by(most).map(|start| start..len.min(start + most)).collect()
     }
 
-    /// Computes results `range` of the plan into `results`.
+    /// Computes results `range` of the plan into `results`, or sums them there.
     fn dispatch(&self, range: Range<usize>, results: &Block) -> Result<()> {
         let (context, first) = (self.context, self.plan.range.start);
         let wanted = first + range.start..first + range.end;
@@ -297,7 +312,8 @@ impl<'a> Map<'a> {
             parts.push((gathered.block, start));
         }
         let cost = self.plan.program.cost();
-        context.sliced(&format!("expr_map {}", cost.ilog2()), range.len() as u64, GROUP, cost, self.control, &mut |slice| {
+        let key = format!("expr_map {} {}", cost.ilog2(), self.slots.is_some());
+        context.sliced(&key, range.len() as u64, GROUP, cost, self.control, &mut |slice| {
             let mut params = Params { count: (slice.end - slice.start) as u32, place: slice.start as u32, ..params };
             params.first[0] += slice.start as u32;
             for (index, source) in self.sources.iter().enumerate() {
@@ -307,7 +323,8 @@ impl<'a> Map<'a> {
             }
             let mut binds: Vec<Bind<'_>> = parts.iter().map(|(block, start)| Bind::Part(block, *start..block.size())).collect();
             binds.extend([Bind::Block(results), Bind::Uniform(bytemuck::bytes_of(&params))]);
-            let groups = fold((slice.end - slice.start).div_ceil(GROUP), &context.limits);
+            let len = slice.end - slice.start;
+            let groups = self.slots.map_or_else(|| fold(len.div_ceil(GROUP), &context.limits), |slots| slots.groups(len));
             context.submit(&[Dispatch { pipeline: &self.pipeline, binds: &binds, groups }])
         })
     }
@@ -360,56 +377,47 @@ pub(super) fn sums(context: &Arc<Context>, plan: &IntegratePlan, control: &Contr
         values: values(context, uniforms.into_iter().chain(numbers))?,
         ..Params::zeroed()
     };
-    let mut slots = vec![Slot::ReadWrite, Slot::ReadWrite, Slot::Uniform];
+    let mut slots = vec![Slot::ReadWrite, Slot::Uniform];
     if places == Places::Grid {
         slots.insert(0, Slot::Read);
-        slots.insert(3, Slot::ReadWrite);
+        slots.insert(2, Slot::ReadWrite);
     }
     let directions = if let Sampling::Sobol(replicate) = &plan.sampling { Some(directions(context, replicate)?) } else { None };
     if directions.is_some() {
         slots.insert(0, Slot::Read);
     }
+    let sums = Slots::new(context, sums::SUM_AND_SQUARES, GROUP)?;
     let pipeline = context.pipeline(&Shader {
         label: "expr_integrate",
         source: &|| source::integrate(&plan.program, places, dimensions, count, int64),
         variant: &format!("{places:?} {:?}", plan.program.shape()),
-        constants: &[("SIZE", GROUP as f64)],
+        constants: &[],
         workgroup: [GROUP as u32, 1, 1],
-        workgroup_bytes: 0,
+        workgroup_bytes: sums.workgroup_bytes(),
         slots: &slots,
     })?;
     let grid = if let Sampling::Grid(grid) = &plan.sampling { Some(GridMemory::new(context, plan, grid)?) } else { None };
-    let most = (CHUNK as u64 / 4).min(context.max_block() / 8).min(plan.len().max(1));
-    let (results, squares) = (context.block(4 * most)?, context.block(8 * most)?);
     let mut all = IntegralSums { count: plan.len(), ..plan.no_sums() };
     let cost = (plan.program.cost() + 8 * dimensions as u64).ilog2();
     let mut at = plan.samples.start;
     while at < plan.samples.end {
-        let len = most.min(plan.samples.end - at);
+        let len = sums.most().min(plan.samples.end - at);
         context.sliced(&format!("expr_integrate {cost}"), len, GROUP, 1, control, &mut |slice| {
-            let first = at + slice.start;
-            let params = Params {
-                first: [first as u32, (first >> 32) as u32],
-                count: (slice.end - slice.start) as u32,
-                place: slice.start as u32,
-                ..base
-            };
-            let mut binds = vec![Bind::Block(&results), Bind::Block(&squares), Bind::Uniform(bytemuck::bytes_of(&params))];
+            let (first, count) = (at + slice.start, slice.end - slice.start);
+            let params = Params { first: [first as u32, (first >> 32) as u32], count: count as u32, ..base };
+            let mut binds = vec![Bind::Block(&sums.block), Bind::Uniform(bytemuck::bytes_of(&params))];
             if let Some(grid) = &grid {
                 binds.insert(0, Bind::Block(&grid.cells));
-                binds.insert(3, Bind::Block(&grid.counts));
+                binds.insert(2, Bind::Block(&grid.counts));
             }
             if let Some(directions) = &directions {
                 binds.insert(0, Bind::Block(directions));
             }
-            let groups = fold((slice.end - slice.start).div_ceil(GROUP), &context.limits);
-            context.submit(&[Dispatch { pipeline: &pipeline, binds: &binds, groups }])
+            context.submit(&[Dispatch { pipeline: &pipeline, binds: &binds, groups: sums.groups(count) }])
         })?;
-        for (sum, dtype, block) in [(&mut all.sum, Dtype::F32, &results), (&mut all.squares, Dtype::F64, &squares)] {
-            merge(sum, &reduced(context, ReduceOp::from(op::Sum), dtype, len as usize, block, control)?);
-        }
         at += len;
     }
+    [all.sum, all.squares] = sums.read(context, plan.len())?;
     if let Some(grid) = &grid {
         all.counts = grid.read(context)?;
     }
@@ -457,11 +465,5 @@ impl GridMemory {
     fn read(&self, context: &Arc<Context>) -> Result<Vec<u64>> {
         let bytes = context.read_small(&self.counts, self.len)?;
         Ok(bytes.as_chunks::<8>().0.iter().map(|&count| u64::from_le_bytes(count)).collect())
-    }
-}
-
-fn merge(sum: &mut ExactSum, partials: &Partials) {
-    if let Partials::Float(sums) = partials {
-        sums.iter().for_each(|more| sum.merge(more));
     }
 }

@@ -1,5 +1,6 @@
 //! WGSL from programs. What is generated is a line per operation; the operations themselves are parts.
 
+use super::{GROUP, sums};
 use crate::expr::lower::{Program, Slot, Step};
 use crate::expr::{Binary, Unary};
 use crate::gpu::shaders;
@@ -13,6 +14,8 @@ const MAP: &str = include_str!("../../../shaders/expr_map.wgsl");
 const WORDS: &str = include_str!("../../../shaders/parts/expr_words.wgsl");
 const GRID: &str = include_str!("../../../shaders/parts/expr_grid.wgsl");
 const SOBOL: &str = include_str!("../../../shaders/parts/sobol.wgsl");
+const SUMS: &str = include_str!("../../../shaders/parts/expr_sums.wgsl");
+const MAP_SUM: &str = include_str!("../../../shaders/expr_map_sum.wgsl");
 const INTEGRATE: &str = include_str!("../../../shaders/expr_integrate.wgsl");
 
 fn unary(op: Unary) -> &'static str {
@@ -96,8 +99,13 @@ pub(super) enum Access {
     Strided,
 }
 
-/// The shader of a map.
-pub(super) fn map(program: &Program, access: &[Access], int64: bool) -> String {
+/// The constants of shaders that sum, of so many digits.
+fn digits(digits: u32) -> String {
+    format!("const SIZE = {GROUP}u;\nconst DIGITS = {digits}u;\n")
+}
+
+/// The shader of a map, or of the sum of its results.
+pub(super) fn map(program: &Program, access: &[Access], sum: bool, int64: bool) -> String {
     let mut text = String::new();
     for index in 0..access.len() {
         text += &format!("@group(0) @binding({index}) var<storage, read> array{index}: array<u32>;\n");
@@ -131,7 +139,12 @@ pub(super) fn map(program: &Program, access: &[Access], int64: bool) -> String {
     text += &evaluate(program);
     text += &format!("fn evaluate_at(at: u32) -> u32 {{\n    return evaluate({});\n}}\n", loads.join(", "));
     let mut all = parts(program, int64);
-    all.extend([text.as_str(), MAP]);
+    let constants = digits(sums::SUM);
+    all.push(text.as_str());
+    match sum {
+        true => all.extend([constants.as_str(), SUMS, MAP_SUM]),
+        false => all.push(MAP),
+    }
     shaders::join(&all)
 }
 
@@ -158,11 +171,10 @@ pub(super) fn integrate(program: &Program, places: Places, dimensions: usize, un
         text += "@group(0) @binding(0) var<storage, read> directions: array<vec4<u32>>;\n";
     }
     text += &format!("@group(0) @binding({first}) var<storage, read_write> results: array<u32>;\n");
-    text += &format!("@group(0) @binding({}) var<storage, read_write> squares: array<vec2<u32>>;\n", first + 1);
     if grid {
-        text += "@group(0) @binding(3) var<storage, read_write> counts: array<atomic<u32>>;\n";
+        text += "@group(0) @binding(2) var<storage, read_write> counts: array<atomic<u32>>;\n";
     }
-    text += &format!("@group(0) @binding({}) var<uniform> params: Params;\n", first + 2 + u32::from(grid));
+    text += &format!("@group(0) @binding({}) var<uniform> params: Params;\n", first + 1 + u32::from(grid));
     text += &evaluate(program);
     let mut body = String::new();
     let words = words_per_sample(dimensions);
@@ -208,6 +220,7 @@ pub(super) fn integrate(program: &Program, places: Places, dimensions: usize, un
     all.extend([shaders::PHILOX, text.as_str(), WORDS]);
     all.extend(grid.then_some(GRID));
     all.extend(sobol.then_some(SOBOL));
-    all.extend([sample.as_str(), INTEGRATE]);
+    let constants = digits(sums::SUM_AND_SQUARES);
+    all.extend([sample.as_str(), constants.as_str(), SUMS, INTEGRATE]);
     shaders::join(&all)
 }

@@ -173,3 +173,32 @@ fn integrals_have_the_sums_of_the_cpu() {
         }
     }
 }
+
+/// Numbers of every kind, with and without what makes a sum infinite or NaN, zeros of one sign, and more than an invocation adds
+/// before it carries.
+#[test]
+fn sums_of_a_map_are_those_of_the_cpu() {
+    let (cpu, control) = (crate::select::cpu(), Control::new());
+    let finite: Vec<f32> = numbers(40_009, 7).into_iter().filter(|x| x.is_finite()).collect();
+    let with = |more: &[f32]| [&finite[..3001], more].concat();
+    let cases = [
+        vec![],
+        vec![-0.0; 100],
+        vec![-0.0, 0.0],
+        vec![f32::MAX; 70_001],
+        with(&[f32::INFINITY]),
+        with(&[f32::INFINITY, f32::NEG_INFINITY]),
+        with(&[f32::NAN]),
+        finite.clone(),
+    ];
+    for engine in engines() {
+        for x in &cases {
+            let plan = MapPlan::new(&How::new("min(x, x)").unwrap(), &[("x", Dtype::F32, &[x.len()])]).unwrap();
+            let of = |engine: &dyn Engine| {
+                let input = Input::Host(View::from_slice(x));
+                engine.map_partials(&plan, ReduceOp::from(crate::plan::op::Sum), &[input], &control).unwrap()
+            };
+            assert_eq!(of(&engine), of(&*cpu), "{engine:?} {} numbers", x.len());
+        }
+    }
+}
