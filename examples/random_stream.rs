@@ -2,7 +2,7 @@
 //!
 //! `cargo run --release --example random_stream -- --generator philox4x32-10 | dieharder -g 200 -a`
 //!
-//! What the battery said is in `docs/results/`.
+//! What the battery said is in `docs/results/2026-11-27-random-quality.md`.
 
 use std::io::{ErrorKind, Write};
 
