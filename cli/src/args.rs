@@ -243,8 +243,9 @@ pub struct HistogramArgs {
   unisono map '(a - b)**2' a=x.npy b=y.npy --reduce sum
   unisono map 'exp(-x/tau)' x=times.npy --param tau=2.5 -o decay.npy
 
-Syntax and precedence are Python's: numbers, names, + - * / **, comparisons, and, or, not, and the functions abs ceil cos
-exp exp2 floor hypot log log10 log2 max min pow round sin sqrt tan trunc where. Arrays are broadcast. float32 has the same
+Syntax and precedence are Python's: numbers, names, + - * / % **, comparisons, and, or, not, and the functions abs acos
+acosh asin asinh atan atan2 atanh cbrt ceil clip cos cosh erf erfc exp exp2 expm1 floor hypot log log10 log1p log2 max min mod
+pow round sign sin sinh sqrt tan tanh trunc where (NumPy's names too). Arrays are broadcast. float32 has the same
 bits on every device; float64 is computed on CPUs.")]
 pub struct MapArgs {
     /// The expression

@@ -1,4 +1,4 @@
-// Division and square roots of binary32 on its bits, rounded once. Needs expr_arithmetic.
+// Division and square roots of binary32 on its bits, rounded once, and exact remainders. Needs expr_arithmetic.
 fn e_div(a: u32, b: u32) -> u32 {
     let sign = (a ^ b) & SIGN;
     let am = a & MAGNITUDE;
@@ -51,4 +51,36 @@ fn e_sqrt(a: u32) -> u32 {
     }
     let zeros = countLeadingZeros(q);
     return pack(0u, (x.s - i32(odd)) / 2 + 18 - i32(zeros), (q << zeros) | u32(rest != 0u));
+}
+
+// The remainder with the sign of the divisor.
+fn e_mod(a: u32, b: u32) -> u32 {
+    let am = a & MAGNITUDE;
+    let bm = b & MAGNITUDE;
+    if (am >= INF || bm > INF || bm == 0u) {
+        return NAN;
+    }
+    var rest = am;
+    if (am >= bm) {
+        let x = significand(am);
+        let y = significand(bm);
+        var m = x.m % y.m;
+        // Eight binary places at a time, at most 277 in all.
+        var places = x.s - y.s;
+        for (var i = 0u; i < 35u && places > 0; i += 1u) {
+            let step = min(places, 8);
+            m = (m << u32(step)) % y.m;
+            places -= step;
+        }
+        let zeros = countLeadingZeros(m | 1u);
+        rest = select(pack(0u, y.s + 31 - i32(zeros), m << zeros), 0u, m == 0u);
+    }
+    if (rest == 0u) {
+        return b & SIGN;
+    }
+    let signed = rest | (a & SIGN);
+    if (((a ^ b) & SIGN) != 0u) {
+        return e_add(signed, b);
+    }
+    return signed;
 }

@@ -140,7 +140,9 @@ impl Program {
     pub(crate) fn cost(&self) -> u64 {
         let steps = self.steps.iter().map(|step| match step {
             Step::Unary(Unary::Exp | Unary::Exp2 | Unary::Log | Unary::Log2 | Unary::Log10 | Unary::Sin | Unary::Cos, _) => 16,
-            Step::Binary(Binary::Pow, ..) => 32,
+            Step::Binary(Binary::Pow | Binary::Mod, ..)
+            | Step::Unary(Unary::Composed(_), _)
+            | Step::Binary(Binary::Composed(_), ..) => 32,
             Step::Unary(Unary::Sqrt, _) | Step::Binary(Binary::Div, ..) => 4,
             _ => 1,
         });

@@ -1,7 +1,7 @@
 //! From text to nodes: tokens, and precedence climbing with Python's levels. Small enough that a parser library would be
 //! longer than what it replaces, and its messages would not name the place in the user's words.
 
-use super::{Binary, Expression, Graph, Node, Unary};
+use super::{Binary, Composed, Expression, Graph, Node, Unary};
 use crate::{Error, Result};
 
 /// Nodes and nested parentheses at most: a bound on memory, shader size and the stack.
@@ -17,7 +17,7 @@ enum Token<'t> {
 }
 
 /// Longest first.
-const SYMBOLS: [&str; 15] = ["**", "<=", ">=", "==", "!=", "+", "-", "*", "/", "<", ">", "(", ")", ",", "="];
+const SYMBOLS: [&str; 16] = ["**", "<=", ">=", "==", "!=", "+", "-", "*", "/", "%", "<", ">", "(", ")", ",", "="];
 
 struct Parser<'t> {
     text: &'t str,
@@ -86,7 +86,6 @@ impl<'t> Parser<'t> {
                         '&' => "`and`",
                         '|' => "`or`",
                         '~' | '!' => "`not`",
-                        '%' => "an operator of + - * / ** < <= > >= == !=",
                         _ => "numbers, names, operators and parentheses",
                     };
                     return Err(self.error(self.at, format!("`{c}`"), expected));
@@ -197,6 +196,7 @@ impl<'t> Parser<'t> {
             let op = match self.token {
                 Token::Symbol("*") => Binary::Mul,
                 Token::Symbol("/") => Binary::Div,
+                Token::Symbol("%") => Binary::Mod,
                 _ => return Ok(left),
             };
             self.advance()?;
@@ -258,7 +258,13 @@ impl<'t> Parser<'t> {
         }
         let Some(&(_, function)) = FUNCTIONS.iter().find(|(known, _)| *known == name) else {
             let known: Vec<_> = FUNCTIONS.iter().map(|&(name, _)| name).collect();
-            return Err(self.error(at, format!("the function `{name}`"), format!("one of {}", known.join(", "))));
+            let near = known.iter().copied().min_by_key(|known| distance(name, known));
+            let near = near.filter(|known| distance(name, known) <= 1 + name.len() / 4);
+            let expected = match near {
+                Some(near) => format!("`{near}`, or another of {}", known.join(", ")),
+                None => format!("one of {}", known.join(", ")),
+            };
+            return Err(self.error(at, format!("the function `{name}`"), expected));
         };
         let graph = &mut self.graph;
         match (function, &arguments[..]) {
@@ -266,6 +272,12 @@ impl<'t> Parser<'t> {
             (Function::Tan, &[a]) => {
                 let (sin, cos) = (graph.unary(Unary::Sin, a), graph.unary(Unary::Cos, a));
                 Ok(graph.binary(Binary::Div, sin, cos))
+            }
+            (Function::Binary(op), &[a, b]) => Ok(graph.binary(op, a, b)),
+            (Function::Sign, &[a]) => Ok(graph.sign(a)),
+            (Function::Clip, &[a, low, high]) => {
+                let above = graph.binary(Binary::Max, a, low);
+                Ok(graph.binary(Binary::Min, above, high))
             }
             (Function::Power, &[a, b]) => Ok(graph.power(a, b)),
             (Function::Hypot, &[a, b]) => Ok(graph.hypot(a, b)),
@@ -275,8 +287,9 @@ impl<'t> Parser<'t> {
             (Function::Where, &[c, a, b]) => Ok(graph.node(Node::Where(c, a, b))),
             (function, given) => {
                 let wanted = match function {
-                    Function::Unary(_) | Function::Tan => "1 argument",
-                    Function::Power | Function::Hypot => "2 arguments",
+                    Function::Unary(_) | Function::Tan | Function::Sign => "1 argument",
+                    Function::Binary(_) | Function::Power | Function::Hypot => "2 arguments",
+                    Function::Clip => "3 arguments: clip(x, low, high)",
                     Function::Extreme(_) => "2 arguments or more",
                     Function::Where => "3 arguments: where(condition, then, otherwise)",
                 };
@@ -304,37 +317,88 @@ fn number_len(text: &str) -> usize {
     len
 }
 
+/// How many characters must be put in, taken out or changed to make one name of another (Levenshtein).
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.bytes().enumerate() {
+        let mut corner = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.bytes().enumerate() {
+            let best = (row[j] + 1).min(row[j + 1] + 1).min(corner + usize::from(x != y));
+            corner = row[j + 1];
+            row[j + 1] = best;
+        }
+    }
+    row[b.len()]
+}
+
 #[derive(Clone, Copy)]
 enum Function {
     Unary(Unary),
+    Binary(Binary),
     Extreme(Binary),
     Power,
     Hypot,
     Tan,
+    Sign,
+    Clip,
     Where,
 }
 
-const FUNCTIONS: [(&str, Function); 22] = [
+const fn composed(function: Composed) -> Function {
+    Function::Unary(Unary::Composed(function))
+}
+
+/// In alphabetical order.
+const FUNCTIONS: [(&str, Function); 50] = [
     ("abs", Function::Unary(Unary::Abs)),
+    ("acos", composed(Composed::Acos)),
+    ("acosh", composed(Composed::Acosh)),
+    ("arccos", composed(Composed::Acos)),
+    ("arccosh", composed(Composed::Acosh)),
+    ("arcsin", composed(Composed::Asin)),
+    ("arcsinh", composed(Composed::Asinh)),
+    ("arctan", composed(Composed::Atan)),
+    ("arctan2", Function::Binary(Binary::Composed(Composed::Atan2))),
+    ("arctanh", composed(Composed::Atanh)),
+    ("asin", composed(Composed::Asin)),
+    ("asinh", composed(Composed::Asinh)),
+    ("atan", composed(Composed::Atan)),
+    ("atan2", Function::Binary(Binary::Composed(Composed::Atan2))),
+    ("atanh", composed(Composed::Atanh)),
+    ("cbrt", composed(Composed::Cbrt)),
     ("ceil", Function::Unary(Unary::Ceil)),
+    ("clip", Function::Clip),
     ("cos", Function::Unary(Unary::Cos)),
+    ("cosh", composed(Composed::Cosh)),
+    ("erf", composed(Composed::Erf)),
+    ("erfc", composed(Composed::Erfc)),
     ("exp", Function::Unary(Unary::Exp)),
     ("exp2", Function::Unary(Unary::Exp2)),
+    ("expm1", composed(Composed::Expm1)),
+    ("fabs", Function::Unary(Unary::Abs)),
     ("floor", Function::Unary(Unary::Floor)),
     ("hypot", Function::Hypot),
     ("log", Function::Unary(Unary::Log)),
     ("log10", Function::Unary(Unary::Log10)),
+    ("log1p", composed(Composed::Log1p)),
     ("log2", Function::Unary(Unary::Log2)),
     ("max", Function::Extreme(Binary::Max)),
     ("maximum", Function::Extreme(Binary::Max)),
     ("min", Function::Extreme(Binary::Min)),
     ("minimum", Function::Extreme(Binary::Min)),
+    ("mod", Function::Binary(Binary::Mod)),
     ("pow", Function::Power),
+    ("power", Function::Power),
+    ("remainder", Function::Binary(Binary::Mod)),
+    ("rint", Function::Unary(Unary::Round)),
     ("round", Function::Unary(Unary::Round)),
+    ("sign", Function::Sign),
     ("sin", Function::Unary(Unary::Sin)),
+    ("sinh", composed(Composed::Sinh)),
     ("sqrt", Function::Unary(Unary::Sqrt)),
     ("tan", Function::Tan),
+    ("tanh", composed(Composed::Tanh)),
     ("trunc", Function::Unary(Unary::Trunc)),
     ("where", Function::Where),
-    ("fabs", Function::Unary(Unary::Abs)),
 ];

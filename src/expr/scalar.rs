@@ -2,9 +2,10 @@
 //! `libm`, which are the same code on every CPU.
 
 use super::{Binary, Unary, binary32};
+use crate::exact::fast::Float;
 
 /// A dtype that expressions compute in.
-pub(crate) trait Lane: crate::backend::Float + Copy + Default + PartialOrd + 'static {
+pub(crate) trait Lane: crate::backend::Float + Float + Copy + Default + PartialOrd + 'static {
     /// Both numbers a literal was read as.
     fn literal(single: f32, double: f64) -> Self;
     /// The nearest number.
@@ -35,6 +36,8 @@ pub(crate) trait Lane: crate::backend::Float + Copy + Default + PartialOrd + 'st
     fn sub(self, other: Self) -> Self;
     fn mul(self, other: Self) -> Self;
     fn div(self, other: Self) -> Self;
+    /// The exact remainder, with the sign of the dividend.
+    fn rem(self, other: Self) -> Self;
     fn pow(self, other: Self) -> Self;
     /// −0 before +0, NaN if there is one.
     fn min(self, other: Self) -> Self;
@@ -151,6 +154,10 @@ macro_rules! lane {
                 self / other
             }
             #[inline(always)]
+            fn rem(self, other: Self) -> Self {
+                self % other
+            }
+            #[inline(always)]
             fn pow(self, other: Self) -> Self {
                 $power(self, other)
             }
@@ -191,6 +198,8 @@ pub(crate) fn unary<T: Lane>(op: Unary, a: T) -> T {
         Unary::Log10 => a.log10(),
         Unary::Sin => a.sin(),
         Unary::Cos => a.cos(),
+        // Of float64: those of float32 are written out.
+        Unary::Composed(function) => T::nearest(function.double(a.widen(), 0.0)),
     }
 }
 
@@ -201,6 +210,7 @@ pub(crate) fn binary<T: Lane>(op: Binary, a: T, b: T) -> T {
         Binary::Sub => a.sub(b),
         Binary::Mul => a.mul(b),
         Binary::Div => a.div(b),
+        Binary::Mod => modulo(a, b),
         Binary::Pow => a.pow(b),
         Binary::Min => a.min(b),
         Binary::Max => a.max(b),
@@ -210,5 +220,17 @@ pub(crate) fn binary<T: Lane>(op: Binary, a: T, b: T) -> T {
         Binary::NotEqual => T::truth(a != b),
         Binary::And => T::truth(a.is_true() && b.is_true()),
         Binary::Or => T::truth(a.is_true() || b.is_true()),
+        Binary::Composed(function) => T::nearest(function.double(a.widen(), b.widen())),
     }
+}
+
+/// Python's `a % b`: the exact remainder, which has the divisor's sign.
+fn modulo<T: Lane>(a: T, b: T) -> T {
+    let rest = a.rem(b);
+    let zero = T::default();
+    if rest == zero {
+        // The divisor's sign.
+        return if b < zero { zero.neg() } else { zero };
+    }
+    if (rest < zero) != (b < zero) { rest.add(b) } else { rest }
 }

@@ -3,8 +3,9 @@ use super::scalar::Lane;
 use super::*;
 
 /// The value of an expression of `x` and `y`.
-fn value<T: Lane>(text: &str, x: f64, y: f64) -> T {
+fn value<T: Lane + crate::Element>(text: &str, x: f64, y: f64) -> T {
     let expression = Expression::new(&format!("where(1, {text}, x + y)")).unwrap();
+    let expression = if T::DTYPE == crate::Dtype::F32 { expression.written_out() } else { expression };
     let value = |name: &String| if name == "x" { x } else { y };
     let bindings: Vec<_> = expression.names().iter().map(|name| Binding::Value(value(name))).collect();
     Program::new(&expression, &bindings, 0).uniforms(&expression, &bindings)[0]
@@ -35,6 +36,9 @@ fn precedence_is_pythons() {
         ("pow(2, 10) + hypot(3, 4)", 1029.0),
         ("x - y", 5.0),
         ("3**1 + 4**2 + 4**-1", 19.25),
+        ("7 % 4 * 2 + -7 % 4 + 7 % -4 + x % 2.5", 8.0),
+        ("sign(-3) + sign(x)*4 + clip(x, 1, 3) + clip(-x, 1, 3)", 7.0),
+        ("abs(atan2(0, -1) - 3.1415927) + abs(arctan2(1, 1)*4 - 3.1415927) < 1e-6", 1.0),
     ] {
         assert_eq!(value::<f64>(text, 7.0, 2.0), expected, "{text}");
         assert_eq!(value::<f32>(text, 7.0, 2.0), expected as f32, "{text}");
@@ -58,7 +62,7 @@ fn errors_name_the_place_and_what_was_expected() {
         ("x ^ 2", 3, "`**` for powers"),
         ("x & y", 3, "`and`"),
         ("a = 3", 3, "`==` to compare"),
-        ("foo(x)", 1, "one of abs, ceil"),
+        ("foo(x)", 1, "one of abs, acos"),
         ("1 + sin()", 5, "1 argument"),
         ("where(a, b)", 1, "3 arguments"),
         ("max(a)", 1, "2 arguments or more"),
@@ -67,7 +71,11 @@ fn errors_name_the_place_and_what_was_expected() {
         ("é + ü + $", 9, "numbers, names"),
         ("x and", 6, "a number, a name or `(`"),
         ("or x", 1, "a number, a name or `(`"),
-        ("x % 2", 3, "an operator of"),
+        ("x // 2", 4, "a number, a name or `(`"),
+        ("atn(x)", 1, "`atan`, or another of abs"),
+        ("arcsine(x)", 1, "`arcsin`, or"),
+        ("atan2(x)", 1, "2 arguments"),
+        ("clip(x, 1)", 1, "clip(x, low, high)"),
         (&long, 129, "at most 128"),
         (&many, 0, "at most 4096"),
     ] {
@@ -254,4 +262,114 @@ fn composed_functions() {
         let got: f32 = value("hypot(x, y)", x, y);
         assert!(f64::from(got) == expected || got.is_nan() && expected.is_nan(), "hypot({x}, {y}) = {got}");
     }
+}
+
+/// Functions that are made of others: their oracles in binary64 and their bounds in ulp.
+type Bounded = (&'static str, fn(f64) -> f64, f64);
+const COMPOSED: [Bounded; 14] = [
+    ("acos", libm::acos, 1.5),
+    ("acosh", |x| if x < 1.0 { f64::NAN } else { libm::acosh(x) }, 2.5),
+    ("asin", libm::asin, 2.5),
+    ("asinh", libm::asinh, 2.5),
+    ("atan", libm::atan, 1.5),
+    ("atanh", libm::atanh, 2.5),
+    ("cbrt", libm::cbrt, 1.0),
+    ("cosh", libm::cosh, 2.5),
+    ("erf", libm::erf, 1.5),
+    ("erfc", libm::erfc, 6.0),
+    ("expm1", libm::expm1, 1.5),
+    ("log1p", libm::log1p, 2.0),
+    ("sinh", libm::sinh, 3.0),
+    ("tanh", libm::tanh, 1.5),
+];
+
+/// The results of an expression of `x` and `y` in float32.
+fn mapped(text: &str, x: &[f32], y: &[f32]) -> Vec<f32> {
+    let how = crate::Map::new(&format!("where(y == y, {text}, {text})")).unwrap();
+    crate::Backend::cpu().map::<f32>(&how, &[("x", &x), ("y", &y)]).unwrap().into_vec().unwrap()
+}
+
+/// Numbers of all magnitudes, those about 1 more often, and special ones.
+fn arguments(step: usize) -> Vec<f32> {
+    let all = (0..=u32::MAX).step_by(step).map(f32::from_bits);
+    let near = (0x3d00_0000u32..0x4180_0000).step_by(step / 16 + 1).flat_map(|bits| [bits, bits | 1 << 31]).map(f32::from_bits);
+    let edges = [0.0, 1.0, 0.5, 1.75, 0.6, 0.65, 4096.0, 0.8125, f32::INFINITY, f32::MIN_POSITIVE, f32::MAX, 89.4, 10.3, 1e-45];
+    let edges = edges.into_iter().flat_map(|x: f32| [x, x.next_up(), x.next_down()]).flat_map(|x| [x, -x]);
+    all.chain(near).chain(edges).chain([f32::NAN]).collect()
+}
+
+fn composed_functions_are_within_their_bounds(step: usize) {
+    let x = arguments(step);
+    let zeros = vec![0.0; x.len()];
+    for (name, oracle, bound) in COMPOSED {
+        let got = mapped(&format!("{name}(x)"), &x, &zeros);
+        let mut worst = (0.0, 0.0);
+        for (&x, &got) in x.iter().zip(&got) {
+            let exact = oracle(f64::from(x));
+            let error = ulps(got, exact);
+            assert!(error <= bound, "{name}({x:e}): {got:e}, not {exact:e}: {error} ulp");
+            let signed = exact.is_nan() || got.is_sign_negative() == (exact as f32).is_sign_negative();
+            assert!(signed, "{name}({x:e}): {got:e}, not {exact:e}");
+            worst = if error > worst.0 { (error, x) } else { worst };
+        }
+        println!("{name}: {:.3} ulp at {:e}", worst.0, worst.1);
+    }
+}
+
+#[test]
+fn composed_functions_are_within_their_bounds_at_some_numbers() {
+    composed_functions_are_within_their_bounds(262_147);
+}
+
+/// `cargo test --release -- --ignored composed`.
+#[test]
+#[ignore = "ten million numbers, fourteen times"]
+fn composed_functions_are_within_their_bounds_at_many_numbers() {
+    composed_functions_are_within_their_bounds(509);
+}
+
+#[test]
+fn angles_of_points_are_within_their_bound_in_every_quadrant() {
+    let special = [0.0, -0.0, 1.0, -1.0, f32::INFINITY, f32::NEG_INFINITY, f32::NAN, 1e-45, -1e-45, f32::MAX, -0.5, 3e-39];
+    let pairs = special.iter().flat_map(|&x| special.map(|y| (x, y)));
+    let philox = crate::Philox4x32::new(5);
+    let random = (0..20_000u64).map(|i| {
+        let [a, b, c, _] = philox.block(i);
+        let near = |word: u32| f32::from_bits((word & 0x83ff_ffff) + 0x3e00_0000);
+        if c % 3 == 0 { (f32::from_bits(a), f32::from_bits(b)) } else { (near(a), near(b)) }
+    });
+    let (x, y): (Vec<f32>, Vec<f32>) = pairs.chain(random).unzip();
+    for ((&x, &y), got) in x.iter().zip(&y).zip(mapped("atan2(y, x)", &x, &y)) {
+        let exact = libm::atan2(f64::from(y), f64::from(x));
+        assert!(ulps(got, exact) <= 2.0, "atan2({y:e}, {x:e}): {got:e}, not {exact:e}: {} ulp", ulps(got, exact));
+        assert!(exact.is_nan() || got.is_sign_negative() == exact.is_sign_negative(), "atan2({y:e}, {x:e}): {got:e}");
+    }
+}
+
+#[test]
+fn remainders_are_exact_and_have_the_divisors_sign() {
+    let x = arguments(40_000_003);
+    for (i, &a) in x.iter().enumerate() {
+        let b = x[(i * 7 + 3) % x.len()];
+        let got = mapped("x % y", &[a], &[b])[0];
+        let (wide, divisor) = (f64::from(a), f64::from(b));
+        // Exact in binary64 unless the quotient is too large for it, where `%` is.
+        let rest = wide % divisor;
+        let expected = if rest != 0.0 && (rest < 0.0) != (divisor < 0.0) { (rest as f32) + b } else { rest as f32 };
+        let expected = if rest == 0.0 { 0f32.copysign(b) } else { expected };
+        assert!(
+            got.to_bits() == expected.to_bits() || got.is_nan() && expected.is_nan(),
+            "{a:e} % {b:e}: {got:e}, not {expected:e}"
+        );
+    }
+}
+
+#[test]
+fn float64_has_the_functions_of_libm() {
+    for (name, oracle, _) in COMPOSED {
+        let got: f64 = value(&format!("{name}(x)"), 0.7, 1.5);
+        assert!(got == oracle(0.7) || got.is_nan(), "{name}: {got}");
+    }
+    let got: f64 = value("atan2(x, y) + x % 0.3", -0.7, -1.5);
+    assert_eq!(got, libm::atan2(-0.7, -1.5) + (-0.7 % 0.3 + 0.3));
 }

@@ -109,9 +109,10 @@ impl MapPlan {
         let Some(len) = len.filter(|&len| isize::try_from(len.saturating_mul(8)).is_ok()) else {
             return Err(Error::invalid("shape of the result", format!("{shape:?}"), "a shape that fits the address space"));
         };
-        let program = Arc::new(Program::new(&how.expression, &bindings, arrays.len()));
+        let expression = written(&how.expression, dtype);
+        let program = Arc::new(Program::new(&expression, &bindings, arrays.len()));
         let in_dtypes = arrays.iter().map(|&(_, dtype, _)| dtype).collect();
-        Ok(Self { expression: how.expression.clone(), bindings, program, inputs, in_dtypes, dtype, shape, range: 0..len })
+        Ok(Self { expression, bindings, program, inputs, in_dtypes, dtype, shape, range: 0..len })
     }
 
     /// Results to compute.
@@ -140,6 +141,11 @@ impl MapPlan {
     pub(crate) fn is_whole(&self) -> bool {
         self.range == (0..self.shape.iter().product())
     }
+}
+
+/// The expression with what its dtype has no functions of its own for written out.
+pub(crate) fn written(expression: &Arc<Expression>, dtype: Dtype) -> Arc<Expression> {
+    if dtype == Dtype::F32 { Arc::new(expression.written_out()) } else { expression.clone() }
 }
 
 pub(crate) fn check_dtype(dtype: Dtype) -> Result<()> {

@@ -57,7 +57,7 @@ struct Params {
 /// Examples of every kind of shader, with every operation.
 pub(super) fn variants() -> Vec<shaders::Variant> {
     let text = "where(not a < b and a <= b or a == b, min(a, b) / sqrt(abs(-a)), max(floor(a) + ceil(b), round(a) - trunc(b)))
-        * exp(a) + exp2(b) - log(a) * log2(b) + log10(a) / sin(a) ** cos(b) + (a != 1)";
+        * exp(a) + exp2(b) - log(a) * log2(b) + log10(a) / sin(a) ** cos(b) + (a != 1) + a % b";
     let Ok(expression) = crate::Expression::new(text) else { return vec![] };
     let bindings = [crate::expr::lower::Binding::Input(0), crate::expr::lower::Binding::Input(1)];
     let program = crate::expr::lower::Program::new(&expression, &bindings, 2);

@@ -35,6 +35,7 @@ fn unary(op: Unary) -> &'static str {
         Unary::Log10 => "log10",
         Unary::Sin => "sin",
         Unary::Cos => "cos",
+        Unary::Composed(_) => "written_out",
     }
 }
 
@@ -44,6 +45,7 @@ fn binary(op: Binary) -> &'static str {
         Binary::Sub => "sub",
         Binary::Mul => "mul",
         Binary::Div => "div",
+        Binary::Mod => "mod",
         Binary::Pow => "pow",
         Binary::Min => "min",
         Binary::Max => "max",
@@ -53,6 +55,7 @@ fn binary(op: Binary) -> &'static str {
         Binary::NotEqual => "not_equal",
         Binary::And => "and",
         Binary::Or => "or",
+        Binary::Composed(_) => "written_out",
     }
 }
 
@@ -79,7 +82,7 @@ fn evaluate(program: &Program) -> String {
 
 /// The parts that the program's operations need.
 fn parts(program: &Program, int64: bool) -> Vec<&'static str> {
-    let divides = |step: &Step| matches!(step, Step::Unary(Unary::Sqrt, _) | Step::Binary(Binary::Div, ..));
+    let divides = |step: &Step| matches!(step, Step::Unary(Unary::Sqrt, _) | Step::Binary(Binary::Div | Binary::Mod, ..));
     let functions = |step: &Step| {
         use Unary::{Cos, Exp, Exp2, Log, Log2, Log10, Sin};
         matches!(step, Step::Unary(Exp | Exp2 | Log | Log2 | Log10 | Sin | Cos, _) | Step::Binary(Binary::Pow, ..))

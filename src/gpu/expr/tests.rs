@@ -62,7 +62,7 @@ fn bits(vec: HostVec) -> Vec<u32> {
     vec.into_iter().map(f32::to_bits).collect()
 }
 
-fn on_device(engine: &crate::gpu::GpuEngine, plan: &MapPlan, arrays: &[&[f32]]) -> Vec<u32> {
+fn on_device(engine: &dyn Engine, plan: &MapPlan, arrays: &[&[f32]]) -> Vec<u32> {
     let inputs: Vec<_> = arrays.iter().map(|array| Input::Host(View::from_slice(array))).collect();
     let storage = engine.map(plan, &inputs, Target::Device(None), &Control::new()).unwrap();
     let array = crate::DynArray { dtype: plan.dtype, shape: plan.shape.clone(), storage: storage.unwrap() };
@@ -81,6 +81,7 @@ fn every_operation_has_the_bits_of_the_cpu() {
             "x * y",
             "x / y",
             "x ** y",
+            "x % y",
             "min(x, y)",
             "max(x, y)",
             "where(x, y, -x)",
@@ -103,7 +104,7 @@ fn every_operation_has_the_bits_of_the_cpu() {
             let text = &format!("where(y == y, {text}, {text})");
             let plan = MapPlan::new(&How::new(text).unwrap(), &[("x", Dtype::F32, &[len]), ("y", Dtype::F32, &[len])]).unwrap();
             let got = on_device(&engine, &plan, &[&x, &y]);
-            let expression = Expression::new(text).unwrap();
+            let expression = Expression::new(text).unwrap().written_out();
             let names = expression.names().to_vec();
             let bindings: Vec<_> = names.iter().map(|name| Binding::Input(usize::from(name == "y"))).collect();
             let program = Program::new(&expression, &bindings, 2);
@@ -118,6 +119,35 @@ fn every_operation_has_the_bits_of_the_cpu() {
                     x[i],
                     y[i]
                 );
+            }
+        }
+    }
+}
+
+/// Functions that are made of others, written out on every device.
+#[test]
+fn composed_functions_have_the_bits_of_the_cpu() {
+    let len = 4099;
+    let (x, y) = (numbers(len, 3), numbers(len, 4));
+    let texts = [["atan2(x, y)", "log1p(x)"], ["erfc(x)", "mod(x, 0.75)"]];
+    let cpu = crate::select::cpu();
+    for engine in engines() {
+        for texts in texts {
+            // One shader: which of them an element shows is what `k` says.
+            let [a, b] = texts;
+            let text = format!("where(k == 0, {a}, {b})");
+            for (k, shown) in texts.iter().enumerate() {
+                let how = How::new(&text).unwrap().param("k", k as f64);
+                let plan = MapPlan::new(&how, &[("x", Dtype::F32, &[len]), ("y", Dtype::F32, &[len])]);
+                // Not all of them have a `y`.
+                let plan = plan.or_else(|_| MapPlan::new(&how, &[("x", Dtype::F32, &[len])])).unwrap();
+                let arrays = [&x[..], &y[..]];
+                let arrays = &arrays[..plan.inputs.len()];
+                let (got, expected) = (on_device(&engine, &plan, arrays), on_device(&*cpu, &plan, arrays));
+                if let Some(i) = (0..len).find(|&i| got[i] != expected[i]) {
+                    let [got, expected] = [got[i], expected[i]].map(f32::from_bits);
+                    panic!("{engine:?} {}: x = {:e}, y = {:e}: {got:e}, not {expected:e}", shown, x[i], y[i]);
+                }
             }
         }
     }

@@ -14,7 +14,7 @@ pub(crate) use sobol::Replicate;
 pub use state::IntegralState;
 pub use sums::{Integral, IntegralSums};
 
-use super::map::{bind, check_dtype};
+use super::map::{bind, check_dtype, written};
 use crate::expr::lower::{Binding, Program};
 use crate::{Dtype, Error, Expression, Philox4x32, Result};
 
@@ -316,14 +316,15 @@ impl IntegratePlan {
         }
         let names: Vec<&str> = how.bounds.iter().map(|(name, ..)| name.as_str()).collect();
         let bindings = bind(&how.expression, &names, "coordinate", &how.params)?;
-        let program = Arc::new(Program::new(&how.expression, &bindings, names.len()));
+        let expression = written(&how.expression, how.dtype);
+        let program = Arc::new(Program::new(&expression, &bindings, names.len()));
         let bounds = how.bounds.iter().map(|&(_, from, to)| [from, to]).collect();
         let sampling = match how.method {
             IntegralMethod::Plain => Sampling::Uniform,
             IntegralMethod::Vegas => Sampling::Grid(Arc::new(Grid::new(names.len()))),
             IntegralMethod::Sobol => Sampling::Sobol(Replicate::first(how.seed, names.len())?),
         };
-        let (expression, dtype, seed) = (how.expression.clone(), how.dtype, how.seed);
+        let (dtype, seed) = (how.dtype, how.seed);
         Ok(Self { expression, bindings, program, bounds, dtype, seed, samples, sampling })
     }
 
