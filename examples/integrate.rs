@@ -1,11 +1,11 @@
-//! An integral with an error bar: the error falls as 1/√n, and every device computes the same sums.
+//! An integral with an error bar, by every method: how the error falls with the samples, the same on every device.
 //!
-//! `cargo run --release --example integrate -- "exp(-(x*x + y*y))" x=0:1 y=0:1 --device auto`
+//! `cargo run --release --example integrate -- "exp(-(x*x + y*y))" x=0:1 y=0:1 --method sobol --device auto`
 
 use std::time::Instant;
 
 use clap::Parser;
-use unisono::{Backend, Integral, IntegralSums, Integrate, Result};
+use unisono::{Backend, IntegralMethod, IntegralState, Integrate, Result};
 
 #[derive(Parser)]
 struct Args {
@@ -15,7 +15,10 @@ struct Args {
     /// The box: NAME=FROM:TO for every coordinate
     #[arg(default_values = ["x=0:1", "y=0:1", "z=0:1", "w=0:1"])]
     bounds: Vec<String>,
-    #[arg(long, default_value_t = 1 << 24)]
+    /// plain, vegas or sobol; all of them by default
+    #[arg(long)]
+    method: Option<IntegralMethod>,
+    #[arg(long, default_value_t = 1 << 22)]
     samples: u64,
     #[arg(long, default_value_t = 42)]
     seed: u64,
@@ -38,21 +41,25 @@ fn main() -> Result<()> {
     let backend: Backend = args.device.parse()?;
     let how = Integrate::new(&args.expression, &bounds)?.seed(args.seed).samples(args.samples);
     println!("{}", backend.explain_integrate(&how)?);
-    let volume = bounds.iter().map(|(_, from, to)| to - from).product();
-    let (mut sums, start) = (IntegralSums::default(), Instant::now());
-    println!("{:>14} {:>18} {:>12}  95 % interval", "samples", "estimate", "error");
-    while sums.count < args.samples {
-        // Ranges of doubling length merge to the sums of one run.
-        let end = args.samples.min((2 * sums.count).max(1 << 14));
-        sums.merge(&backend.integrate_range(&how, sums.count..end)?);
-        let integral = Integral::new(sums, volume);
-        let interval = integral.interval(0.95)?;
-        println!(
-            "{end:>14} {:>18.10} {:>12.1e}  {:.8} … {:.8}",
-            integral.estimate, integral.standard_error, interval.start, interval.end
-        );
-        sums = integral.sums;
+    for method in IntegralMethod::ALL.into_iter().filter(|&method| args.method.is_none_or(|only| only == method)) {
+        println!("\n{method}\n{:>14} {:>18} {:>12}  95 % interval", "samples", "estimate", "error");
+        // The first round of importance sampling has 2^16 samples.
+        let (how, mut end, start) = (how.clone().method(method), 1 << 16, Instant::now());
+        let mut state = IntegralState::new(&how)?;
+        loop {
+            // What is there already is not drawn again.
+            let integral = backend.integrate_into(&how.clone().samples(end.min(args.samples).max(1 << 16)), &mut state)?;
+            let interval = integral.interval(0.95)?;
+            println!(
+                "{:>14} {:>18.10} {:>12.1e}  {:.8} … {:.8}",
+                integral.samples, integral.estimate, integral.standard_error, interval.start, interval.end
+            );
+            if end >= args.samples {
+                break;
+            }
+            end *= 4;
+        }
+        println!("{:.3e} samples/s on {}", state.samples() as f64 / start.elapsed().as_secs_f64(), backend.info().id);
     }
-    println!("{:.3e} samples/s on {}", args.samples as f64 / start.elapsed().as_secs_f64(), backend.info().id);
     Ok(())
 }

@@ -1,5 +1,9 @@
 """Expressions over arrays and their integrals."""
 
+import pathlib
+import runpy
+import sys
+
 import numpy as np
 import pytest
 
@@ -75,6 +79,16 @@ def test_states_of_integrals(device, tmp_path):
     assert "samples=10500" in repr(state)
     with pytest.raises(ValueError, match="plain, vegas, sobol"):
         unisono.integrate("x", {"x": (0, 1)}, method="magic")
+
+
+def test_the_example_runs(capsys, monkeypatch):
+    example = pathlib.Path(__file__).parents[1] / "examples" / "integral_convergence.py"
+    if not example.exists():
+        pytest.skip("the tests run without the rest of the repository")
+    monkeypatch.setattr(sys, "argv", [str(example), "--device", "cpu", "--most", "13"])
+    runpy.run_path(str(example), run_name="__main__")
+    text = capsys.readouterr().out
+    assert text.count("8,192") == 3 and "sobol" in text
 
 
 def test_errors_say_where():

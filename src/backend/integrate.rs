@@ -66,6 +66,7 @@ impl Backend {
     /// As [`integrate`](Self::integrate); [`Error::Invalid`] if `how` is another problem than the state's.
     pub fn integrate_into(&self, how: &Integrate, state: &mut IntegralState) -> Result<Integral> {
         state.check_problem("integral", how)?;
+        state.adopt(how);
         self.reach_integral(how, state, Pace::sliced(), &mut |_| Ok(()))
     }
 
@@ -85,6 +86,7 @@ impl Backend {
         interval: Duration,
     ) -> Result<Integral> {
         state.check_problem("integral", how)?;
+        state.adopt(how);
         if let Some(saved) = IntegralState::load_if_there(file)? {
             state.join(&saved).map_err(|error| in_file(file, error))?;
         }

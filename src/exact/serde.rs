@@ -73,6 +73,16 @@ mod tests {
         }
         let sums = Partials::Float(vec![ExactSum::new(), moments.sum().clone()]);
         assert_eq!(serde_json::from_str::<Partials>(&serde_json::to_string(&sums).unwrap()).unwrap(), sums);
+        let mut pi = MonteCarloState::pi(7);
+        backend.extend(&mut pi, 3..1000).unwrap();
+        assert_eq!(serde_json::from_str::<MonteCarloState>(&serde_json::to_string(&pi).unwrap()).unwrap(), pi);
+        let how = crate::Integrate::new("exp(-x)", &[("x", 0.0, 1.0)]).unwrap();
+        for method in crate::IntegralMethod::ALL {
+            let mut integral = IntegralState::new(&how.clone().method(method)).unwrap();
+            backend.extend_integral(&mut integral, 0..1000).unwrap();
+            let text = serde_json::to_string(&integral).unwrap();
+            assert_eq!(serde_json::from_str::<IntegralState>(&text).unwrap(), integral);
+        }
         let error = serde_json::from_str::<ExactSum>("[1, 2]").unwrap_err().to_string();
         assert!(error.contains("2 bytes, expected 280"), "{error}");
     }

@@ -112,6 +112,11 @@ impl Expression {
         parse::parse(text)
     }
 
+    /// An expression without names, worth 0, that stands for something else.
+    pub(crate) fn placeholder(text: String) -> Self {
+        Self { text, names: vec![], nodes: vec![Node::Number(0, 0)], root: 0 }
+    }
+
     /// The text.
     pub fn text(&self) -> &str {
         &self.text

@@ -6,6 +6,9 @@ use std::sync::{Arc, Mutex};
 use super::context::{Context, lock};
 use crate::Result;
 
+/// The label of shaders with a user's text in them, which nobody has checked.
+pub(crate) const USERS: &str = "of an integrand in WGSL";
+
 /// A binding of a shader, in the order of its `@binding` numbers in group 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Slot {
@@ -104,6 +107,9 @@ impl Context {
         let stage = format!("compiling shader {}", shader.label);
         let module = self.guarded(&stage, |device, _| {
             let descriptor = wgpu::ShaderModuleDescriptor { label, source: wgpu::ShaderSource::Wgsl(source.into()) };
+            if shader.label == USERS {
+                return device.create_shader_module(descriptor);
+            }
             let checks = wgpu::ShaderRuntimeChecks {
                 bounds_checks: cfg!(debug_assertions),
                 // Bounding costs a third of a kernel's speed on some drivers.

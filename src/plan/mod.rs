@@ -27,7 +27,7 @@ pub(crate) use group::Number;
 pub use group::{GroupOp, GroupPlan, Grouped, Groups};
 #[cfg(feature = "gpu")]
 pub(crate) use integrate::Grid;
-pub(crate) use integrate::{BIN_BITS, BINS, Cell, Replicate, Sampling, counted, words_per_sample};
+pub(crate) use integrate::{BIN_BITS, BINS, Cell, Function, Native, Replicate, Sampling, counted, words_per_sample};
 pub use integrate::{Integral, IntegralMethod, IntegralState, IntegralSums, Integrate, IntegratePlan};
 pub use lanes::Lanes;
 pub use log_sum_exp::{LogSumExp, LogSumExpPlan};

@@ -81,14 +81,36 @@ fn misses((_, text, exact): Family, dimensions: usize, method: IntegralMethod, s
     (0..seeds).filter(missed).count()
 }
 
-#[test]
-fn intervals_hold_the_integral_as_often_as_they_say() {
-    const SEEDS: u64 = 200;
-    for family in GENZ {
-        for dimensions in [1, 2, 5, 8] {
-            let misses = misses(family, dimensions, IntegralMethod::Plain, 4096, SEEDS);
-            // Binomial with p = 0.05: 10 of 200, five standard deviations of room for it and the skew of small samples.
-            assert!((1..=26).contains(&misses), "{} in {dimensions} dimensions: {misses} of {SEEDS} miss", family.0);
+/// The misses of families in so many dimensions are binomial, 50 of 1000 in the mean: 84 are five standard deviations more. A
+/// corner peak in many dimensions is so skewed that more of the intervals of few samples miss.
+fn check(method: IntegralMethod, samples: u64, families: &[Family], dimensions: &[usize]) {
+    const SEEDS: u64 = 1000;
+    let mut all = 0;
+    for &family in families {
+        for &dimensions in dimensions {
+            let misses = misses(family, dimensions, method, samples, SEEDS);
+            let most = if family.0 == "corner peak" && dimensions > 3 { 120 } else { 84 };
+            let what = format!("{method}, {} in {dimensions} dimensions: {misses} of {SEEDS} miss", family.0);
+            assert!((16..=most).contains(&misses), "{what}");
+            all += misses;
         }
     }
+    let share = all as f64 / (SEEDS as usize * families.len() * dimensions.len()) as f64;
+    assert!((0.045..0.06).contains(&share), "{method}: {share} of all intervals miss");
+}
+
+#[test]
+fn plain_intervals_hold_the_integral_as_often_as_they_say() {
+    check(IntegralMethod::Plain, 2048, &GENZ, &[1, 2, 3, 4, 5, 6, 7, 8]);
+}
+
+#[test]
+fn sobols_intervals_hold_the_integral_as_often_as_they_say() {
+    check(IntegralMethod::Sobol, 4096, &GENZ, &[1, 2, 4, 8]);
+}
+
+/// Not the discontinuous family: see `docs/numerics.md`.
+#[test]
+fn importance_samplings_intervals_hold_the_integral_as_often_as_they_say() {
+    check(IntegralMethod::Vegas, 8192, &GENZ[..5], &[2, 8]);
 }

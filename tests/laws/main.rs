@@ -18,6 +18,7 @@ mod labels;
 mod large;
 mod memory;
 mod moments;
+mod native_integrals;
 mod oracle;
 mod order;
 mod output;

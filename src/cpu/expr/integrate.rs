@@ -27,6 +27,7 @@ pub(in crate::cpu) fn sums(plan: &IntegratePlan, simd: Simd, control: &Control) 
 
 fn run<T: Sample>(plan: &IntegratePlan, simd: Simd, control: &Control) -> Result<IntegralSums> {
     let uniforms = plan.program.uniforms::<T>(&plan.expression, &plan.bindings);
+    let function = plan.native.as_ref().map(|native| native.function("cpu")).transpose()?;
     let Range { start, end } = plan.samples;
     let per_task = plan.len().div_ceil(8 * tasks::threads() as u64).next_multiple_of(BATCH).clamp(BATCH, TASK);
     let all = Mutex::new(IntegralSums { count: plan.len(), ..plan.no_sums() });
@@ -35,6 +36,7 @@ fn run<T: Sample>(plan: &IntegratePlan, simd: Simd, control: &Control) -> Result
         let from = start + task as u64 * per_task;
         let range = from..end.min(from.saturating_add(per_task));
         let (mut machine, mut samples) = (Machine::<T>::new(&plan.program, &uniforms, simd), Samples::new(plan, simd));
+        machine.function = function.clone();
         let mut cells = Cells::<T>::new(plan);
         let (mut sum, mut squares) = (Accumulator::new(), Accumulator::new());
         let mut values = vec![T::ZERO; BATCH.min(range.end - range.start) as usize];

@@ -7,6 +7,7 @@ use crate::exact::fast::Float;
 use crate::expr::lower::Program;
 use crate::expr::scalar::{Lane, binary, unary};
 use crate::expr::{Binary, Unary};
+use crate::plan::Function;
 
 /// A register.
 pub(super) type Block<T> = Box<[T; LANES]>;
@@ -49,6 +50,9 @@ pub(super) struct Machine<T> {
     result: usize,
     spare: Block<T>,
     simd: Simd,
+    /// What is called in the place of the program, with the inputs.
+    pub(super) function: Option<Function>,
+    inputs: usize,
 }
 
 impl<T: Element> Machine<T> {
@@ -58,13 +62,17 @@ impl<T: Element> Machine<T> {
         for (uniform, &value) in uniforms.iter().enumerate() {
             registers[program.inputs + uniform].fill(value);
         }
-        Self { registers, code, result, spare: Box::new([T::default(); LANES]), simd }
+        let spare = Box::new([T::default(); LANES]);
+        Self { registers, code, result, spare, simd, function: None, inputs: program.inputs }
     }
 
     /// Runs the program; the results from lane `first` on go to `out`. Inputs are what is in their registers or, if there is
     /// something `direct` for them, that.
     pub(super) fn run(&mut self, direct: &[Option<&[T; LANES]>], first: usize, out: &mut [T]) {
-        let Self { registers, code, result, spare, simd } = self;
+        let Self { registers, code, result, spare, simd, function, inputs } = self;
+        if let Some(function) = function {
+            return call(function, &registers[..*inputs], first, out);
+        }
         for (at, &(instruction, to)) in code.iter().enumerate() {
             let of = |register: usize| -> &[T; LANES] {
                 direct.get(register).copied().flatten().unwrap_or_else(|| &*registers[register])
@@ -82,6 +90,15 @@ impl<T: Element> Machine<T> {
         }
         let result = direct.get(*result).copied().flatten().unwrap_or_else(|| &*registers[*result]);
         out.copy_from_slice(&result[first..][..out.len()]);
+    }
+}
+
+/// Calls a function with the inputs, from lane `first` on.
+fn call<T: Element>(function: &Function, inputs: &[Block<T>], first: usize, out: &mut [T]) {
+    let mut point = vec![0.0; inputs.len()];
+    for (lane, out) in (first..).zip(out) {
+        point.iter_mut().zip(inputs).for_each(|(x, input)| *x = input[lane].widen());
+        *out = T::nearest(function(&point)).canonical();
     }
 }
 

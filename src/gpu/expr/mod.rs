@@ -17,13 +17,13 @@ use bytemuck::{Pod, Zeroable};
 use super::context::Context;
 use super::dispatch::{Bind, Dispatch, fold};
 use super::memory::{Block, Gathered, GpuBuffer};
-use super::pipeline::{Pipeline, Shader, Slot};
+use super::pipeline::{Pipeline, Shader, Slot, USERS};
 use super::{reduce, shaders};
 use crate::array::{HostVec, Storage};
 use crate::engine::{Input, Target};
 use crate::expr::scalar::{Lane, Number};
 use crate::plan::{
-    BINS, Grid, IntegralSums, IntegratePlan, MapPlan, Partials, Reduce, ReduceOp, ReducePlan, Replicate, Sampling, Walk,
+    BINS, Grid, IntegralSums, IntegratePlan, MapPlan, Native, Partials, Reduce, ReduceOp, ReducePlan, Replicate, Sampling, Walk,
 };
 use crate::random::Sobol;
 use crate::view::{View, ViewMut, contiguous_strides};
@@ -69,7 +69,7 @@ pub(super) fn variants() -> Vec<shaders::Variant> {
             all.push(variant(label, source::map(&program, &[Access::Flat, Access::Strided], sum, int64)));
         }
         for places in [Places::Uniform, Places::Grid, Places::Sobol] {
-            all.push(variant("expr_integrate", source::integrate(&program, places, 2, 1, int64)));
+            all.push(variant("expr_integrate", source::integrate(&program, None, places, 2, 1, int64)));
         }
     }
     all
@@ -362,6 +362,11 @@ fn convert<S: Number>(view: &View<'_>, walk: &Walk, index: usize, range: Range<u
 /// The sums of an integrand over the plan's samples.
 pub(super) fn sums(context: &Arc<Context>, plan: &IntegratePlan, control: &Control) -> Result<IntegralSums> {
     control.check()?;
+    let native = match &plan.native {
+        Some(native @ Native::Rust { .. }) => return Err(native.unsupported(&context.id)),
+        Some(Native::Wgsl(source)) => Some(&**source),
+        None => None,
+    };
     check_dtype(context, plan.dtype)?;
     let uniforms: Vec<f32> = plan.program.uniforms(&plan.expression, &plan.bindings);
     let (dimensions, count, int64) = (plan.bounds.len(), uniforms.len(), context.caps.int64);
@@ -388,13 +393,21 @@ pub(super) fn sums(context: &Arc<Context>, plan: &IntegratePlan, control: &Contr
     }
     let sums = Slots::new(context, sums::SUM_AND_SQUARES, GROUP)?;
     let pipeline = context.pipeline(&Shader {
-        label: "expr_integrate",
-        source: &|| source::integrate(&plan.program, places, dimensions, count, int64),
-        variant: &format!("{places:?} {:?}", plan.program.shape()),
+        label: if native.is_some() { USERS } else { "expr_integrate" },
+        source: &|| source::integrate(&plan.program, native, places, dimensions, count, int64),
+        variant: &format!("{places:?} {:?} {native:?}", plan.program.shape()),
         constants: &[],
         workgroup: [GROUP as u32, 1, 1],
         workgroup_bytes: sums.workgroup_bytes(),
         slots: &slots,
+    });
+    let pipeline = pipeline.map_err(|error| match error {
+        // The user's mistake, not the device's.
+        Error::Device { message, .. } if native.is_some() => {
+            let function = format!("a function `integrand` of {dimensions} f32 that gives an f32, and what it needs");
+            Error::invalid("integrand in WGSL", message, function)
+        }
+        error => error,
     })?;
     let grid = if let Sampling::Grid(grid) = &plan.sampling { Some(GridMemory::new(context, plan, grid)?) } else { None };
     let mut all = IntegralSums { count: plan.len(), ..plan.no_sums() };

@@ -162,8 +162,22 @@ pub(super) enum Places {
     Sobol,
 }
 
-/// The shader of an integral over so many coordinates; what depends on its bounds lies behind `uniforms` numbers.
-pub(super) fn integrate(program: &Program, places: Places, dimensions: usize, uniforms: usize, int64: bool) -> String {
+/// The user's WGSL, and `evaluate` that calls its `integrand`.
+fn called(source: &str, dimensions: usize) -> String {
+    let join = |each: &dyn Fn(usize) -> String| (0..dimensions).map(each).collect::<Vec<_>>().join(", ");
+    let (parameters, arguments) = (join(&|d| format!("x{d}: u32")), join(&|d| format!("bitcast<f32>(x{d})")));
+    format!("{source}\nfn evaluate({parameters}) -> u32 {{\n    return bitcast<u32>(integrand({arguments}));\n}}\n")
+}
+
+/// The shader of an integral over so many coordinates, of a program or of the user's WGSL; what depends on its bounds lies behind `uniforms` numbers.
+pub(super) fn integrate(
+    program: &Program,
+    native: Option<&str>,
+    places: Places,
+    dimensions: usize,
+    uniforms: usize,
+    int64: bool,
+) -> String {
     let (grid, sobol) = (places == Places::Grid, places == Places::Sobol);
     let first = u32::from(places != Places::Uniform);
     let mut text = String::new();
@@ -178,7 +192,10 @@ pub(super) fn integrate(program: &Program, places: Places, dimensions: usize, un
         text += "@group(0) @binding(2) var<storage, read_write> counts: array<atomic<u32>>;\n";
     }
     text += &format!("@group(0) @binding({}) var<uniform> params: Params;\n", first + 1 + u32::from(grid));
-    text += &evaluate(program);
+    text += &match native {
+        Some(source) => called(source, dimensions),
+        None => evaluate(program),
+    };
     let mut body = String::new();
     let words = words_per_sample(dimensions);
     // Samples of few coordinates share a block.

@@ -2,6 +2,7 @@
 
 mod bytes;
 mod grid;
+mod native;
 mod sobol;
 mod state;
 mod sums;
@@ -10,6 +11,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 pub(crate) use grid::{BIN_BITS, BINS, Cell, Grid, counted};
+pub(crate) use native::{Function, Native};
 pub(crate) use sobol::Replicate;
 pub use state::IntegralState;
 pub use sums::{Integral, IntegralSums};
@@ -80,6 +82,7 @@ impl std::str::FromStr for IntegralMethod {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Integrate {
     expression: Arc<Expression>,
+    native: Option<Native>,
     bounds: Vec<(String, f64, f64)>,
     params: Vec<(String, f64)>,
     dtype: Dtype,
@@ -97,8 +100,13 @@ impl Integrate {
     /// # Errors
     /// As [`Expression::new`].
     pub fn new(text: &str, bounds: &[(&str, f64, f64)]) -> Result<Self> {
-        Ok(Self {
-            expression: Arc::new(Expression::new(text)?),
+        Ok(Self::of(Expression::new(text)?, bounds))
+    }
+
+    fn of(expression: Expression, bounds: &[(&str, f64, f64)]) -> Self {
+        Self {
+            expression: Arc::new(expression),
+            native: None,
             bounds: bounds.iter().map(|&(name, from, to)| (name.into(), from, to)).collect(),
             params: vec![],
             dtype: Dtype::F32,
@@ -108,10 +116,73 @@ impl Integrate {
             absolute: 0.0,
             relative: 0.0,
             round: None,
-        })
+        }
     }
 
-    /// The integrand.
+    /// The integral of a function of Rust over `(name, from, to)` of every coordinate: on CPUs, in float64. The function is called
+    /// with a point, on several threads. States know it by its name.
+    ///
+    /// Sums are exact, so that neither threads nor a split changes a bit if the function's value depends on the point alone.
+    ///
+    /// ```
+    /// use unisono::{Backend, IntegralMethod, Integrate};
+    /// # fn main() -> unisono::Result<()> {
+    /// let how = Integrate::function("bessel", &[("t", 0.0, std::f64::consts::PI)], |t| (2.0 * t[0].sin()).cos());
+    /// let integral = Backend::cpu().integrate(&how.method(IntegralMethod::Sobol).samples(1 << 15))?;
+    /// let j0 = integral.estimate / std::f64::consts::PI; // Bessel's J0(2)
+    /// assert!((j0 - 0.2238907791).abs() < 1e-5);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn function<F>(name: &str, bounds: &[(&str, f64, f64)], function: F) -> Self
+    where
+        F: Fn(&[f64]) -> f64 + Send + Sync + 'static,
+    {
+        let native = Native::Rust { name: name.into(), function: Some(Arc::new(function)) };
+        Self::of_native(native, bounds)
+    }
+
+    /// The integral of a function in WGSL over `(name, from, to)` of every coordinate: on GPUs, in float32. The text has a function
+    /// `integrand` of as many `f32`, which gives one, and whatever else that needs. Names that the shader around it has
+    /// (`square`, `words`, `pack` …) are taken; the error names them.
+    ///
+    /// Points and sums are those of any integral; the values are the device's own floats, whose bits and errors differ from device
+    /// to device ([`is_reproducible`](Self::is_reproducible)).
+    ///
+    /// ```no_run
+    /// use unisono::{Backend, Integrate};
+    /// # fn main() -> unisono::Result<()> {
+    /// let text = "fn integrand(x: f32, y: f32) -> f32 { return exp(-(x*x + y*y)); }";
+    /// let how = Integrate::wgsl(text, &[("x", 0.0, 1.0), ("y", 0.0, 1.0)]);
+    /// let integral = Backend::gpu(0)?.integrate(&how)?;
+    /// assert!((integral.estimate - 0.557746).abs() < 4.0 * integral.standard_error);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn wgsl(text: &str, bounds: &[(&str, f64, f64)]) -> Self {
+        Self::of_native(Native::Wgsl(text.into()), bounds)
+    }
+
+    fn of_native(native: Native, bounds: &[(&str, f64, f64)]) -> Self {
+        let dtype = if let Native::Rust { .. } = native { Dtype::F64 } else { Dtype::F32 };
+        Self { native: Some(native.clone()), dtype, ..Self::of(native.expression(), bounds) }
+    }
+
+    /// The integral that a text of a state stands for.
+    fn of_text(text: &str, bounds: &[(&str, f64, f64)]) -> Result<Self> {
+        match Native::of_text(text) {
+            Some(native) => Ok(Self::of_native(native, bounds)),
+            None => Self::new(text, bounds),
+        }
+    }
+
+    /// Whether every device that can compute the integral gives the same bits: not where the integrand is
+    /// [WGSL](Self::wgsl), and of a [function of Rust](Self::function) if it does.
+    pub fn is_reproducible(&self) -> bool {
+        !matches!(self.native, Some(Native::Wgsl(_)))
+    }
+
+    /// The integrand; of code, a text that stands for it.
     pub fn expression(&self) -> &Expression {
         &self.expression
     }
@@ -267,6 +338,8 @@ pub(crate) enum Sampling {
 /// Samples of an [`Integrate`], addressed by their index: any cut gives the same sums.
 #[derive(Debug, Clone, PartialEq)]
 pub struct IntegratePlan {
+    /// The integrand if it is code, not the expression.
+    pub(crate) native: Option<Native>,
     pub(crate) expression: Arc<Expression>,
     pub(crate) bindings: Vec<Binding>,
     pub(crate) program: Arc<Program>,
@@ -289,6 +362,11 @@ impl IntegratePlan {
     /// names without a value, with two, or unknown, too many coordinates for the method; [`Error::Dtype`] for other dtypes than float32 and float64.
     pub fn new(how: &Integrate, samples: Range<u64>) -> Result<Self> {
         check_dtype(how.dtype)?;
+        let wanted = how.native.as_ref().map(|native| if let Native::Rust { .. } = native { Dtype::F64 } else { Dtype::F32 });
+        if let Some(wanted) = wanted.filter(|&wanted| wanted != how.dtype) {
+            let what = format!("dtype of the integrand `{}`", how.expression.text().lines().next().unwrap_or_default());
+            return Err(Error::Dtype { what, got: how.dtype, expected: wanted.to_string() });
+        }
         if samples.end < samples.start {
             return Err(Error::invalid("sample range", format!("{samples:?}"), "an end not before the start"));
         }
@@ -325,7 +403,7 @@ impl IntegratePlan {
             IntegralMethod::Sobol => Sampling::Sobol(Replicate::first(how.seed, names.len())?),
         };
         let (dtype, seed) = (how.dtype, how.seed);
-        Ok(Self { expression, bindings, program, bounds, dtype, seed, samples, sampling })
+        Ok(Self { native: how.native.clone(), expression, bindings, program, bounds, dtype, seed, samples, sampling })
     }
 
     /// The number of samples.
@@ -352,7 +430,8 @@ impl IntegratePlan {
 
     /// Operations on elements, those that make the coordinates included: the unit of cost.
     pub(crate) fn work(&self) -> u64 {
-        self.len().saturating_mul(self.program.cost() + 8 * self.bounds.len() as u64)
+        let own = if self.native.is_some() { 32 } else { 0 };
+        self.len().saturating_mul(own + self.program.cost() + 8 * self.bounds.len() as u64)
     }
 
     /// The generator of the words that samples are made of.

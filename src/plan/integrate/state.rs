@@ -140,7 +140,8 @@ impl IntegralState {
             return Ok(());
         }
         if other.ranges.covers(&self.ranges) {
-            *self = Self { how: self.how.clone(), ..other.clone() };
+            let plan = IntegratePlan { native: self.plan.native.clone(), ..other.plan.clone() };
+            *self = Self { how: self.how.clone(), plan, ..other.clone() };
             return Ok(());
         }
         self.merge(other)
@@ -160,6 +161,12 @@ impl IntegralState {
     fn open(&self) -> Range<usize> {
         let first = if self.how.method == IntegralMethod::Sobol { 0 } else { self.parts.len() - 1 };
         first..self.parts.len()
+    }
+
+    /// Takes the function of the same problem, which a state that was read from bytes lacks.
+    pub(crate) fn adopt(&mut self, how: &Integrate) {
+        self.how.native.clone_from(&how.native);
+        self.plan.native.clone_from(&how.native);
     }
 
     /// The samples of the round in the making.
@@ -308,7 +315,7 @@ impl IntegralState {
         let named: Vec<_> = bounds.iter().map(|(name, from, to)| (name.as_str(), *from, *to)).collect();
         let unusable = |error: Error| corrupt(error.to_string());
         let dtype = if double == 1 { Dtype::F64 } else { Dtype::F32 };
-        let mut how = Integrate::new(&text, &named).map_err(unusable)?.seed(seed).method(method).dtype(dtype);
+        let mut how = Integrate::of_text(&text, &named).map_err(unusable)?.seed(seed).method(method).dtype(dtype);
         if method == IntegralMethod::Vegas {
             how = how.round(round);
         }
