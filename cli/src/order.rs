@@ -66,6 +66,7 @@ impl FromStr for Op {
             _ if point.is_some() => {}
             "median" => return Ok(Self::Quantile(None, ignore_nan)),
             "logsumexp" if !ignore_nan => return Ok(Self::LogSumExp),
+            "dot" if !ignore_nan => return Ok(Self::Reduce(ReduceOp::Dot)),
             _ => {
                 if let Ok(op) = text.parse() {
                     return Ok(Self::Scan(op));
@@ -285,6 +286,7 @@ mod tests {
         assert_eq!("percentile:50".parse(), Ok(Op::Quantile(Some(0.5), false)));
         assert_eq!("logsumexp".parse(), Ok(Op::LogSumExp));
         assert_eq!("topk:3".parse(), Ok(Op::TopK(3)));
+        assert_eq!("dot".parse(), Ok(Op::Reduce(ReduceOp::Dot)));
         for text in ["quantile", "quantile:2", "percentile:x", "median:1", "topk", "topk:x", "nothing", ""] {
             assert!(text.parse::<Op>().is_err(), "{text}");
         }
