@@ -61,6 +61,7 @@ pub struct Exponent(f64);
 
 impl Exponent {
     /// 3.
+    #[cfg(feature = "gpu")]
     pub(crate) const THREE: Self = Self(3.0);
 
     /// The value.
