@@ -29,4 +29,5 @@ mod reduce;
 mod resident;
 mod scan;
 mod separable;
+mod sizes;
 mod sums;
