@@ -187,7 +187,8 @@ impl Backend {
     /// let (values, labels) = ([0.5, 1.5, 1.7, 0.2], [1u8, 1, 2, 1]);
     /// let bins = Bins::uniform(2).range(0.0, 2.0);
     /// let counts = Backend::cpu().histogram_by_label(&values.as_operand(), &labels.as_operand(), &bins, Some(&[1, 2, 3]))?;
-    /// assert_eq!((counts.shape(), counts.typed::<u64>()?.into_vec()?), (&[3, 2][..], vec![2, 1, 0, 1, 0, 0]));
+    /// assert_eq!(counts.shape(), [3, 2]);
+    /// assert_eq!(counts.typed::<u64>()?.into_vec()?, [2, 1, 0, 1, 0, 0]);
     /// # Ok(())
     /// # }
     /// ```
