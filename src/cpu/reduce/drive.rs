@@ -14,6 +14,8 @@ use crate::{Control, Real, Result};
 
 /// Elements of one result that a task reads at most.
 pub(super) const SEGMENT: usize = 1 << 17;
+/// Parts of one result at most, where partials may be formed in any grouping.
+const PARTS: usize = 1 << 12;
 /// Columns of a task: long runs of memory, and state that stays in the first-level cache.
 const WIDTH: usize = 1024;
 /// Rows of a tile: as many as a lane of an exact sum takes.
@@ -239,10 +241,11 @@ fn walk<T: Real>(fold: &mut dyn Folding<T>, plan: &ReducePlan, input: &View<'_>,
     let layout = Layout::<T>::new(plan, input, free)?;
     let threads = threads();
     if layout.has_rows(48) || (!layout.has_columns(32) && count < 32) {
-        let segments = len.div_ceil(SEGMENT);
+        let segment = if exact { len.div_ceil(PARTS).next_multiple_of(SEGMENT) } else { SEGMENT };
+        let segments = len.div_ceil(segment);
         if segments == 1 {
             let fold = &*fold;
-            let share = (SEGMENT / len).min(count.div_ceil(4 * threads)).max(1);
+            let share = (segment / len).min(count.div_ceil(4 * threads)).max(1);
             return for_each(count.div_ceil(share), 1, &|task| {
                 control.check()?;
                 let kept = task * share..count.min((task + 1) * share);
@@ -259,13 +262,15 @@ fn walk<T: Real>(fold: &mut dyn Folding<T>, plan: &ReducePlan, input: &View<'_>,
         fold.prepare(count * segments);
         let fold = &*fold;
         for_each(count * segments, 1, &|task| {
-            control.check()?;
-            let (position, segment) = (task / segments, task % segments);
-            let range = segment * SEGMENT..len.min((segment + 1) * SEGMENT);
-            let mut worker = fold.worker();
+            let (position, first) = (task / segments, task % segments * segment);
+            let (mut buffer, mut worker) = (Vec::new(), fold.worker());
             worker.begin();
-            layout.rows(position, range.clone(), &mut Vec::new(), &mut |values, index| worker.row(values, index));
-            control.advance(range.len() as u64);
+            for start in (first..len.min(first + segment)).step_by(SEGMENT) {
+                control.check()?;
+                let range = start..len.min(start + SEGMENT).min(first + segment);
+                layout.rows(position, range.clone(), &mut buffer, &mut |values, index| worker.row(values, index));
+                control.advance(range.len() as u64);
+            }
             worker.keep(task);
             Ok(())
         })?;
