@@ -15,8 +15,7 @@ const WORDS: &str = include_str!("../../../shaders/parts/expr_words.wgsl");
 const GRID: &str = include_str!("../../../shaders/parts/expr_grid.wgsl");
 const SOBOL: &str = include_str!("../../../shaders/parts/sobol.wgsl");
 const SUMS: &str = include_str!("../../../shaders/parts/expr_sums.wgsl");
-const MAP_SUM: &str = include_str!("../../../shaders/expr_map_sum.wgsl");
-const INTEGRATE: &str = include_str!("../../../shaders/expr_integrate.wgsl");
+const SUM: &str = include_str!("../../../shaders/expr_sum.wgsl");
 
 fn unary(op: Unary) -> &'static str {
     match op {
@@ -145,7 +144,7 @@ pub(super) fn map(program: &Program, access: &[Access], sum: bool, int64: bool) 
     let constants = digits(sums::SUM);
     all.push(text.as_str());
     match sum {
-        true => all.extend([constants.as_str(), SUMS, MAP_SUM]),
+        true => all.extend([constants.as_str(), SUMS, SUM]),
         false => all.push(MAP),
     }
     shaders::join(&all)
@@ -235,12 +234,13 @@ pub(super) fn integrate(
             body += "    return y;\n";
         }
     }
-    let sample = format!("fn evaluate_sample(sample: vec2<u32>) -> u32 {{\n{body}}}\n");
+    let sample =
+        format!("fn evaluate_at(at: u32) -> u32 {{\n    let sample = wide_add(params.first, vec2<u32>(at, 0u));\n{body}}}\n");
     let mut all = parts(program, int64);
     all.extend([shaders::PHILOX, text.as_str(), WORDS]);
     all.extend(grid.then_some(GRID));
     all.extend(sobol.then_some(SOBOL));
     let constants = digits(sums::SUM_AND_SQUARES);
-    all.extend([sample.as_str(), constants.as_str(), SUMS, INTEGRATE]);
+    all.extend([sample.as_str(), constants.as_str(), SUMS, SUM]);
     shaders::join(&all)
 }

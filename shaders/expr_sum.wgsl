@@ -1,5 +1,5 @@
-// The exact sums of an integrand over samples and of its squares: `evaluate_sample(sample)` is generated, from expr_ parts joined
-// in front. No sample is written to memory.
+// The exact sum of an expression over elements, or of an integrand over samples and of its squares: `evaluate_at(index)` is
+// generated, from expr_ parts joined in front. No value is written to memory.
 @compute @workgroup_size(SIZE)
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
@@ -9,7 +9,7 @@ fn main(
     sums_begin(t);
     var pushed = 0u;
     for (var at = group.x * SIZE + t; at < params.count; at += groups.x * SIZE) {
-        sums_push(evaluate_sample(wide_add(params.first, vec2<u32>(at, 0u))), t);
+        sums_push(evaluate_at(at), t);
         pushed += 1u;
         if (pushed == RUN) {
             sums_settle(t);
