@@ -11,7 +11,7 @@ use super::simd::Simd;
 use super::tasks::{for_each, threads};
 use crate::array::Storage;
 use crate::engine::Target;
-use crate::exact::fast::Accumulator;
+use crate::exact::accumulator::Accumulator;
 use crate::expr::binary64;
 use crate::plan::LogSumExpPlan;
 use crate::view::View;

@@ -11,13 +11,9 @@
 //! Sources: Rump, Ogita, Oishi, "Accurate floating-point summation", 2008 (extraction); Demmel, Nguyen, "Parallel
 //! reproducible summation", 2015 (running levels).
 
+use super::accumulator::Accumulator;
 use super::lanes::*;
-use super::prefix::Prefix;
 use super::round::{BINARY32, BINARY64, fixed, quotient};
-#[cfg(target_arch = "x86_64")]
-use super::sticky;
-use super::windows::Windows;
-use super::{ExactSum, LEAST, NEGATIVE_ZEROS, NOTHING, OTHERS};
 use crate::cpu::simd::{AHEAD, Kernel, Simd, prefetch};
 
 /// Additions per lane and block, as a power of two.
@@ -28,8 +24,6 @@ const LEVEL: i32 = 53 - 2 - STEPS as i32;
 pub(crate) const MAX_TOP: i32 = 1023 - 3 - STEPS as i32;
 /// Levels that hold all of binary32.
 pub(crate) const WHOLE: usize = 7;
-/// Blocks between two attempts to get by with fewer levels.
-const PATIENCE: u32 = 16;
 
 /// binary32 or binary64.
 pub(crate) trait Float: crate::Real {
@@ -166,28 +160,28 @@ pub(crate) unsafe fn step<V: Doubles, const L: usize, const M: usize>(
 
 /// What is added for an element: itself, or its square, which is exact if it is binary32.
 #[inline(always)]
-fn number<T: Float, const SQUARE: bool>(value: T) -> f64 {
+pub(super) fn number<T: Float, const SQUARE: bool>(value: T) -> f64 {
     let x = value.widen();
     if SQUARE { x * x } else { x }
 }
 
 /// The extraction of one block, of squares if `SQUARE`.
-struct Extract<'a, T, const L: usize, const SQUARE: bool> {
-    values: &'a [T],
-    exponents: [i32; L],
+pub(super) struct Extract<'a, T, const L: usize, const SQUARE: bool> {
+    pub values: &'a [T],
+    pub exponents: [i32; L],
 }
 
-struct Extracted<const L: usize> {
+pub(super) struct Extracted<const L: usize> {
     /// The sum on each level's grid.
-    sums: [i64; L],
+    pub sums: [i64; L],
     /// The largest magnitude (NaN aside).
-    largest: f64,
+    pub largest: f64,
     /// Whether nothing was left, and no NaN or infinity there.
-    complete: bool,
+    pub complete: bool,
 }
 
 /// The largest magnitude (NaN aside).
-struct Largest<'a, T>(&'a [T]);
+pub(super) struct Largest<'a, T>(pub &'a [T]);
 
 impl<T: Float> Kernel for Largest<'_, T> {
     type Output = f64;
@@ -209,7 +203,7 @@ impl<T: Float> Kernel for Largest<'_, T> {
 
 /// The largest magnitude of products (NaN aside).
 #[cfg(target_arch = "x86_64")]
-struct LargestProduct<'a, T>(&'a [T], &'a [T]);
+pub(super) struct LargestProduct<'a, T>(pub &'a [T], pub &'a [T]);
 
 #[cfg(target_arch = "x86_64")]
 impl<T: Float> Kernel for LargestProduct<'_, T> {
@@ -321,7 +315,7 @@ impl<T: Float, const L: usize, const SQUARE: bool> Kernel for Extract<'_, T, L, 
 }
 
 /// Elements per block: `2^STEPS` per lane.
-fn block<T: Float, const SQUARE: bool>(simd: Simd) -> usize {
+pub(super) fn block<T: Float, const SQUARE: bool>(simd: Simd) -> usize {
     let lanes = match simd {
         #[cfg(target_arch = "x86_64")]
         Simd::Avx512 => 16,
@@ -330,313 +324,4 @@ fn block<T: Float, const SQUARE: bool>(simd: Simd) -> usize {
         _ => 4,
     };
     (if T::NARROW && !SQUARE { 2 * lanes } else { lanes }) << STEPS
-}
-
-/// An exact sum in the making: what fits a 128-bit window costs nothing more; the rest spills.
-#[derive(Debug, Clone)]
-pub(crate) struct Accumulator {
-    value: i128,
-    exponent: i32,
-    kind: u8,
-    /// The levels tried first: 1 to 3 (which may stand for more), or more than that for the windows.
-    levels: u8,
-    /// Blocks until fewer levels are tried.
-    patience: u32,
-    /// The exponent of the largest element expected.
-    top: i32,
-    /// Blocks of products until they are tried at once again.
-    pause: u32,
-    /// The exponent of the largest product expected.
-    reach: i32,
-    spill: Option<Box<ExactSum>>,
-    windows: Option<Box<Windows>>,
-}
-
-impl Accumulator {
-    pub(crate) fn new() -> Self {
-        let (levels, patience) = (1, 0);
-        let (top, pause, reach) = (i32::MIN, 0, i32::MIN);
-        Self { value: 0, exponent: 0, kind: NOTHING, levels, patience, top, pause, reach, spill: None, windows: None }
-    }
-
-    /// The sum of nothing, with what was learnt about the elements so far.
-    pub(crate) fn next(&self) -> Self {
-        let &Self { levels, patience, top, pause, reach, .. } = self;
-        Self { levels, patience, top, pause, reach, ..Self::new() }
-    }
-
-    /// Adds the numbers of a slice.
-    pub(crate) fn extend<T: Float>(&mut self, values: &[T], simd: Simd) {
-        self.extend_open(values, simd);
-        self.close();
-    }
-
-    /// Adds the numbers of a slice, one of many that together are [`close`](Self::close)d: at most 2^31 elements.
-    pub(crate) fn extend_open<T: Float>(&mut self, values: &[T], simd: Simd) {
-        self.add_all::<T, false>(values, simd);
-    }
-
-    /// Adds the squares of the numbers of a slice, which are exact as binary64.
-    pub(crate) fn extend_squares(&mut self, values: &[f32], simd: Simd) {
-        self.add_all::<f32, true>(values, simd);
-        self.close();
-    }
-
-    fn add_all<T: Float, const SQUARE: bool>(&mut self, values: &[T], simd: Simd) {
-        if values.len() < 16 {
-            values.iter().for_each(|&value| self.push(number::<T, SQUARE>(value)));
-            return;
-        }
-        for block in values.chunks(block::<T, SQUARE>(simd)) {
-            if self.spill.as_ref().is_some_and(|sum| sum.is_nan()) {
-                return;
-            }
-            if self.patience == 0 {
-                self.levels = if T::NARROW && !SQUARE { 1 } else { 2 };
-            }
-            self.patience = self.patience.saturating_sub(1);
-            if self.top == i32::MIN {
-                self.top = exponent(number::<T, SQUARE>(block[0])).min(MAX_TOP);
-            }
-            let more = |sum: &mut Self| {
-                if T::NARROW && !SQUARE {
-                    // So many hold all of binary32.
-                    sum.extract::<T, WHOLE, SQUARE>(block, simd)
-                } else {
-                    sum.extract::<T, 3, SQUARE>(block, simd)
-                }
-            };
-            let done = (self.levels <= 1 && self.extract::<T, 1, SQUARE>(block, simd))
-                || (self.levels <= 2 && self.extract::<T, 2, SQUARE>(block, simd))
-                || (self.levels <= 3 && more(self));
-            if !done {
-                self.scatter::<T, SQUARE>(block, simd);
-            }
-        }
-    }
-
-    /// Adds the sum times `2^shift` to a sum of products.
-    pub(crate) fn add_to(&self, dot: &mut super::ExactDot, shift: i32) {
-        if let Some(spill) = &self.spill {
-            dot.add_sum(spill, shift);
-        }
-        dot.add_scaled(self.value, self.exponent + shift);
-    }
-
-    /// Adds a block with `L` levels, if they suffice.
-    fn extract<T: Float, const L: usize, const SQUARE: bool>(&mut self, block: &[T], simd: Simd) -> bool {
-        for _ in 0..2 {
-            let exponents = exponents::<L>(self.top);
-            #[cfg(target_arch = "x86_64")]
-            if simd == Simd::Avx512 && !SQUARE && sticky::has::<T>(L) {
-                // SAFETY: the level says that the instructions are there.
-                if let Some(sums) = unsafe { sticky::sum(block, exponents) } {
-                    self.settle::<T, SQUARE>(block, sums.iter().any(|&sum| sum != 0), sums, exponents);
-                    return true;
-                }
-                let top = exponent(simd.run(Largest(block)));
-                if self.retry(top, L) {
-                    continue;
-                }
-                return false;
-            }
-            let found = simd.run(Extract::<T, L, SQUARE> { values: block, exponents });
-            let top = exponent(found.largest);
-            if found.complete && top <= self.top {
-                self.settle::<T, SQUARE>(block, found.largest > 0.0, found.sums, exponents);
-                return true;
-            }
-            if !self.retry(top, L) {
-                return false;
-            }
-        }
-        // More levels from here on, for a while.
-        (self.levels, self.patience) = (L as u8 + 1, PATIENCE);
-        false
-    }
-
-    /// Adds the products of pairs, at most some thousands, if that can be done at once.
-    #[cfg(target_arch = "x86_64")]
-    pub(crate) fn add_products<T: Float>(&mut self, a: &[T], b: &[T], simd: Simd) -> bool {
-        if self.pause > 0 {
-            self.pause -= 1;
-            return false;
-        }
-        if simd != Simd::Avx512 || a.len() < 16 || a.len() != b.len() {
-            return false;
-        }
-        if self.reach == i32::MIN {
-            self.reach = exponent(a[0].widen() * b[0].widen()).min(MAX_TOP);
-        }
-        for _ in 0..2 {
-            let exponents = exponents::<{ sticky::PRODUCT_LEVELS }>(self.reach);
-            // SAFETY: the level says that the instructions are there, and the lengths are equal.
-            if let Some(sums) = unsafe { sticky::products(a, b, exponents) } {
-                if self.kind != OTHERS {
-                    let negative = |(x, y): (&T, &T)| {
-                        let x = x.widen() * y.widen();
-                        x == 0.0 && x.is_sign_negative()
-                    };
-                    self.note(sums == [0; _] && a.iter().zip(b).all(negative));
-                }
-                for (sum, k) in sums.into_iter().zip(exponents) {
-                    self.add(i128::from(sum), k - 52);
-                }
-                return true;
-            }
-            let top = exponent(simd.run(LargestProduct(a, b)));
-            if top > MAX_TOP || top == self.reach {
-                break;
-            }
-            self.reach = top;
-        }
-        self.pause = PATIENCE;
-        false
-    }
-
-    /// Whether a block whose largest element has this exponent, and that failed on so many levels, is worth another attempt.
-    fn retry(&mut self, top: i32, levels: usize) -> bool {
-        let again = top <= MAX_TOP && top != self.top;
-        if again {
-            self.top = top;
-        } else {
-            // More levels from here on, for a while.
-            let patience = if levels == 1 { PATIENCE / 4 } else { PATIENCE };
-            (self.levels, self.patience) = (if top > MAX_TOP { 4 } else { levels as u8 + 1 }, patience);
-        }
-        again
-    }
-
-    /// Adds the sums of a block, some element of which may be known not to be zero.
-    fn settle<T: Float, const SQUARE: bool>(
-        &mut self,
-        block: &[T],
-        nonzero: bool,
-        sums: impl IntoIterator<Item = i64>,
-        exponents: impl IntoIterator<Item = i32>,
-    ) {
-        if nonzero {
-            self.kind = OTHERS;
-        } else if self.kind != OTHERS {
-            let negative = block.iter().all(|&x| {
-                let x = number::<T, SQUARE>(x);
-                x == 0.0 && x.is_sign_negative()
-            });
-            self.kind = self.kind.max(if negative { NEGATIVE_ZEROS } else { OTHERS });
-        }
-        for (sum, k) in sums.into_iter().zip(exponents) {
-            self.add(i128::from(sum), k - 52);
-        }
-    }
-
-    /// Adds a block element by element; one of them is not −0.
-    fn scatter<T: Float, const SQUARE: bool>(&mut self, block: &[T], simd: Simd) {
-        self.kind = OTHERS;
-        if block.len() < 128 && self.windows.is_none() {
-            return block.iter().for_each(|&value| self.push(number::<T, SQUARE>(value)));
-        }
-        let windows = self.windows.get_or_insert_with(Windows::spare);
-        let special = windows.extend(block, simd, number::<T, SQUARE>);
-        if special {
-            let spill = self.spill.get_or_insert_default();
-            block
-                .iter()
-                .map(|&value| number::<T, SQUARE>(value))
-                .filter(|value| !value.is_finite())
-                .for_each(|value| spill.push(value));
-        }
-    }
-
-    /// Ends a row of slices: moves the windows' contents into the sum.
-    pub(crate) fn close(&mut self) {
-        if let Some(mut windows) = self.windows.take() {
-            windows.empty(self.spill.get_or_insert_default());
-            windows.keep();
-        }
-    }
-
-    /// Adds what windows hold, whose elements were [`note`](Self::note)d.
-    pub(crate) fn take(&mut self, windows: &mut Windows) {
-        windows.empty(self.spill.get_or_insert_default());
-    }
-
-    /// Adds one number.
-    pub(crate) fn push(&mut self, value: f64) {
-        let bits = value.to_bits();
-        let (field, fraction) = ((bits >> 52) as i32 & 0x7ff, bits & ((1 << 52) - 1));
-        if field == 0x7ff {
-            self.kind = OTHERS;
-            return self.spill.get_or_insert_default().push(value);
-        }
-        self.kind = if bits == 1 << 63 { self.kind.max(NEGATIVE_ZEROS) } else { OTHERS };
-        let significand = (fraction | u64::from(field != 0) << 52) as i64;
-        self.add(i128::from(if value < 0.0 { -significand } else { significand }), LEAST + field.max(1) - 1);
-    }
-
-    /// Adds `value · 2^exponent`, whose elements were accounted for in `kind`.
-    pub(crate) fn add(&mut self, value: i128, exponent: i32) {
-        if value == 0 {
-            return;
-        }
-        if self.value == 0 {
-            (self.value, self.exponent) = (value, exponent);
-            return;
-        }
-        let fits = |value: i128, shift: i32| shift < 126 && value.unsigned_abs().leading_zeros() as i32 > shift + 2;
-        let shift = exponent - self.exponent;
-        if shift >= 0 && fits(value, shift) && fits(self.value, 0) {
-            self.value += value << shift;
-        } else if shift < 0 && fits(self.value, -shift) && fits(value, 0) {
-            self.value = (self.value << -shift) + value;
-            self.exponent = exponent;
-        } else {
-            let spill = self.spill.get_or_insert_default();
-            spill.add_scaled(self.value, self.exponent);
-            (self.value, self.exponent) = (value, exponent);
-        }
-    }
-
-    /// Notes what elements were added by [`add`](Self::add): some, and whether all of them were −0.
-    pub(crate) fn note(&mut self, negative_zeros: bool) {
-        self.kind = self.kind.max(if negative_zeros { NEGATIVE_ZEROS } else { OTHERS });
-    }
-
-    /// Whether the elements so far are known not to be −0 alone.
-    pub(crate) fn has_others(&self) -> bool {
-        self.kind == OTHERS
-    }
-
-    /// Adds another sum.
-    pub(crate) fn merge(&mut self, other: &Self) {
-        self.kind = self.kind.max(other.kind);
-        self.add(other.value, other.exponent);
-        if let Some(theirs) = &other.spill {
-            self.spill.get_or_insert_default().merge(theirs);
-        }
-    }
-
-    /// The sum as `value · 2^exponent`, if it is that simple (and no zero, which may be signed).
-    fn window(&self) -> Option<(i128, i32)> {
-        (self.spill.is_none() && self.value != 0).then_some((self.value, self.exponent))
-    }
-
-    /// A running sum that goes on from here.
-    pub(crate) fn prefix(&self) -> Prefix {
-        match self.spill {
-            None => Prefix::new(self.value, self.exponent, self.kind, None),
-            Some(_) => Prefix::new(0, 0, OTHERS, Some(Box::new(self.to_sum()))),
-        }
-    }
-
-    /// The sum as a mergeable value.
-    pub(crate) fn to_sum(&self) -> ExactSum {
-        let mut sum = self.spill.as_deref().cloned().unwrap_or_default();
-        if self.kind != NOTHING {
-            sum.add_zero(self.kind == NEGATIVE_ZEROS);
-        }
-        if self.value != 0 {
-            sum.add_scaled(self.value, self.exponent);
-        }
-        sum
-    }
 }

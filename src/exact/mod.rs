@@ -2,6 +2,7 @@
 //!
 //! Source: Kulisch's long accumulator; Neal, "Fast exact summation using small and large superaccumulators", 2015.
 
+pub(crate) mod accumulator;
 mod big;
 mod bytes;
 pub(crate) mod dot;
@@ -124,7 +125,7 @@ impl ExactSum {
     }
 
     fn extend_slice<T: fast::Float>(&mut self, values: &[T]) {
-        let mut sum = fast::Accumulator::new();
+        let mut sum = accumulator::Accumulator::new();
         sum.extend(values, Simd::current());
         self.merge(&sum.to_sum());
     }

@@ -64,7 +64,7 @@ impl Moments {
     }
 
     fn extend_slice<T: Float>(&mut self, values: &[T]) {
-        let (mut sum, mut products) = (super::fast::Accumulator::new(), Products::new());
+        let (mut sum, mut products) = (super::accumulator::Accumulator::new(), Products::new());
         for block in values.chunks(super::products::BLOCK) {
             sum.extend(block, Simd::current());
             products.extend(block, block, Simd::current());

@@ -133,7 +133,7 @@ impl Prefix {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exact::fast::Accumulator;
+    use crate::exact::accumulator::Accumulator;
 
     /// Every running sum has the bits of the exact sum of so many elements, from wherever it goes on.
     #[test]

@@ -4,7 +4,8 @@
 //! product and `e` the rest, which a fused multiply-add gives exactly (Dekker's splitting where there is none), unless it
 //! would fall below 2^-1074 or `p` overflow. Factors of such products are scaled by powers of two and summed apart.
 
-use super::fast::{Accumulator, Float};
+use super::accumulator::Accumulator;
+use super::fast::Float;
 use super::{ExactDot, special};
 use crate::cpu::simd::{Kernel, Simd};
 

@@ -225,7 +225,7 @@ fn every_level_takes_every_kind_of_data() {
             let slow: ExactSum = values.iter().copied().collect();
             let slow32: ExactSum = narrow.iter().map(|&x| f64::from(x)).collect();
             for simd in Simd::available() {
-                let (mut fast, mut fast32) = (fast::Accumulator::new(), fast::Accumulator::new());
+                let (mut fast, mut fast32) = (accumulator::Accumulator::new(), accumulator::Accumulator::new());
                 fast.extend(values, simd);
                 fast32.extend(&narrow, simd);
                 assert_eq!(fast.to_sum(), slow, "{n} {set} {simd:?}");

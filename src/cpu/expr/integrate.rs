@@ -9,7 +9,7 @@ use super::machine::Machine;
 use super::samples::{Sample, Samples};
 use crate::cpu::simd::Simd;
 use crate::cpu::tasks;
-use crate::exact::fast::Accumulator;
+use crate::exact::accumulator::Accumulator;
 use crate::plan::{IntegralSums, IntegratePlan};
 use crate::{Control, Dtype, Result};
 

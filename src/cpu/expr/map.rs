@@ -10,7 +10,7 @@ use crate::cpu::simd::{AHEAD, Simd, prefetch};
 use crate::cpu::{deliver, reduce, tasks};
 use crate::dtype::with_dtype;
 use crate::engine::Target;
-use crate::exact::fast::Accumulator;
+use crate::exact::accumulator::Accumulator;
 use crate::expr::scalar::{Lane, Number};
 use crate::plan::{MapPlan, Partials, Reduce, ReduceOp, ReducePlan, Walk};
 use crate::view::{View, ViewMut};

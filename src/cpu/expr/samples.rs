@@ -7,7 +7,8 @@ use super::grid::Cells;
 use super::machine::{Element, Machine};
 use super::sobol::Points;
 use crate::cpu::simd::{Kernel, Simd};
-use crate::exact::fast::{Accumulator, Float};
+use crate::exact::accumulator::Accumulator;
+use crate::exact::fast::Float;
 use crate::philox::{MULTIPLIERS, ROUNDS};
 use crate::plan::{IntegratePlan, words_per_sample};
 

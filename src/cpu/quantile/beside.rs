@@ -6,7 +6,7 @@
 use super::{CHUNK, Run, select};
 use crate::cpu::lanes::Lanes;
 use crate::cpu::tasks::for_each;
-use crate::exact::fast::Accumulator;
+use crate::exact::accumulator::Accumulator;
 use crate::plan::{self, Beside, Between, Found, compact_key};
 use crate::view::View;
 use crate::{Error, Result};

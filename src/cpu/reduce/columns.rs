@@ -1,7 +1,8 @@
 //! Exact sums of columns: the extraction of `exact::fast` with one column in each lane.
 
 use crate::cpu::simd::{Kernel, Simd, prefetch};
-use crate::exact::fast::{Accumulator, Float, MAX_TOP, WHOLE, constant, exponent, exponents, one, step};
+use crate::exact::accumulator::Accumulator;
+use crate::exact::fast::{Float, MAX_TOP, WHOLE, constant, exponent, exponents, one, step};
 use crate::exact::lanes::*;
 use crate::exact::windows::Windows;
 

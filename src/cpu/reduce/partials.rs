@@ -5,7 +5,8 @@ use super::pair::drive_pairs;
 use super::selected::{Masked, Neutral, WithoutNan};
 use super::{Run, extreme, moments, product, sum};
 use crate::dtype::with_dtype;
-use crate::exact::fast::{Accumulator, Float};
+use crate::exact::accumulator::Accumulator;
+use crate::exact::fast::Float;
 use crate::plan::{NormOrder, Partials, ReduceOp};
 use crate::{Dtype, ExactSum, Real, Result};
 

@@ -5,7 +5,8 @@ use super::drive::Fold;
 use super::selected::Neutral;
 use crate::Real;
 use crate::cpu::simd::{Kernel, Simd, blocks_ahead, prefetch};
-use crate::exact::fast::{Accumulator, Float};
+use crate::exact::accumulator::Accumulator;
+use crate::exact::fast::Float;
 
 /// Sums of floats.
 pub(super) struct FloatSum(pub(super) Simd);
