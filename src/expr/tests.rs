@@ -323,7 +323,7 @@ fn composed_functions_are_within_their_bounds_at_some_numbers() {
 
 /// `cargo test --release -- --ignored composed`.
 #[test]
-#[ignore = "ten million numbers, fourteen times"]
+#[ignore = "eight million numbers, fourteen times"]
 fn composed_functions_are_within_their_bounds_at_many_numbers() {
     composed_functions_are_within_their_bounds(509);
 }

@@ -81,17 +81,16 @@ fn misses((_, text, exact): Family, dimensions: usize, method: IntegralMethod, s
     (0..seeds).filter(missed).count()
 }
 
-/// The misses of families in so many dimensions are binomial, 50 of 1000 in the mean: 84 are five standard deviations more. A
-/// corner peak in many dimensions is so skewed that more of the intervals of few samples miss.
+/// The misses of families in so many dimensions are binomial, 50 of 1000 in the mean: 84 are five standard deviations more.
+/// Samples must be so many that the estimates are about normal: a corner peak in 8 dimensions is skewed.
 fn check(method: IntegralMethod, samples: u64, families: &[Family], dimensions: &[usize]) {
     const SEEDS: u64 = 1000;
     let mut all = 0;
     for &family in families {
         for &dimensions in dimensions {
             let misses = misses(family, dimensions, method, samples, SEEDS);
-            let most = if family.0 == "corner peak" && dimensions > 3 { 120 } else { 84 };
             let what = format!("{method}, {} in {dimensions} dimensions: {misses} of {SEEDS} miss", family.0);
-            assert!((16..=most).contains(&misses), "{what}");
+            assert!((16..=84).contains(&misses), "{what}");
             all += misses;
         }
     }
@@ -106,7 +105,7 @@ fn plain_intervals_hold_the_integral_as_often_as_they_say() {
 
 #[test]
 fn sobols_intervals_hold_the_integral_as_often_as_they_say() {
-    check(IntegralMethod::Sobol, 4096, &GENZ, &[1, 2, 4, 8]);
+    check(IntegralMethod::Sobol, 1 << 14, &GENZ, &[1, 2, 4, 8]);
 }
 
 /// Not the discontinuous family: see `docs/numerics.md`.
