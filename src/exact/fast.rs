@@ -14,7 +14,7 @@
 use super::accumulator::Accumulator;
 use super::lanes::*;
 use super::round::{BINARY32, BINARY64, fixed, quotient};
-use crate::cpu::simd::{AHEAD, Kernel, Simd, prefetch};
+use crate::cpu::simd::{Kernel, Simd, prefetch_ahead};
 
 /// Additions per lane and block, as a power of two.
 const STEPS: u32 = 8;
@@ -251,7 +251,7 @@ impl<T: Float, const L: usize, const SQUARE: bool> Extract<'_, T, L, SQUARE> {
             for i in 0..whole + usize::from(!rest.is_empty()) {
                 let from = if i < whole { values.add(i * n) } else { last.as_ptr() };
                 for line in (0..n * size_of::<T>()).step_by(64) {
-                    prefetch(from.wrapping_byte_add(AHEAD + line));
+                    prefetch_ahead(from.wrapping_byte_add(line));
                 }
                 for at in 0..M {
                     let x: V = T::load(from.add(at * V::LANES));
@@ -303,8 +303,7 @@ impl<T: Float, const L: usize, const SQUARE: bool> Kernel for Extract<'_, T, L, 
         unsafe {
             #[cfg(target_arch = "x86_64")]
             match BYTES {
-                64 if T::NARROW && !SQUARE => return self.vectors::<Doubles8, 4>(),
-                64 => return self.vectors::<Doubles8, 2>(),
+                64 => return self.vectors::<Doubles8, 4>(),
                 32 if T::NARROW && !SQUARE => return self.vectors::<Doubles4, 4>(),
                 32 => return self.vectors::<Doubles4, 2>(),
                 _ => {}
@@ -318,7 +317,7 @@ impl<T: Float, const L: usize, const SQUARE: bool> Kernel for Extract<'_, T, L, 
 pub(super) fn block<T: Float, const SQUARE: bool>(simd: Simd) -> usize {
     let lanes = match simd {
         #[cfg(target_arch = "x86_64")]
-        Simd::Avx512 => 16,
+        Simd::Avx512 => return 32 << STEPS,
         #[cfg(target_arch = "x86_64")]
         Simd::Avx2 => 8,
         _ => 4,

@@ -65,10 +65,8 @@ impl Moments {
 
     fn extend_slice<T: Float>(&mut self, values: &[T]) {
         let (mut sum, mut products) = (super::accumulator::Accumulator::new(), Products::new());
-        for block in values.chunks(super::products::BLOCK) {
-            sum.extend(block, Simd::current());
-            products.extend(block, block, Simd::current());
-        }
+        products.extend_moments(&mut sum, values, Simd::current());
+        products.close_moments(&mut sum);
         self.count += values.len() as u64;
         self.sum.merge(&sum.to_sum());
         products.add_to(&mut self.squares);

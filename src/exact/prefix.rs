@@ -91,6 +91,14 @@ impl Prefix {
         self.wide = Some(Box::new(wide));
     }
 
+    /// The sum as `value · 2^exponent`, what elements there were, and what went on in a wide sum.
+    pub(super) fn parts(&self) -> (i128, i32, u8, Option<&ExactSum>) {
+        match &self.wide {
+            None => (self.value, self.exponent, self.kind, None),
+            Some(wide) => (0, 0, self.kind, Some(wide)),
+        }
+    }
+
     fn to_sum(&self) -> ExactSum {
         let mut sum = ExactSum::new();
         if self.kind != super::NOTHING {
@@ -171,6 +179,11 @@ mod tests {
                     assert_eq!(prefix.to_f64().to_bits(), sum.to_f64().to_bits(), "{x:e} {values:?}");
                     assert_eq!(prefix.to_f32().to_bits(), sum.to_f32().to_bits(), "{x:e} {values:?}");
                 }
+                let mut twice = Accumulator::new();
+                twice.merge_prefix(&prefix);
+                twice.merge_prefix(&prefix);
+                sum.merge(&sum.clone());
+                assert_eq!(twice.to_sum(), sum, "{values:?}");
             }
         }
     }

@@ -2,11 +2,16 @@
 //!
 //! The product of two binary32 numbers is a binary64 number. That of two binary64 numbers is `p + e` with `p` the rounded
 //! product and `e` the rest, which a fused multiply-add gives exactly (Dekker's splitting where there is none), unless it
-//! would fall below 2^-1074 or `p` overflow. Factors of such products are scaled by powers of two and summed apart.
+//! would fall below 2^-1074 or `p` overflow. Such products go through windows.
 
+mod moments;
+
+use super::ExactDot;
 use super::accumulator::Accumulator;
 use super::fast::Float;
-use super::{ExactDot, special};
+#[cfg(target_arch = "x86_64")]
+use super::windows::Fields;
+use super::windows::{self, PairWindows, SquareTable, SquareWindows};
 use crate::cpu::simd::{Kernel, Simd};
 
 /// Elements whose products are formed at a time: they stay in the first-level cache.
@@ -16,8 +21,6 @@ pub(crate) const BLOCK: usize = 2048;
 const LEAST: f64 = f64::from_bits((1023 - 968) << 52);
 /// Numbers and products up to this magnitude can be split.
 const MOST: f64 = f64::MAX / 4.0;
-/// What factors of products that are too small or too large are scaled by.
-const SCALE: i32 = 600;
 
 /// An exact sum of products in the making.
 #[derive(Debug, Clone)]
@@ -26,49 +29,71 @@ pub(crate) struct Products {
     upper: Accumulator,
     /// What they lack.
     lower: Accumulator,
-    /// What is out of range.
-    rest: Option<Box<Rest>>,
-}
-
-/// Products by the scale that they were formed at, upper and lower parts.
-#[derive(Debug, Clone)]
-struct Rest {
-    /// Times 2^1200.
-    small: [Accumulator; 2],
-    /// Times 2^-1200.
-    large: [Accumulator; 2],
-    /// The infinities seen.
-    special: u8,
+    /// Blocks until numbers and squares are tried at once again.
+    pause: u32,
+    /// What went through windows, now in them or moved on.
+    squares: Option<Box<SquareWindows>>,
+    #[cfg(target_arch = "x86_64")]
+    fields: Option<Box<Fields>>,
+    pairs: Option<Box<PairWindows>>,
+    spill: Option<Box<ExactDot>>,
 }
 
 impl Products {
     pub(crate) fn new() -> Self {
-        Self { upper: Accumulator::new(), lower: Accumulator::new(), rest: None }
+        let (upper, lower) = (Accumulator::new(), Accumulator::new());
+        Self {
+            upper,
+            lower,
+            pause: 0,
+            squares: None,
+            #[cfg(target_arch = "x86_64")]
+            fields: None,
+            pairs: None,
+            spill: None,
+        }
     }
 
     /// The sum of nothing, with what was learnt about the factors so far.
     pub(crate) fn next(&self) -> Self {
-        Self { upper: self.upper.next(), lower: self.lower.next(), rest: None }
+        Self { upper: self.upper.next(), lower: self.lower.next(), pause: self.pause, ..Self::new() }
     }
 
     /// Adds the products of pairs; the slices must be of one length.
     pub(crate) fn extend<T: Float>(&mut self, a: &[T], b: &[T], simd: Simd) {
-        #[cfg(target_arch = "x86_64")]
-        if simd == Simd::Avx512 {
-            for (a, b) in a.chunks(2 * BLOCK).zip(b.chunks(2 * BLOCK)) {
-                if !self.upper.add_products(a, b, simd) {
-                    self.extend_parts(a, b, simd);
-                }
-            }
-            return self.close();
-        }
-        self.extend_parts(a, b, simd);
+        self.extend_open(a, b, simd);
         self.close();
     }
 
-    fn close(&mut self) {
+    /// Adds the products of pairs, of some of many slices that together are [`close`](Self::close)d.
+    pub(crate) fn extend_open<T: Float>(&mut self, a: &[T], b: &[T], simd: Simd) {
+        #[cfg(target_arch = "x86_64")]
+        if simd == Simd::Avx512 {
+            for (a, b) in a.chunks(2 * BLOCK).zip(b.chunks(2 * BLOCK)) {
+                if self.upper.add_products(a, b, simd) {
+                    continue;
+                }
+                if !T::NARROW && a.len() >= 128 && windows::is_fast(simd) {
+                    self.extend_windows(a, b, simd);
+                } else {
+                    self.extend_parts(a, b, simd);
+                }
+            }
+            return;
+        }
+        self.extend_parts(a, b, simd);
+    }
+
+    /// Ends a row of slices: moves the windows' contents into the sum.
+    pub(crate) fn close(&mut self) {
         self.upper.close();
         self.lower.close();
+        if let Some(windows) = self.squares.take() {
+            windows.empty(self.spill.get_or_insert_default());
+        }
+        if let Some(windows) = self.pairs.take() {
+            windows.empty(self.spill.get_or_insert_default());
+        }
     }
 
     /// Adds products as numbers of their own.
@@ -84,29 +109,17 @@ impl Products {
                 self.upper.extend_open(upper, simd);
                 self.lower.extend_open(lower, simd);
             } else {
-                self.extend_mixed(a, b, simd);
+                self.extend_windows(a, b, simd);
             }
         }
     }
 
-    /// Adds products of which some are out of range or not finite.
-    fn extend_mixed<T: Float>(&mut self, a: &[T], b: &[T], simd: Simd) {
-        let mut sorted = Sorted::default();
-        simd.run(Sort { a, b, sorted: &mut sorted });
-        let add = |sums: [&mut Accumulator; 2], pairs: &[Vec<f64>; 2]| {
-            for (sum, values) in sums.into_iter().zip(pairs) {
-                sum.extend(values, simd);
-            }
-        };
-        add([&mut self.upper, &mut self.lower], &sorted.plain);
-        if sorted.special != 0 || !sorted.small[0].is_empty() || !sorted.large[0].is_empty() {
-            let rest = self.rest.get_or_insert_with(|| {
-                let new = || [Accumulator::new(), Accumulator::new()];
-                Box::new(Rest { small: new(), large: new(), special: 0 })
-            });
-            add(rest.small.each_mut(), &sorted.small);
-            add(rest.large.each_mut(), &sorted.large);
-            rest.special |= sorted.special;
+    /// Adds products of any exponents, or not finite.
+    fn extend_windows<T: Float>(&mut self, a: &[T], b: &[T], simd: Simd) {
+        if a.as_ptr() == b.as_ptr() {
+            self.squares.get_or_insert_with(SquareWindows::spare).extend(a, b, simd);
+        } else {
+            self.pairs.get_or_insert_with(PairWindows::spare).extend(a, b, simd);
         }
     }
 
@@ -114,18 +127,10 @@ impl Products {
     pub(crate) fn merge(&mut self, other: &Self) {
         self.upper.merge(&other.upper);
         self.lower.merge(&other.lower);
-        if let Some(theirs) = &other.rest {
-            match &mut self.rest {
-                None => self.rest = Some(theirs.clone()),
-                Some(ours) => {
-                    for (ours, theirs) in ours.small.iter_mut().zip(&theirs.small) {
-                        ours.merge(theirs);
-                    }
-                    for (ours, theirs) in ours.large.iter_mut().zip(&theirs.large) {
-                        ours.merge(theirs);
-                    }
-                    ours.special |= theirs.special;
-                }
+        if let Some(theirs) = &other.spill {
+            match &mut self.spill {
+                None => self.spill = Some(theirs.clone()),
+                Some(ours) => ours.merge(theirs),
             }
         }
     }
@@ -136,16 +141,21 @@ impl Products {
         self.lower.merge(lower);
     }
 
+    /// Adds the squares that a table holds, and those of infinities and NaN.
+    pub(crate) fn take(&mut self, table: &mut SquareTable, special: u8) {
+        let spill = self.spill.get_or_insert_default();
+        table.empty(spill);
+        if special != 0 {
+            spill.add_special(special);
+        }
+    }
+
     /// Adds the sum to a mergeable value.
     pub(crate) fn add_to(&self, dot: &mut ExactDot) {
         self.upper.add_to(dot, 0);
         self.lower.add_to(dot, 0);
-        if let Some(rest) = &self.rest {
-            rest.small.iter().for_each(|sum| sum.add_to(dot, -2 * SCALE));
-            rest.large.iter().for_each(|sum| sum.add_to(dot, 2 * SCALE));
-            if rest.special != 0 {
-                dot.add_special(rest.special);
-            }
+        if let Some(spill) = &self.spill {
+            dot.merge(spill);
         }
     }
 
@@ -219,55 +229,6 @@ fn rest<const BYTES: usize>(a: f64, b: f64, p: f64) -> f64 {
     let (ah, bh) = (upper(a), upper(b));
     let (al, bl) = (a - ah, b - bh);
     ((ah * bh - p) + ah * bl + al * bh) + al * bl
-}
-
-/// Products by what keeps them in range: upper and lower parts.
-#[derive(Default)]
-struct Sorted {
-    plain: [Vec<f64>; 2],
-    small: [Vec<f64>; 2],
-    large: [Vec<f64>; 2],
-    special: u8,
-}
-
-struct Sort<'a, T> {
-    a: &'a [T],
-    b: &'a [T],
-    sorted: &'a mut Sorted,
-}
-
-impl<T: Float> Kernel for Sort<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<const BYTES: usize>(self) {
-        let power = |e: i32| f64::from_bits(((1023 + e) as u64) << 52);
-        for (a, b) in self.a.iter().zip(self.b) {
-            let (a, b) = (a.widen(), b.widen());
-            if !a.is_finite() || !b.is_finite() {
-                self.sorted.special |= special(a * b);
-                continue;
-            }
-            if a == 0.0 || b == 0.0 {
-                continue;
-            }
-            let magnitude = (a * b).abs();
-            let (place, up, down) = if magnitude < LEAST {
-                (&mut self.sorted.small, power(SCALE), power(SCALE))
-            } else if magnitude > MOST {
-                (&mut self.sorted.large, power(-SCALE), power(-SCALE))
-            } else if a.abs() > MOST {
-                (&mut self.sorted.plain, power(-SCALE), power(SCALE))
-            } else if b.abs() > MOST {
-                (&mut self.sorted.plain, power(SCALE), power(-SCALE))
-            } else {
-                (&mut self.sorted.plain, 1.0, 1.0)
-            };
-            let (a, b) = (a * up, b * down);
-            place[0].push(a * b);
-            place[1].push(rest::<BYTES>(a, b, a * b));
-        }
-    }
 }
 
 #[cfg(test)]

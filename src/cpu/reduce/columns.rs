@@ -4,7 +4,7 @@ use crate::cpu::simd::{Kernel, Simd, prefetch};
 use crate::exact::accumulator::Accumulator;
 use crate::exact::fast::{Float, MAX_TOP, WHOLE, constant, exponent, exponents, one, step};
 use crate::exact::lanes::*;
-use crate::exact::windows::Windows;
+use crate::exact::windows::{ROWS, STRIP, Table, add_columns};
 
 /// Columns of exact sums that share the constants of the extraction.
 pub(super) struct FloatColumns {
@@ -19,7 +19,7 @@ pub(super) struct FloatColumns {
     /// Whether every column has elements other than −0.
     others: bool,
     /// What did not fit levels, per column.
-    windows: Vec<Windows>,
+    windows: Vec<Table>,
     /// The levels tried first, as in [`Accumulator`].
     levels: u8,
     /// Tiles until fewer levels are tried.
@@ -27,7 +27,7 @@ pub(super) struct FloatColumns {
 }
 
 /// Tiles between two attempts to get by with fewer levels.
-const PATIENCE: u32 = 16;
+pub(super) const PATIENCE: u32 = 16;
 
 /// Tiles whose moves, below 2^51 each, may add up in 64 bits.
 const TILES: u32 = 1 << 11;
@@ -56,27 +56,21 @@ impl FloatColumns {
         }
         self.patience = self.patience.saturating_sub(1);
         if !self.extract_some(rows, simd) {
-            self.scatter(rows);
+            self.scatter(rows, simd);
         }
     }
 
     /// Adds rows of any exponents, some columns at a time.
-    fn scatter<T: Float>(&mut self, rows: &[&[T]]) {
+    fn scatter<T: Float>(&mut self, rows: &[&[T]], simd: Simd) {
         let width = self.sums.len();
-        self.windows.resize(width, Windows::new());
-        let strip = 64 / size_of::<T>();
-        let columns = self.windows.chunks_mut(strip).zip(self.sums.chunks_mut(strip));
-        for ((windows, sums), at) in columns.zip((0..width).step_by(strip)) {
-            // A tile has no more rows than windows have room for.
-            windows.iter_mut().for_each(|windows| while windows.room(rows.len()) < rows.len() {});
-            for (i, row) in rows.iter().enumerate() {
-                if let Some(later) = rows.get(i + 8) {
-                    prefetch(later.as_ptr().wrapping_add(at));
-                }
-                for ((windows, sum), &x) in windows.iter_mut().zip(sums.iter_mut()).zip(&row[at..]) {
-                    if windows.push(x.widen()) {
-                        sum.push(x.widen());
-                    }
+        self.windows.resize(width, Table::new());
+        let columns = self.windows.chunks_mut(STRIP).zip(self.sums.chunks_mut(STRIP));
+        for ((tables, sums), at) in columns.zip((0..width).step_by(STRIP)) {
+            for (i, some) in rows.chunks(ROWS).enumerate() {
+                prefetch_rows(rows, (i + 1) * ROWS, at);
+                let added = <&mut [Table; STRIP]>::try_from(&mut *tables).is_ok_and(|tables| add_columns(some, at, tables, simd));
+                if !added {
+                    push_rows(some, at, tables, sums);
                 }
             }
             for (i, sum) in sums.iter_mut().enumerate().filter(|(_, sum)| !sum.has_others()) {
@@ -169,6 +163,26 @@ impl FloatColumns {
             let still = constants.iter().zip(self.lanes[column..].iter().step_by(width)).all(|(constant, lane)| constant == lane);
             sum.note(still && rows.iter().all(|row| is_negative_zero(row[column])));
             self.others &= sum.has_others();
+        }
+    }
+}
+
+/// Asks for a strip of rows to come, from a column on.
+#[inline(always)]
+pub(super) fn prefetch_rows<T>(rows: &[&[T]], from: usize, at: usize) {
+    for row in rows.iter().skip(from).take(ROWS) {
+        prefetch(row.as_ptr().wrapping_add(at));
+    }
+}
+
+/// Adds some columns of a few rows, from one on, number by number.
+fn push_rows<T: Float>(rows: &[&[T]], at: usize, tables: &mut [Table], sums: &mut [Accumulator]) {
+    tables.iter_mut().for_each(|table| table.room(rows.len()));
+    for row in rows {
+        for ((table, sum), &x) in tables.iter_mut().zip(sums.iter_mut()).zip(&row[at..]) {
+            if table.push(x.widen()) {
+                sum.push(x.widen());
+            }
         }
     }
 }

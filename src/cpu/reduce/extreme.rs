@@ -2,7 +2,7 @@
 
 use super::drive::{Fold, rows_by_row};
 use crate::Real;
-use crate::cpu::simd::{AHEAD, Kernel, Simd, blocks_ahead, prefetch};
+use crate::cpu::simd::{Kernel, Simd, blocks_ahead, prefetch, prefetch_ahead};
 use crate::plan::{first_extreme, range};
 
 /// Elements as integers of their own size that compare as the elements do, so that SIMD lanes compare as many as they can
@@ -195,7 +195,7 @@ impl<T: Scan, const ARG: bool, const SMALLER: bool> Kernel for Best<'_, T, ARG, 
         let (blocks, rest) = self.values.as_chunks::<LANES>();
         for block in blocks {
             for line in (0..size_of_val(block)).step_by(64) {
-                prefetch(block.as_ptr().wrapping_byte_add(AHEAD + line));
+                prefetch_ahead(block.as_ptr().wrapping_byte_add(line));
             }
             for i in 0..LANES {
                 lanes[i] = best::<T, SMALLER>(lanes[i], key(block[i]));

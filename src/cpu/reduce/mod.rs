@@ -8,6 +8,7 @@
 mod columns;
 mod drive;
 mod extreme;
+mod integers;
 mod layout;
 mod moments;
 mod pair;
@@ -247,8 +248,8 @@ impl Run<'_> {
                 plan.dtype,
                 float F => self.fold::<F, _, O>(&moments::SquareSum(simd), dot, out),
                 integer I => {
-                    let finish = |sum: moments::Integers| Ok(O::of(plan.product(&sum.to_dot())));
-                    self.fold::<I, _, O>(&moments::IntegerSquares(simd), finish, out)
+                    let finish = |sum: integers::Integers| Ok(O::of(plan.product(&sum.to_dot())));
+                    self.fold::<I, _, O>(&integers::IntegerSquares(simd), finish, out)
                 }
             ),
             _ => with_number!(
@@ -258,8 +259,8 @@ impl Run<'_> {
                     self.fold::<F, _, O>(&moments::FloatMoments(simd), finish, out)
                 },
                 integer I => {
-                    let finish = |sums| of(&moments::integer_moments(&sums, count));
-                    self.fold::<I, _, O>(&moments::IntegerMoments(simd), finish, out)
+                    let finish = |sums| of(&integers::integer_moments(&sums, count));
+                    self.fold::<I, _, O>(&integers::IntegerMoments(simd), finish, out)
                 }
             ),
         }

@@ -1,15 +1,16 @@
-//! Sums of what elements become: magnitudes, powers, squares, products; and moments.
+//! Sums of what floats become: magnitudes, powers, squares, products; and moments.
 
-use super::columns::FloatColumns;
-use super::drive::{Fold, HEIGHT, rows_by_row};
+use super::columns::{FloatColumns, PATIENCE, prefetch_rows};
+use super::drive::Fold;
 use super::pair::FoldPairs;
 use super::selected::Neutral;
-use super::sum::{FloatSum, Integer, IntegerSum};
+use super::sum::FloatSum;
 use crate::cpu::simd::{Kernel, Simd};
+use crate::exact::Moments;
 use crate::exact::accumulator::Accumulator;
 use crate::exact::fast::Float;
 use crate::exact::products::{BLOCK, Products, Wide};
-use crate::exact::{ExactDot, ExactSum, Moments};
+use crate::exact::windows::{ROWS, STRIP, SquareTable, add_square_columns};
 use crate::expr::binary64;
 
 /// What becomes of an element before it is summed, exactly, as binary64.
@@ -132,12 +133,40 @@ impl<T: Float, M: Map> Neutral<T> for MappedSum<M> {
 /// Sums of squares.
 pub(super) struct SquareSum(pub(super) Simd);
 
-/// Columns of sums of products: upper and lower parts, and what went another way.
+/// Columns of sums of products: upper and lower parts, and squares of any exponents.
 pub(super) struct ProductColumns {
     upper: FloatColumns,
     lower: FloatColumns,
-    rest: Option<Vec<Products>>,
+    tables: Vec<SquareTable>,
+    /// The infinities seen.
+    special: Vec<u8>,
     width: usize,
+    /// Tiles until products in two parts are tried again.
+    pause: u32,
+}
+
+impl ProductColumns {
+    /// Adds the squares of rows of any exponents, some columns at a time.
+    fn scatter<T: Float>(&mut self, rows: &[&[T]], simd: Simd) {
+        self.tables.resize(self.width, SquareTable::new());
+        self.special.resize(self.width, 0);
+        for (tables, at) in self.tables.chunks_mut(STRIP).zip((0..self.width).step_by(STRIP)) {
+            for (i, some) in rows.chunks(ROWS).enumerate() {
+                prefetch_rows(rows, (i + 1) * ROWS, at);
+                let strip = <&mut [SquareTable; STRIP]>::try_from(&mut *tables);
+                if strip.is_ok_and(|tables| add_square_columns(some, at, tables, simd)) {
+                    continue;
+                }
+                tables.iter_mut().for_each(|table| table.room(some.len()));
+                for row in some {
+                    let special = self.special[at..].iter_mut();
+                    for ((table, special), x) in tables.iter_mut().zip(special).zip(&row[at..]) {
+                        *special |= table.push_square(x.widen());
+                    }
+                }
+            }
+        }
+    }
 }
 
 impl<T: Float> Fold<T> for SquareSum {
@@ -159,7 +188,7 @@ impl<T: Float> Fold<T> for SquareSum {
 
     fn start_columns(&self, width: usize) -> ProductColumns {
         let sum = || Fold::<f64>::start_columns(&FloatSum(self.0), width);
-        ProductColumns { upper: sum(), lower: sum(), rest: None, width }
+        ProductColumns { upper: sum(), lower: sum(), tables: vec![], special: vec![], width, pause: 0 }
     }
 
     fn rows(&self, columns: &mut ProductColumns, rows: &[&[T]], index: u64) {
@@ -168,6 +197,10 @@ impl<T: Float> Fold<T> for SquareSum {
             return map_rows(&Square, self.0, rows, |rows| sum.rows(&mut columns.upper, rows, index));
         }
         let width = columns.width;
+        if columns.pause > 0 {
+            columns.pause -= 1;
+            return columns.scatter(rows, self.0);
+        }
         let (mut upper, mut lower) = (vec![0.0; rows.len() * width], vec![0.0; rows.len() * width]);
         let parts = upper.chunks_exact_mut(width).zip(lower.chunks_exact_mut(width));
         let exact = rows.iter().zip(parts).all(|(row, (upper, lower))| self.0.run(Wide { a: row, b: row, upper, lower }));
@@ -175,17 +208,20 @@ impl<T: Float> Fold<T> for SquareSum {
             sum.rows(&mut columns.upper, &upper.chunks_exact(width).collect::<Vec<&[f64]>>(), index);
             sum.rows(&mut columns.lower, &lower.chunks_exact(width).collect::<Vec<&[f64]>>(), index);
         } else {
-            let rest = columns.rest.get_or_insert_with(|| vec![Products::new(); width]);
-            rows_by_row(self, rest, rows, index);
+            columns.pause = PATIENCE;
+            columns.scatter(rows, self.0);
         }
     }
 
-    fn end_columns(&self, columns: ProductColumns) -> Vec<Products> {
-        let mut sums = columns.rest.unwrap_or_else(|| vec![Products::new(); columns.width]);
+    fn end_columns(&self, mut columns: ProductColumns) -> Vec<Products> {
+        let mut sums = vec![Products::new(); columns.width];
         let upper = Fold::<f64>::end_columns(&FloatSum(self.0), columns.upper);
         let lower = Fold::<f64>::end_columns(&FloatSum(self.0), columns.lower);
         for ((sum, upper), lower) in sums.iter_mut().zip(&upper).zip(&lower) {
             sum.merge_parts(upper, lower);
+        }
+        for ((sum, table), special) in sums.iter_mut().zip(&mut columns.tables).zip(columns.special) {
+            sum.take(table, special);
         }
         sums
     }
@@ -210,11 +246,8 @@ impl<T: Float> Fold<T> for FloatMoments {
     }
 
     fn row(&self, (sum, squares): &mut Self::Partial, values: &[T], _: u64) {
-        for values in values.chunks(2 * BLOCK) {
-            sum.extend_open(values, self.0);
-            squares.extend(values, values, self.0);
-        }
-        sum.close();
+        squares.extend_moments(sum, values, self.0);
+        squares.close_moments(sum);
     }
 
     fn merge(&self, (sum, squares): &mut Self::Partial, later: Self::Partial) {
@@ -267,224 +300,42 @@ impl<T: Float> FoldPairs<T, T> for FloatDot {
     }
 }
 
-/// A sum of products of integers: `high · 2^64 + low`.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Integers {
-    low: i128,
-    high: i128,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exact::ExactDot;
 
-impl Integers {
-    fn add(&mut self, other: Self) {
-        self.low += other.low;
-        self.high += other.high;
-    }
-
-    /// The sum as a mergeable value.
-    pub(super) fn to_dot(self) -> ExactDot {
-        let mut dot = ExactDot::new();
-        dot.add_scaled(self.low, 0);
-        dot.add_scaled(self.high, 64);
-        dot
-    }
-}
-
-/// The products of up to 2^30 pairs.
-struct Pairs<'a, T>(&'a [T], &'a [T]);
-
-impl<T: Integer> Kernel for Pairs<'_, T> {
-    type Output = Integers;
-
-    #[inline(always)]
-    fn run<const BYTES: usize>(self) -> Integers {
-        let n = self.0.len().min(self.1.len());
-        let (a, b) = (&self.0[..n], &self.1[..n]);
-        let signed = T::DTYPE.is_signed_integer();
-        if T::DTYPE.size() == 8 {
-            let mut sum = Integers::default();
-            for (a, b) in a.iter().zip(b) {
-                let (a, b) = (a.value(), b.value());
-                // Of unsigned factors the product is one of u128.
-                let product = a.wrapping_mul(b);
-                sum.low += i128::from(product as u64);
-                sum.high += if signed { product >> 64 } else { (product as u128 >> 64) as i128 };
-            }
-            return sum;
-        }
-        let (mut low, mut high) = (0i64, 0i64);
-        for i in 0..n {
-            let product = a[i].low().wrapping_mul(b[i].low());
-            low = low.wrapping_add(product & 0xffff_ffff);
-            high = high.wrapping_add(if signed { product >> 32 } else { (product as u64 >> 32) as i64 });
-        }
-        Integers { low: (i128::from(high) << 32) + i128::from(low), high: 0 }
-    }
-}
-
-/// Sums of products of integers.
-pub(super) struct IntegerDot(pub(super) Simd);
-
-impl<T: Integer> FoldPairs<T, T> for IntegerDot {
-    type Partial = Integers;
-
-    fn start(&self, _: Option<&Integers>) -> Integers {
-        Integers::default()
-    }
-
-    fn row(&self, sum: &mut Integers, values: &[T], others: &[T], _: u64) {
-        for (a, b) in values.chunks(1 << 30).zip(others.chunks(1 << 30)) {
-            sum.add(self.0.run(Pairs(a, b)));
-        }
-    }
-
-    fn merge(&self, sum: &mut Integers, later: Integers) {
-        sum.add(later);
-    }
-}
-
-/// Sums and sums of squares of integers.
-pub(super) struct IntegerMoments(pub(super) Simd);
-
-impl<T: Integer> Fold<T> for IntegerMoments {
-    type Partial = (i128, Integers);
-    type Columns = Vec<(i128, Integers)>;
-
-    fn start(&self, _: Option<&Self::Partial>) -> Self::Partial {
-        (0, Integers::default())
-    }
-
-    fn row(&self, (sum, squares): &mut Self::Partial, values: &[T], index: u64) {
-        for block in values.chunks(8 * HEIGHT) {
-            IntegerSum(self.0).row(sum, block, index);
-            squares.add(self.0.run(Pairs(block, block)));
-        }
-    }
-
-    fn merge(&self, (sum, squares): &mut Self::Partial, later: Self::Partial) {
-        *sum += later.0;
-        squares.add(later.1);
-    }
-
-    fn start_columns(&self, width: usize) -> Self::Columns {
-        vec![Default::default(); width]
-    }
-
-    fn rows(&self, columns: &mut Self::Columns, rows: &[&[T]], index: u64) {
-        rows_by_row(self, columns, rows, index);
-    }
-
-    fn end_columns(&self, columns: Self::Columns) -> Vec<Self::Partial> {
-        columns
-    }
-}
-
-/// The moments of `count` integers.
-pub(super) fn integer_moments((sum, squares): &(i128, Integers), count: u64) -> Moments {
-    let mut exact = ExactSum::new();
-    exact.add_scaled(*sum, 0);
-    Moments::from_parts(count, exact, squares.to_dot())
-}
-
-/// Sums of squares of integers.
-pub(super) struct IntegerSquares(pub(super) Simd);
-
-impl<T: Integer> Fold<T> for IntegerSquares {
-    type Partial = Integers;
-    type Columns = Vec<Integers>;
-
-    fn start(&self, _: Option<&Integers>) -> Integers {
-        Integers::default()
-    }
-
-    fn row(&self, sum: &mut Integers, values: &[T], _: u64) {
-        for block in values.chunks(1 << 30) {
-            sum.add(self.0.run(Pairs(block, block)));
-        }
-    }
-
-    fn merge(&self, sum: &mut Integers, later: Integers) {
-        sum.add(later);
-    }
-
-    fn start_columns(&self, width: usize) -> Vec<Integers> {
-        vec![Integers::default(); width]
-    }
-
-    fn rows(&self, columns: &mut Vec<Integers>, rows: &[&[T]], index: u64) {
-        rows_by_row(self, columns, rows, index);
-    }
-
-    fn end_columns(&self, columns: Vec<Integers>) -> Vec<Integers> {
-        columns
-    }
-}
-
-/// Sums of magnitudes of integers.
-pub(super) struct IntegerMagnitudes;
-
-impl<T: Integer> Fold<T> for IntegerMagnitudes {
-    type Partial = i128;
-    type Columns = Vec<i128>;
-
-    fn start(&self, _: Option<&i128>) -> i128 {
-        0
-    }
-
-    fn row(&self, sum: &mut i128, values: &[T], _: u64) {
-        for block in values.chunks(1 << 30) {
-            if T::DTYPE.size() == 8 {
-                *sum += block.iter().map(|x| x.value().abs()).sum::<i128>();
-            } else {
-                *sum += i128::from(block.iter().map(|x| x.low().abs()).sum::<i64>());
+    /// Columns hold their sums of squares, whatever the exponents, the width and the rows at a time.
+    #[test]
+    fn squares_of_columns_are_exact() {
+        fn check<T: Float>(values: &[T], width: usize, height: usize, simd: Simd) {
+            let fold = SquareSum(simd);
+            let mut columns = Fold::<T>::start_columns(&fold, width);
+            let rows: Vec<&[T]> = values.chunks_exact(width).collect();
+            rows.chunks(height).for_each(|rows| fold.rows(&mut columns, rows, 0));
+            for (column, sum) in Fold::<T>::end_columns(&fold, columns).into_iter().enumerate() {
+                let mut expected = ExactDot::new();
+                rows.iter().map(|row| row[column].widen()).for_each(|x| expected.push(x, x));
+                assert_eq!(sum.to_dot(), expected, "{simd:?} column {column} of {width}, {height} rows");
             }
         }
-    }
-
-    fn merge(&self, sum: &mut i128, later: i128) {
-        *sum += later;
-    }
-
-    fn start_columns(&self, width: usize) -> Vec<i128> {
-        vec![0; width]
-    }
-
-    fn rows(&self, columns: &mut Vec<i128>, rows: &[&[T]], index: u64) {
-        rows_by_row(self, columns, rows, index);
-    }
-
-    fn end_columns(&self, columns: Vec<i128>) -> Vec<i128> {
-        columns
-    }
-}
-
-/// Sums of powers of the magnitudes of integers.
-pub(super) struct IntegerPowers(pub(super) f64);
-
-impl<T: Integer> Fold<T> for IntegerPowers {
-    type Partial = Accumulator;
-    type Columns = Vec<Accumulator>;
-
-    fn start(&self, _: Option<&Accumulator>) -> Accumulator {
-        Accumulator::new()
-    }
-
-    fn row(&self, sum: &mut Accumulator, values: &[T], _: u64) {
-        values.iter().for_each(|x| sum.push(binary64::norm_term(x.value().abs() as f64, self.0)));
-    }
-
-    fn merge(&self, sum: &mut Accumulator, later: Accumulator) {
-        sum.merge(&later);
-    }
-
-    fn start_columns(&self, width: usize) -> Vec<Accumulator> {
-        vec![Accumulator::new(); width]
-    }
-
-    fn rows(&self, columns: &mut Vec<Accumulator>, rows: &[&[T]], index: u64) {
-        rows_by_row(self, columns, rows, index);
-    }
-
-    fn end_columns(&self, columns: Vec<Accumulator>) -> Vec<Accumulator> {
-        columns
+        let mut state = 3u64;
+        let mut bits = || {
+            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            state ^ (state >> 29)
+        };
+        for simd in Simd::available() {
+            for (width, height) in [(1, 40), (7, 1), (8, 256), (19, 33), (40, 256)] {
+                let wild: Vec<f64> = (0..width * 700).map(|_| f64::from_bits(bits() & !(1 << 52))).collect();
+                let mut some = wild.clone();
+                some[width * 300] = f64::NAN;
+                some[width * 650 + width / 2] = f64::NEG_INFINITY;
+                let mixed: Vec<f64> = (0..width * 700).map(|i| if i < width * 300 { i as f64 } else { wild[i] }).collect();
+                for values in [wild, some, mixed] {
+                    check(&values, width, height, simd);
+                    check(&values.iter().map(|&x| x as f32).collect::<Vec<_>>(), width, height, simd);
+                }
+            }
+        }
     }
 }

@@ -3,7 +3,7 @@
 use super::drive::{Fold, Sink, drive};
 use super::pair::drive_pairs;
 use super::selected::{Masked, Neutral, WithoutNan};
-use super::{Run, extreme, moments, product, sum};
+use super::{Run, extreme, integers, moments, product, sum};
 use crate::dtype::with_dtype;
 use crate::exact::accumulator::Accumulator;
 use crate::exact::fast::Float;
@@ -37,7 +37,7 @@ impl Run<'_> {
                     ReduceOp::Norm(NormOrder::Power(p)) => with_number!(
                         dtype,
                         float F => self.floats::<F, _, _>(&moments::MappedSum(moments::Power(p.get()), simd), done, into),
-                        integer I => self.selected::<I, _, _>(&moments::IntegerPowers(p.get()), done, into)
+                        integer I => self.selected::<I, _, _>(&integers::IntegerPowers(p.get()), done, into)
                     ),
                     ReduceOp::Norm(_) => with_number!(
                         dtype,
@@ -60,7 +60,7 @@ impl Run<'_> {
                 dtype,
                 float F => self.unexpected::<F>(),
                 integer I => match op {
-                    ReduceOp::Norm(_) => self.selected::<I, _, i128>(&moments::IntegerMagnitudes, |sum| sum, Into { out, counts }),
+                    ReduceOp::Norm(_) => self.selected::<I, _, i128>(&integers::IntegerMagnitudes, |sum| sum, Into { out, counts }),
                     _ => self.selected::<I, _, i128>(&sum::IntegerSum(simd), |sum| sum, Into { out, counts }),
                 }
             ),
@@ -108,8 +108,8 @@ impl Run<'_> {
                         self.floats::<F, _, _>(&moments::FloatMoments(simd), finish, Into { out, counts })
                     },
                     integer I => {
-                        let finish = |sums| moments::integer_moments(&sums, whole);
-                        self.selected::<I, _, _>(&moments::IntegerMoments(simd), finish, Into { out, counts })
+                        let finish = |sums| integers::integer_moments(&sums, whole);
+                        self.selected::<I, _, _>(&integers::IntegerMoments(simd), finish, Into { out, counts })
                     }
                 )?;
                 if let Some(counts) = counted {
@@ -122,12 +122,12 @@ impl Run<'_> {
             Partials::Dot(out) if op == ReduceOp::Dot => with_number!(
                 dtype,
                 float F => self.fold_pairs::<F, F, _, _>(&moments::FloatDot(simd), |sum| Ok(sum.to_dot()), out),
-                integer I => self.fold_pairs::<I, I, _, _>(&moments::IntegerDot(simd), |sum| Ok(sum.to_dot()), out)
+                integer I => self.fold_pairs::<I, I, _, _>(&integers::IntegerDot(simd), |sum| Ok(sum.to_dot()), out)
             ),
             Partials::Dot(out) => with_number!(
                 dtype,
                 float F => self.floats::<F, _, _>(&moments::SquareSum(simd), |sum| sum.to_dot(), Into { out, counts }),
-                integer I => self.selected::<I, _, _>(&moments::IntegerSquares(simd), |sum| sum.to_dot(), Into { out, counts })
+                integer I => self.selected::<I, _, _>(&integers::IntegerSquares(simd), |sum| sum.to_dot(), Into { out, counts })
             ),
             Partials::Counted(..) => self.unexpected::<bool>(),
         }

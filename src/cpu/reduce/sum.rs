@@ -4,7 +4,7 @@ use super::columns::FloatColumns;
 use super::drive::Fold;
 use super::selected::Neutral;
 use crate::Real;
-use crate::cpu::simd::{Kernel, Simd, blocks_ahead, prefetch};
+use crate::cpu::simd::{Kernel, Simd, blocks_ahead, prefetch_ahead};
 use crate::exact::accumulator::Accumulator;
 use crate::exact::fast::Float;
 
@@ -263,7 +263,7 @@ impl<T: Float> Kernel for Plain<'_, T> {
         let (blocks, rest) = self.0.as_chunks::<64>();
         for block in blocks {
             for line in (0..size_of_val(block)).step_by(64) {
-                prefetch(block.as_ptr().wrapping_byte_add(crate::cpu::simd::AHEAD + line));
+                prefetch_ahead(block.as_ptr().wrapping_byte_add(line));
             }
             for i in 0..64 {
                 lanes[i] += block[i].widen();

@@ -1,15 +1,18 @@
 //! An exact sum in the making: which extraction blocks of elements get, and what their sums are added to.
 
+#[cfg(target_arch = "x86_64")]
+mod at_once;
+
 use super::fast::*;
 use super::prefix::Prefix;
 #[cfg(target_arch = "x86_64")]
 use super::sticky;
-use super::windows::Windows;
+use super::windows::{Table, Windows};
 use super::{ExactSum, LEAST, NEGATIVE_ZEROS, NOTHING, OTHERS};
 use crate::cpu::simd::Simd;
 
 /// Blocks between two attempts to get by with fewer levels.
-const PATIENCE: u32 = 16;
+pub(super) const PATIENCE: u32 = 16;
 
 /// An exact sum in the making: what fits a 128-bit window costs nothing more; the rest spills.
 #[derive(Debug, Clone)]
@@ -134,45 +137,6 @@ impl Accumulator {
         false
     }
 
-    /// Adds the products of pairs, at most some thousands, if that can be done at once.
-    #[cfg(target_arch = "x86_64")]
-    pub(crate) fn add_products<T: Float>(&mut self, a: &[T], b: &[T], simd: Simd) -> bool {
-        if self.pause > 0 {
-            self.pause -= 1;
-            return false;
-        }
-        if simd != Simd::Avx512 || a.len() < 16 || a.len() != b.len() {
-            return false;
-        }
-        if self.reach == i32::MIN {
-            self.reach = exponent(a[0].widen() * b[0].widen()).min(MAX_TOP);
-        }
-        for _ in 0..2 {
-            let exponents = exponents::<{ sticky::PRODUCT_LEVELS }>(self.reach);
-            // SAFETY: the level says that the instructions are there, and the lengths are equal.
-            if let Some(sums) = unsafe { sticky::products(a, b, exponents) } {
-                if self.kind != OTHERS {
-                    let negative = |(x, y): (&T, &T)| {
-                        let x = x.widen() * y.widen();
-                        x == 0.0 && x.is_sign_negative()
-                    };
-                    self.note(sums == [0; _] && a.iter().zip(b).all(negative));
-                }
-                for (sum, k) in sums.into_iter().zip(exponents) {
-                    self.add(i128::from(sum), k - 52);
-                }
-                return true;
-            }
-            let top = exponent(simd.run(LargestProduct(a, b)));
-            if top > MAX_TOP || top == self.reach {
-                break;
-            }
-            self.reach = top;
-        }
-        self.pause = PATIENCE;
-        false
-    }
-
     /// Whether a block whose largest element has this exponent, and that failed on so many levels, is worth another attempt.
     fn retry(&mut self, top: i32, levels: usize) -> bool {
         let again = top <= MAX_TOP && top != self.top;
@@ -196,26 +160,22 @@ impl Accumulator {
     ) {
         if nonzero {
             self.kind = OTHERS;
-        } else if self.kind != OTHERS {
-            let negative = block.iter().all(|&x| {
-                let x = number::<T, SQUARE>(x);
-                x == 0.0 && x.is_sign_negative()
-            });
-            self.kind = self.kind.max(if negative { NEGATIVE_ZEROS } else { OTHERS });
+        } else {
+            self.note_all::<T, SQUARE>(block);
         }
         for (sum, k) in sums.into_iter().zip(exponents) {
             self.add(i128::from(sum), k - 52);
         }
     }
 
-    /// Adds a block element by element; one of them is not −0.
+    /// Adds a block element by element.
     fn scatter<T: Float, const SQUARE: bool>(&mut self, block: &[T], simd: Simd) {
-        self.kind = OTHERS;
+        self.note_all::<T, SQUARE>(block);
         if block.len() < 128 && self.windows.is_none() {
             return block.iter().for_each(|&value| self.push(number::<T, SQUARE>(value)));
         }
         let windows = self.windows.get_or_insert_with(Windows::spare);
-        let special = windows.extend(block, simd, number::<T, SQUARE>);
+        let special = windows.extend::<T, SQUARE>(block, simd);
         if special {
             let spill = self.spill.get_or_insert_default();
             block
@@ -223,6 +183,26 @@ impl Accumulator {
                 .map(|&value| number::<T, SQUARE>(value))
                 .filter(|value| !value.is_finite())
                 .for_each(|value| spill.push(value));
+        }
+    }
+
+    /// Notes numbers that go another way, and gives the windows for numbers of any exponents.
+    pub(super) fn windows<T: Float>(&mut self, values: &[T]) -> &mut Windows {
+        self.note_all::<T, false>(values);
+        self.windows.get_or_insert_with(Windows::spare)
+    }
+
+    /// Notes numbers that go another way, and gives a sum for what becomes of them.
+    #[cfg(target_arch = "x86_64")]
+    pub(super) fn spill<T: Float>(&mut self, values: &[T]) -> &mut ExactSum {
+        self.note_all::<T, false>(values);
+        self.spill.get_or_insert_default()
+    }
+
+    /// Notes what numbers there are.
+    fn note_all<T: Float, const SQUARE: bool>(&mut self, values: &[T]) {
+        if self.kind != OTHERS && !values.is_empty() {
+            self.note(values.iter().all(|&x| number::<T, SQUARE>(x).to_bits() == 1 << 63));
         }
     }
 
@@ -234,9 +214,9 @@ impl Accumulator {
         }
     }
 
-    /// Adds what windows hold, whose elements were [`note`](Self::note)d.
-    pub(crate) fn take(&mut self, windows: &mut Windows) {
-        windows.empty(self.spill.get_or_insert_default());
+    /// Adds what a table of windows holds, whose elements were [`note`](Self::note)d.
+    pub(crate) fn take(&mut self, table: &mut Table) {
+        table.empty(self.spill.get_or_insert_default());
     }
 
     /// Adds one number.
@@ -291,6 +271,17 @@ impl Accumulator {
         self.add(other.value, other.exponent);
         if let Some(theirs) = &other.spill {
             self.spill.get_or_insert_default().merge(theirs);
+        }
+    }
+
+    /// Adds a running sum.
+    pub(crate) fn merge_prefix(&mut self, prefix: &Prefix) {
+        let (value, exponent, kind, wide) = prefix.parts();
+        self.kind = self.kind.max(kind);
+        self.add(value, exponent);
+        if let Some(wide) = wide {
+            self.kind = OTHERS;
+            self.spill.get_or_insert_default().merge(wide);
         }
     }
 

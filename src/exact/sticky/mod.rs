@@ -8,8 +8,6 @@
 //!
 //! Per 64 bytes that is four additions or conversions for binary32 on one level, and four additions for binary64 on two.
 
-use std::arch::asm;
-
 use super::fast::{Float, constant};
 
 /// Lanes of a vector.
@@ -111,220 +109,16 @@ macro_rules! kernel {
     };
 }
 
-/// Asks for two lines of memory ahead.
+/// Asks for lines of memory, as far ahead as [`AHEAD`](crate::cpu::simd::AHEAD).
 macro_rules! ahead {
-    ($($place:literal $at:literal)*) => { concat!($("prefetcht0 [", $place, " + 4096 + ", $at, "]\n",)*) };
+    ($($place:literal $at:literal)*) => { concat!($("prefetcht1 [", $place, " + 8192 + ", $at, "]\n",)*) };
 }
 
-/// The sum of 32 numbers at a time on one level.
-#[target_feature(enable = "avx512f")]
-unsafe fn one_level(a: *const f32, b: *const f32, n: usize, lanes: *mut Vector, csr: &mut [u32; 3]) {
-    macro_rules! steps {
-        ($([$at:literal $x:literal $level:literal])*) => {
-            concat!($("vcvtps2pd ", $x, ", [{a} + ", $at, "]\n", rest!($x, $level),)*)
-        };
-    }
-    // SAFETY: the caller's promise: the elements and lanes that are read and written.
-    unsafe {
-        kernel!(
-            a,
-            b,
-            n,
-            lanes,
-            csr,
-            lanes!(load "zmm0" "0" "zmm1" "64" "zmm2" "128" "zmm3" "192"),
-            concat!(
-                ahead!("{a}" "0" "{a}" "64"),
-                steps!(["0" "zmm16" "zmm0"] ["32" "zmm17" "zmm1"] ["64" "zmm18" "zmm2"] ["96" "zmm19" "zmm3"]),
-            ),
-            "128",
-            lanes!(store "zmm0" "0" "zmm1" "64" "zmm2" "128" "zmm3" "192")
-        );
-    }
-}
+mod products;
+mod sums;
 
-macro_rules! two_levels_kernel {
-    ($(#[$doc:meta])* $name:ident, $T:ty, $load:literal, $bytes:literal, $ahead:expr, $at:tt) => {
-        two_levels_kernel!(@ $(#[$doc])* $name, $T, $load, $bytes, $ahead, $at);
-    };
-    (@ $(#[$doc:meta])* $name:ident, $T:ty, $load:literal, $bytes:literal, $ahead:expr,
-        [$a0:literal $a1:literal $a2:literal $a3:literal $a4:literal $a5:literal $a6:literal $a7:literal]) => {
-        $(#[$doc])*
-        #[target_feature(enable = "avx512f")]
-        unsafe fn $name(a: *const $T, b: *const $T, n: usize, lanes: *mut Vector, csr: &mut [u32; 3]) {
-            // SAFETY: the caller's promise: the elements and lanes that are read and written.
-            unsafe {
-                kernel!(
-                    a, b, n, lanes, csr,
-                    lanes!(load "zmm0" "0" "zmm1" "64" "zmm2" "128" "zmm3" "192" "zmm4" "256" "zmm5" "320" "zmm6" "384" "zmm7" "448"),
-                    concat!(
-                        $ahead,
-                        two_levels!($load
-                            [$a0 "zmm16" "zmm0" "zmm8" "zmm4"] [$a1 "zmm17" "zmm1" "zmm9" "zmm5"]
-                            [$a2 "zmm18" "zmm2" "zmm10" "zmm6"] [$a3 "zmm19" "zmm3" "zmm11" "zmm7"]
-                            [$a4 "zmm16" "zmm8" "zmm0" "zmm4"] [$a5 "zmm17" "zmm9" "zmm1" "zmm5"]
-                            [$a6 "zmm18" "zmm10" "zmm2" "zmm6"] [$a7 "zmm19" "zmm11" "zmm3" "zmm7"]
-                        ),
-                    ),
-                    $bytes,
-                    lanes!(store "zmm0" "0" "zmm1" "64" "zmm2" "128" "zmm3" "192" "zmm4" "256" "zmm5" "320" "zmm6" "384" "zmm7" "448")
-                );
-            }
-        }
-    };
-}
-
-two_levels_kernel!(
-    /// The sum of 64 numbers at a time on two levels.
-    two_levels_f64, f64, "vmovupd", "512",
-    ahead!("{a}" "0" "{a}" "64" "{a}" "128" "{a}" "192" "{a}" "256" "{a}" "320" "{a}" "384" "{a}" "448"),
-    ["0" "64" "128" "192" "256" "320" "384" "448"]
-);
-two_levels_kernel!(
-    /// The sum of 64 numbers at a time on two levels.
-    two_levels_f32, f32, "vcvtps2pd", "256",
-    ahead!("{a}" "0" "{a}" "64" "{a}" "128" "{a}" "192"),
-    ["0" "32" "64" "96" "128" "160" "192" "224"]
-);
-
-/// The sum of 16 numbers at a time on seven levels, which hold all of binary32.
-#[target_feature(enable = "avx512f")]
-unsafe fn seven_levels(a: *const f32, b: *const f32, n: usize, lanes: *mut Vector, csr: &mut [u32; 3]) {
-    macro_rules! step {
-        ($at:literal $x:literal $($level:literal)* ; $last:literal) => {
-            concat!("vcvtps2pd ", $x, ", [{a} + ", $at, "]\n", $(take!($x, $level),)* rest!($x, $last))
-        };
-    }
-    // SAFETY: the caller's promise: the elements and lanes that are read and written.
-    unsafe {
-        kernel!(
-            a,
-            b,
-            n,
-            lanes,
-            csr,
-            lanes!(load "zmm0" "0" "zmm1" "64" "zmm2" "128" "zmm3" "192" "zmm4" "256" "zmm5" "320" "zmm6" "384" "zmm7" "448"
-                "zmm8" "512" "zmm9" "576" "zmm10" "640" "zmm11" "704" "zmm12" "768" "zmm13" "832"),
-            concat!(
-                ahead!("{a}" "0"),
-                step!("0" "zmm16" "zmm0" "zmm2" "zmm4" "zmm6" "zmm8" "zmm10"; "zmm12"),
-                step!("32" "zmm17" "zmm1" "zmm3" "zmm5" "zmm7" "zmm9" "zmm11"; "zmm13"),
-            ),
-            "64",
-            lanes!(store "zmm0" "0" "zmm1" "64" "zmm2" "128" "zmm3" "192" "zmm4" "256" "zmm5" "320" "zmm6" "384" "zmm7" "448"
-                "zmm8" "512" "zmm9" "576" "zmm10" "640" "zmm11" "704" "zmm12" "768" "zmm13" "832")
-        );
-    }
-}
-
-/// The sum of 16 products of binary32 numbers at a time, which binary64 holds, on three levels.
-#[target_feature(enable = "avx512f")]
-unsafe fn products_f32(a: *const f32, b: *const f32, n: usize, lanes: *mut Vector, csr: &mut [u32; 3]) {
-    macro_rules! step {
-        ($at:literal $x:literal $y:literal $first:literal $second:literal $last:literal) => {
-            concat!(
-                "vcvtps2pd ",
-                $x,
-                ", [{a} + ",
-                $at,
-                "]\n",
-                "vcvtps2pd ",
-                $y,
-                ", [{b} + ",
-                $at,
-                "]\n",
-                "vmulpd ",
-                $x,
-                ", ",
-                $x,
-                ", ",
-                $y,
-                "\n",
-                take!($x, $first),
-                take!($x, $second),
-                rest!($x, $last),
-            )
-        };
-    }
-    // SAFETY: the caller's promise: the elements and lanes that are read and written.
-    unsafe {
-        kernel!(
-            a,
-            b,
-            n,
-            lanes,
-            csr,
-            lanes!(load "zmm0" "0" "zmm1" "64" "zmm2" "128" "zmm3" "192" "zmm4" "256" "zmm5" "320"),
-            concat!(
-                ahead!("{a}" "0" "{b}" "0"),
-                step!("0" "zmm16" "zmm18" "zmm0" "zmm2" "zmm4"),
-                step!("32" "zmm17" "zmm19" "zmm1" "zmm3" "zmm5"),
-            ),
-            "64",
-            lanes!(store "zmm0" "0" "zmm1" "64" "zmm2" "128" "zmm3" "192" "zmm4" "256" "zmm5" "320")
-        );
-    }
-}
-
-/// The sum of 16 products of binary64 numbers at a time on four levels: the rounded product goes to the first three, what it lacks
-/// to the last three. That is exact unless it falls below 2^-1074, which raises the flag.
-#[target_feature(enable = "avx512f")]
-unsafe fn products_f64(a: *const f64, b: *const f64, n: usize, lanes: *mut Vector, csr: &mut [u32; 3]) {
-    macro_rules! step {
-        ($at:literal $x:literal $y:literal $p:literal $first:literal $second:literal $third:literal $last:literal) => {
-            concat!(
-                "vmovupd ",
-                $x,
-                ", [{a} + ",
-                $at,
-                "]\n",
-                "vmovupd ",
-                $y,
-                ", [{b} + ",
-                $at,
-                "]\n",
-                "vmulpd ",
-                $p,
-                ", ",
-                $x,
-                ", ",
-                $y,
-                ", {{rn-sae}}\n",
-                "vfmsub213pd ",
-                $x,
-                ", ",
-                $y,
-                ", ",
-                $p,
-                "\n",
-                take!($p, $first),
-                take!($p, $second),
-                rest!($p, $third),
-                take!($x, $second),
-                take!($x, $third),
-                rest!($x, $last),
-            )
-        };
-    }
-    // SAFETY: the caller's promise: the elements and lanes that are read and written.
-    unsafe {
-        kernel!(
-            a,
-            b,
-            n,
-            lanes,
-            csr,
-            lanes!(load "zmm0" "0" "zmm1" "64" "zmm2" "128" "zmm3" "192" "zmm4" "256" "zmm5" "320" "zmm6" "384" "zmm7" "448"),
-            concat!(
-                ahead!("{a}" "0" "{a}" "64" "{b}" "0" "{b}" "64"),
-                step!("0" "zmm8" "zmm9" "zmm10" "zmm0" "zmm2" "zmm4" "zmm6"),
-                step!("64" "zmm11" "zmm12" "zmm13" "zmm1" "zmm3" "zmm5" "zmm7"),
-            ),
-            "128",
-            lanes!(store "zmm0" "0" "zmm1" "64" "zmm2" "128" "zmm3" "192" "zmm4" "256" "zmm5" "320" "zmm6" "384" "zmm7" "448")
-        );
-    }
-}
+use products::{moments_f32, moments_f64, products_f32, products_f64};
+use sums::{one_level, seven_levels, two_levels_f32, two_levels_f64};
 
 /// Runs a kernel that takes `step` elements at a time and has `M` vectors for each of `L` levels. The answer is the sum on each
 /// level's grid, if it is exact.
@@ -413,6 +207,31 @@ pub(super) unsafe fn products<T: Float>(a: &[T], b: &[T], exponents: [i32; PRODU
     }
 }
 
+/// Levels of the sums of moments.
+pub(super) const SUM_LEVELS: usize = 2;
+
+/// The sums of numbers and of their squares on each level's grid, if both are exact.
+///
+/// # Safety
+/// The CPU must have AVX-512 F.
+pub(super) unsafe fn moments<T: Float>(
+    values: &[T],
+    [first, second]: [i32; SUM_LEVELS],
+    squares: [i32; PRODUCT_LEVELS],
+) -> Option<([i64; SUM_LEVELS], [i64; PRODUCT_LEVELS])> {
+    let [a, b, c, d] = squares;
+    // SAFETY: the caller's promise.
+    unsafe {
+        if let Some(values) = T::narrow(values) {
+            let [first, second, a, b, c] = run::<f32, 5, 2>(moments_f32, 16, (values, values), [first, second, a, b, c])?;
+            return Some(([first, second], [a, b, c, 0]));
+        }
+        let values = T::wide(values)?;
+        let [first, second, a, b, c, d] = run::<f64, 6, 2>(moments_f64, 16, (values, values), [first, second, a, b, c, d])?;
+        Some(([first, second], [a, b, c, d]))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::tests::bits;
@@ -455,12 +274,18 @@ mod tests {
                 let mut other = ExactDot::new();
                 found.into_iter().zip(exponents::<4>(2)).for_each(|(sum, k)| other.add_scaled(i128::from(sum), k - 52));
                 assert_eq!(other, dot);
+                let (sums, squares) = moments(&wide, exponents(1), exponents(2)).unwrap();
+                assert_eq!((total(sums, exponents(1)), squares), (wide.iter().copied().collect(), found));
+                let (sums, squares) = moments(&narrow, exponents(0), exponents(1)).unwrap();
+                assert_eq!(total(sums, exponents(0)).to_f64(), exact(&narrow).to_f64());
+                assert_eq!(Some(squares), products(&narrow, &narrow, exponents(1)));
                 // Too fine for the levels, too large for the first one, out of range, or not finite.
                 for wrong in [2f64.powi(-100), f64::MAX, f64::INFINITY, f64::NAN] {
                     let mut values = wide.clone();
                     values[n / 2] = wrong;
                     assert_eq!(sum::<f64, 2>(&values, exponents(1)), None, "{wrong}");
                     assert_eq!(products(&values, &values, exponents(2)), None, "{wrong}");
+                    assert_eq!(moments(&values, exponents(1), exponents(2)), None, "{wrong}");
                 }
                 let mut values = narrow.clone();
                 values[n / 2] = f32::NEG_INFINITY;

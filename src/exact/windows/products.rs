@@ -1,0 +1,276 @@
+//! Sums of products of binary64 numbers of all exponents: four lanes of 52 bits for every 32 exponents, of squares for every 64.
+
+use std::cell::Cell;
+
+#[cfg(target_arch = "x86_64")]
+use super::ifma;
+use super::{BITS, MASK, ROWS, STRIP, TABLES, Windows, is_special};
+use crate::cpu::simd::{Kernel, Simd};
+use crate::exact::fast::Float;
+use crate::exact::{ExactDot, special};
+
+/// Products that a lane has room for, beside what stays in it: each adds up to three parts of 52 bits.
+const ROOM: u32 = 680;
+/// The exponent of the product of two numbers whose field is 0, as they are cut.
+const LEAST: i32 = -2150;
+
+/// Sums of products by exponent.
+#[derive(Debug, Clone)]
+#[repr(align(64))]
+pub(crate) struct ProductTable<const COUNT: usize> {
+    lanes: [[i64; 4]; COUNT],
+    /// Products since the last move.
+    added: u32,
+}
+
+impl<const COUNT: usize> ProductTable<COUNT> {
+    /// Bits from one window to the next.
+    const STRIDE: usize = 4096 / COUNT;
+
+    pub(crate) const fn new() -> Self {
+        Self { lanes: [[0; 4]; COUNT], added: 0 }
+    }
+
+    /// Makes room for so many products, some hundred at most.
+    #[inline(always)]
+    pub(crate) fn room(&mut self, count: usize) {
+        debug_assert!(count <= ROOM as usize);
+        if self.added + count as u32 > ROOM {
+            self.carry();
+        }
+        self.added += count as u32;
+    }
+
+    /// Adds a product of finite numbers that [`room`](Self::room) was made for.
+    #[inline(always)]
+    fn push(&mut self, a: f64, b: f64) {
+        let (a, b) = (a.to_bits(), b.to_bits());
+        let part = |bits: u64| {
+            let (field, fraction) = ((bits >> 52) & 0x7ff, bits & MASK as u64);
+            (field, fraction + if field == 0 { fraction } else { 1 << 52 })
+        };
+        let ((a_field, a_part), (b_field, b_part)) = (part(a), part(b));
+        let place = (a_field + b_field) as usize;
+        let (window, up) = (place / Self::STRIDE, (place % Self::STRIDE) as u32);
+        let product = u128::from(a_part) * u128::from(b_part);
+        let (low, high) = (product << up, (product >> 64) as u64 >> 1 >> (63 - up));
+        let parts = [low as u64, (low >> BITS) as u64, (low >> (2 * BITS)) as u64 | high << 24, high >> 28];
+        let sign = (a ^ b) as i64 >> 63;
+        let mask = [MASK, MASK, MASK, i64::MAX];
+        for ((lane, part), mask) in self.lanes[window].iter_mut().zip(parts).zip(mask) {
+            *lane += ((part as i64 & mask) ^ sign) - sign;
+        }
+    }
+
+    /// Moves what is above each lane's bits to the next one.
+    fn carry(&mut self) {
+        for lanes in &mut self.lanes {
+            let mut over = 0;
+            for lane in &mut lanes[..3] {
+                *lane += over;
+                over = *lane >> BITS;
+                *lane &= MASK;
+            }
+            // Has room for 2^50 products.
+            lanes[3] += over;
+        }
+        self.added = 0;
+    }
+
+    /// Takes over what another holds.
+    fn take(&mut self, other: &mut Self) {
+        self.carry();
+        other.carry();
+        for (lanes, more) in self.lanes.iter_mut().zip(&mut other.lanes) {
+            lanes.iter_mut().zip(std::mem::take(more)).for_each(|(lane, more)| *lane += more);
+        }
+        self.added = 1;
+    }
+
+    /// Moves everything into a sum.
+    pub(crate) fn empty(&mut self, sum: &mut ExactDot) {
+        self.carry();
+        for (lanes, exponent) in self.lanes.iter_mut().zip((LEAST..).step_by(Self::STRIDE)) {
+            let [first, second, third, last] = std::mem::take(lanes).map(i128::from);
+            sum.add_scaled(first + (second << BITS), exponent);
+            sum.add_scaled(third + (last << BITS), exponent + 2 * BITS as i32);
+        }
+    }
+}
+
+/// The sum of the products of one row of pairs.
+#[derive(Debug, Clone)]
+pub(crate) struct ProductWindows<const COUNT: usize> {
+    tables: [ProductTable<COUNT>; TABLES],
+    /// The infinities seen.
+    special: u8,
+}
+
+/// Of squares: their exponents are even.
+pub(crate) type SquareWindows = ProductWindows<64>;
+/// Of any pairs.
+pub(crate) type PairWindows = ProductWindows<128>;
+
+/// Where a thread keeps empty windows for the next one who needs some.
+type Place<T> = std::thread::LocalKey<Cell<Option<Box<T>>>>;
+
+/// Windows of which threads keep some.
+pub(crate) trait Spare: Sized + 'static {
+    fn place() -> &'static Place<Self>;
+}
+
+macro_rules! spare {
+    ($($T:ty)*) => {$(impl Spare for $T {
+        fn place() -> &'static Place<Self> {
+            thread_local! {
+                static SPARE: Cell<Option<Box<$T>>> = const { Cell::new(None) };
+            }
+            &SPARE
+        }
+    })*};
+}
+spare!(SquareWindows PairWindows);
+
+impl<const COUNT: usize> ProductWindows<COUNT>
+where
+    Self: Spare,
+{
+    /// Those that this thread kept, or new ones.
+    pub(crate) fn spare() -> Box<Self> {
+        let new = || Box::new(Self { tables: [const { ProductTable::new() }; TABLES], special: 0 });
+        Self::place().take().unwrap_or_else(new)
+    }
+
+    /// Adds the products of pairs; the slices must be of one length, and one where there are windows of squares alone.
+    pub(crate) fn extend<T: Float>(&mut self, a: &[T], b: &[T], simd: Simd) {
+        for (a, b) in a.chunks(256).zip(b.chunks(256)) {
+            self.tables.iter_mut().for_each(|table| table.room(a.len().div_ceil(TABLES)));
+            #[cfg(target_arch = "x86_64")]
+            if ifma::is_present(simd) {
+                let tables = self.tables.each_mut().map(|table| table.lanes.as_mut_ptr());
+                // SAFETY: the instructions are there, and tables have a place for each window.
+                if unsafe { ifma::products::<T, COUNT>(a, b, tables) } {
+                    continue;
+                }
+            }
+            simd.run(Pushes { windows: self, a, b });
+        }
+    }
+
+    /// Moves everything into a sum, and keeps the windows for the next one on this thread.
+    pub(crate) fn empty(mut self: Box<Self>, sum: &mut ExactDot) {
+        let [first, others @ ..] = &mut self.tables;
+        others.iter_mut().for_each(|table| first.take(table));
+        first.empty(sum);
+        let special = std::mem::take(&mut self.special);
+        if special != 0 {
+            sum.add_special(special);
+        }
+        Self::place().set(Some(self));
+    }
+}
+
+impl SquareWindows {
+    /// Adds numbers to one sum and their squares to this, if all are finite and there are vectors for that; at most 256. The answer
+    /// is whether they were added.
+    pub(crate) fn extend_moments<T: Float>(&mut self, numbers: &mut Windows, values: &[T], simd: Simd) -> bool {
+        #[cfg(target_arch = "x86_64")]
+        if ifma::is_present(simd) {
+            let count = values.len().div_ceil(TABLES);
+            self.tables.iter_mut().for_each(|table| table.room(count));
+            numbers.tables.iter_mut().for_each(|table| table.room(count));
+            let tables = self.tables.each_mut().map(|table| table.lanes.as_mut_ptr());
+            let numbers = numbers.tables.each_mut().map(|table| table.lanes.as_mut_ptr());
+            // SAFETY: the instructions are there, and tables have a place for each window.
+            return unsafe { ifma::moments(values, numbers, tables) };
+        }
+        let _ = (numbers, values, simd);
+        false
+    }
+}
+
+/// A column's sum of squares.
+pub(crate) type SquareTable = ProductTable<64>;
+
+impl SquareTable {
+    /// Adds the square of a number that [`room`](Self::room) was made for; the answer is which infinity it was, if it was not finite
+    /// and left out.
+    #[inline(always)]
+    pub(crate) fn push_square(&mut self, x: f64) -> u8 {
+        if is_special(x.to_bits()) {
+            return special(x * x);
+        }
+        self.push(x, x);
+        0
+    }
+}
+
+/// Adds the squares of eight columns of at most [`ROWS`] rows, from one on, if there are vectors for that and all elements are
+/// finite. The answer is whether they were added.
+pub(crate) fn add_square_columns<T: Float>(rows: &[&[T]], at: usize, tables: &mut [SquareTable; STRIP], simd: Simd) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    if ifma::is_present(simd) && rows.len() <= ROWS && rows.iter().all(|row| row.len() >= at + STRIP) {
+        tables.iter_mut().for_each(|table| table.room(rows.len()));
+        let tables = tables.each_mut().map(|table| table.lanes.as_mut_ptr());
+        // SAFETY: the instructions are there, the rows long enough, and tables have a place for each window.
+        return unsafe { ifma::square_columns(rows, at, tables) };
+    }
+    let _ = (rows, at, tables, simd);
+    false
+}
+
+/// Pairs that there is room for.
+struct Pushes<'a, T, const COUNT: usize> {
+    windows: &'a mut ProductWindows<COUNT>,
+    a: &'a [T],
+    b: &'a [T],
+}
+
+impl<T: Float, const COUNT: usize> Kernel for Pushes<'_, T, COUNT> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const BYTES: usize>(self) {
+        for (a, b) in self.a.chunks(TABLES).zip(self.b.chunks(TABLES)) {
+            for ((table, &a), &b) in self.windows.tables.iter_mut().zip(a).zip(b) {
+                let (a, b) = (a.widen(), b.widen());
+                if is_special(a.to_bits()) || is_special(b.to_bits()) {
+                    self.windows.special |= special(a * b);
+                } else {
+                    table.push(a, b);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::numbers;
+    use super::*;
+
+    #[test]
+    fn windows_hold_what_a_sum_of_products_holds() {
+        let mut state = 5;
+        for simd in Simd::available() {
+            for round in 0..20 {
+                let n = [1, 2047, 2048, 9_000][round % 4];
+                let (a, b) = (numbers(round, &mut state, n), numbers(round / 4, &mut state, n));
+                let (mut pairs, mut squares) = (PairWindows::spare(), SquareWindows::spare());
+                let mut expected = [ExactDot::new(), ExactDot::new()];
+                for (a, b) in a.iter().zip(&b) {
+                    expected[0].push(*a, *b);
+                    expected[1].push(*a, *a);
+                }
+                pairs.extend(&a[..n / 2], &b[..n / 2], simd);
+                pairs.extend(&a[n / 2..], &b[n / 2..], simd);
+                squares.extend(&a[..n / 2], &a[..n / 2], simd);
+                squares.extend(&a[n / 2..], &a[n / 2..], simd);
+                let mut got = [ExactDot::new(), ExactDot::new()];
+                pairs.empty(&mut got[0]);
+                squares.empty(&mut got[1]);
+                assert_eq!(got, expected, "{simd:?} {round}");
+            }
+        }
+    }
+}
