@@ -14,6 +14,7 @@ use super::simd::Simd;
 use super::tasks::{for_each, threads};
 use crate::exact::accumulator::Accumulator;
 use crate::exact::fast::Float;
+use crate::exact::prefix::Prefix;
 use crate::plan::{self, GroupOp, GroupPlan, Grouped, Groups, Number, Ordered, Partials, first_extreme};
 use crate::view::View;
 use crate::{Control, Dtype, Error, Real, Result};
@@ -275,23 +276,22 @@ impl Work<'_> {
 
     fn float_sums<T: Float>(&self, values: &Lanes<'_, T>, simd: Simd) -> Result<Grouped> {
         let n = self.plan.groups.len();
-        let push = |sums: &mut Vec<Accumulator>, chunk: &Chunk<'_, T>, scratch: &mut Scratch<T>| {
+        let push = |sums: &mut FloatSums, chunk: &Chunk<'_, T>, scratch: &mut Scratch<T>| {
             if n * MANY > chunk.groups.len() {
+                sums.singles.resize(n, Accumulator::new().prefix());
                 for (&group, value) in chunk.groups.iter().zip(chunk.values) {
-                    if let Some(sum) = sums.get_mut(group as usize) {
+                    if let Some(sum) = sums.singles.get_mut(group as usize) {
                         sum.push(value.widen());
                     }
                 }
             } else {
                 scratch.sort(chunk, n);
-                scratch.runs(|group, values| sums[group].extend(values, simd));
+                scratch.runs(|group, values| sums.runs[group].extend(values, simd));
             }
         };
-        let merge = |sums: &mut Vec<Accumulator>, more: Vec<Accumulator>| {
-            sums.iter_mut().zip(more).for_each(|(sum, more)| sum.merge(&more));
-        };
-        let (counts, sums) = self.all(Some(values), || vec![Accumulator::new(); n], push, merge)?;
-        Ok(Grouped { counts, partials: Some(Partials::Float(sums.iter().map(Accumulator::to_sum).collect())) })
+        let start = || FloatSums { runs: vec![Accumulator::new(); n], singles: vec![] };
+        let (counts, sums) = self.all(Some(values), start, push, FloatSums::merge)?;
+        Ok(Grouped { counts, partials: Some(Partials::Float(sums.together().iter().map(Accumulator::to_sum).collect())) })
     }
 
     fn integer_sums<T: Whole>(&self, values: &Lanes<'_, T>) -> Result<Grouped> {
@@ -305,6 +305,23 @@ impl Work<'_> {
         let merge = |sums: &mut Vec<i128>, more: Vec<i128>| sums.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
         let (counts, sums) = self.all(Some(values), || vec![0; self.plan.groups.len()], push, merge)?;
         Ok(Grouped { counts, partials: Some(Partials::Integer(sums)) })
+    }
+}
+
+/// The sums of groups of floats: of runs of a group's elements, and of elements that came one by one, if some did.
+struct FloatSums {
+    runs: Vec<Accumulator>,
+    singles: Vec<Prefix>,
+}
+
+impl FloatSums {
+    fn together(mut self) -> Vec<Accumulator> {
+        self.runs.iter_mut().zip(&self.singles).for_each(|(sum, single)| sum.merge_prefix(single));
+        self.runs
+    }
+
+    fn merge(&mut self, more: Self) {
+        self.runs.iter_mut().zip(more.together()).for_each(|(sum, more)| sum.merge(&more));
     }
 }
 

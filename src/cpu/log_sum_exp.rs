@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use super::lanes::{Lanes, Shared};
-use super::simd::Simd;
+use super::simd::{Kernel, Simd};
 use super::tasks::{for_each, threads};
 use crate::array::Storage;
 use crate::engine::Target;
@@ -97,6 +97,25 @@ numbers! {
     I64 i64, |&x| x as f64; F32 f32, |&x| f64::from(x); F64 f64, |&x| x;
 }
 
+/// The largest of some numbers, and whether one is NaN.
+struct Largest<'a>(&'a [f64]);
+
+impl Kernel for Largest<'_> {
+    type Output = (f64, bool);
+
+    #[inline(always)]
+    fn run<const BYTES: usize>(self) -> (f64, bool) {
+        let (mut largest, mut nan) = ([f64::NEG_INFINITY; 32], [0u64; 32]);
+        for values in self.0.chunks(32) {
+            for ((largest, nan), &x) in largest.iter_mut().zip(&mut nan).zip(values) {
+                *largest = if x > *largest { x } else { *largest };
+                *nan |= u64::from(x.is_nan());
+            }
+        }
+        (largest.into_iter().fold(f64::NEG_INFINITY, f64::max), nan.contains(&1))
+    }
+}
+
 /// What is called with exponents and factors.
 type Each<'e> = dyn FnMut(&mut [f64], Option<&[f64]>) + 'e;
 
@@ -132,10 +151,9 @@ impl Work<'_> {
         let (mut largest, mut nan) = (f64::NEG_INFINITY, false);
         self.walk(lane, range, &mut |exponents, factors| match factors {
             None => {
-                for &x in &*exponents {
-                    largest = if x > largest { x } else { largest };
-                    nan |= x.is_nan();
-                }
+                let (most, any) = self.simd.run(Largest(exponents));
+                largest = f64::max(largest, most);
+                nan |= any;
             }
             Some(factors) => {
                 for (&x, &factor) in exponents.iter().zip(factors) {
@@ -150,7 +168,7 @@ impl Work<'_> {
     /// Adds the terms of a part of a lane.
     fn add(&self, lane: usize, range: Range<usize>, anchor: f64, sum: &mut Accumulator) -> Result<()> {
         self.walk(lane, range, &mut |exponents, factors| {
-            exponents.iter_mut().for_each(|x| *x = binary64::exp(*x - anchor));
+            binary64::exponentials(exponents, anchor, self.simd);
             if let Some(factors) = factors {
                 for (x, &factor) in exponents.iter_mut().zip(factors) {
                     *x = if factor == 0.0 { 0.0 } else { *x * factor };

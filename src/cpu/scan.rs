@@ -543,35 +543,45 @@ impl<T: Whole<Sum: Word>> Scanner<T> for IntegerProducts {
 /// Running extremes.
 struct Extreme<const SMALLER: bool>;
 
+impl<const SMALLER: bool> Extreme<SMALLER> {
+    /// The key that every other one beats, or equals.
+    const WORST: u64 = if SMALLER { u64::MAX } else { 0 };
+
+    #[inline(always)]
+    fn better(a: u64, b: u64) -> u64 {
+        if SMALLER { a.min(b) } else { a.max(b) }
+    }
+}
+
 impl<T: Real, const SMALLER: bool> Scanner<T> for Extreme<SMALLER> {
     type Out = T;
-    /// The order key; `None` before the first element.
-    type Total = Option<u64>;
-    type Walk = Option<u64>;
+    /// The order key.
+    type Total = u64;
+    type Walk = u64;
 
-    fn nothing(&self) -> Option<u64> {
-        None
+    fn nothing(&self) -> u64 {
+        Self::WORST
     }
-    fn block(&self, total: &mut Option<u64>, values: &[T]) {
-        for value in values {
-            self.step(total, *value);
+    fn block(&self, total: &mut u64, values: &[T]) {
+        // Some at a time, so that one need not wait for the one before.
+        let mut best = [*total; 8];
+        for values in values.chunks(best.len()) {
+            for (best, value) in best.iter_mut().zip(values) {
+                *best = Self::better(*best, value.extreme_key(SMALLER));
+            }
         }
+        *total = best.into_iter().fold(*total, Self::better);
     }
-    fn merge(&self, total: &mut Option<u64>, later: &Option<u64>) {
-        *total = match (*total, *later) {
-            (Some(a), Some(b)) => Some(if SMALLER { a.min(b) } else { a.max(b) }),
-            (a, b) => a.or(b),
-        };
+    fn merge(&self, total: &mut u64, later: &u64) {
+        *total = Self::better(*total, *later);
     }
-    fn walk(&self, total: &Option<u64>) -> Option<u64> {
+    fn walk(&self, total: &u64) -> u64 {
         *total
     }
     #[inline(always)]
-    fn step(&self, walk: &mut Option<u64>, value: T) -> T {
-        let key = value.extreme_key(SMALLER);
-        let best = walk.map_or(key, |best| if SMALLER { best.min(key) } else { best.max(key) });
-        *walk = Some(best);
-        T::from_key(best)
+    fn step(&self, walk: &mut u64, value: T) -> T {
+        *walk = Self::better(*walk, value.extreme_key(SMALLER));
+        T::from_key(*walk)
     }
     fn identity(&self) -> T {
         T::ZERO

@@ -6,6 +6,7 @@
 //! 2^-6 ulp for exponentials and logarithms. `shaders/parts/double_functions.wgsl` does the same, step by step.
 
 use super::binary32::{HALVED, RECIPROCAL};
+use crate::cpu::simd::Simd;
 
 #[cfg(test)]
 mod tests;
@@ -175,9 +176,14 @@ fn exp2_scaled(p: u128, shift: i32, negative: bool) -> f64 {
 }
 
 /// The exponential function.
-#[inline(always)]
+#[cfg(test)]
 pub(crate) fn exp(x: f64) -> f64 {
     super::quick::exp(x).unwrap_or_else(|| exp_exactly(x))
+}
+
+/// The exponentials of numbers less another, in place: as [`exp`] has them.
+pub(crate) fn exponentials(values: &mut [f64], less: f64, simd: Simd) {
+    simd.run(super::quick::Exponentials { values, less, exactly: exp_exactly });
 }
 
 /// [`exp`] as it is defined. In vector code the compiler would make slow vectors of its products.

@@ -4,6 +4,8 @@
 //! its power of two, the definition before its rounding within 2^-58.7: where `1.5 · 2^-58` more or less makes no difference, both
 //! round to the same number (Ziv's test). One argument in 25 is left to the definition.
 
+use crate::cpu::simd::Kernel;
+
 /// 128 / ln(2).
 const PER_STEP: f64 = 184.6649652337873;
 /// ln(2) / 128: 33 bits, whose multiples are exact, and the rest.
@@ -14,11 +16,15 @@ const WHOLE: f64 = 6755399441055744.0;
 const DOUBT: f64 = 1.5 / (1u64 << 58) as f64;
 
 /// The exponential function, if it is certain.
-#[inline(always)]
+#[cfg(test)]
 pub(super) fn exp(x: f64) -> Option<f64> {
-    if x.is_nan() || x.abs() >= 700.0 {
-        return None;
-    }
+    let (y, certain) = guess(x);
+    certain.then_some(y)
+}
+
+/// The exponential function, and whether it is certain.
+#[inline(always)]
+fn guess(x: f64) -> (f64, bool) {
     let shifted = x * PER_STEP + WHOLE;
     let (k, n) = (shifted - WHOLE, shifted.to_bits() as i32);
     // Exact; then less a number, and what that loses.
@@ -31,7 +37,36 @@ pub(super) fn exp(x: f64) -> Option<f64> {
     let (high, low) = (f64::from_bits(high), f64::from_bits(low));
     let more = low + high * (r + (q + rest));
     let (least, most) = (high + (more - DOUBT), high + (more + DOUBT));
-    (least == most).then(|| most * f64::from_bits((((n >> 7) + 1023) as u64) << 52))
+    // Not of NaN either.
+    let certain = (least == most) & (x.abs() < 700.0);
+    (most * f64::from_bits((((n >> 7) + 1023) as u64) << 52), certain)
+}
+
+/// The exponentials of numbers less another, in place.
+pub(super) struct Exponentials<'a> {
+    pub(super) values: &'a mut [f64],
+    pub(super) less: f64,
+    /// The function where this one is not certain.
+    pub(super) exactly: fn(f64) -> f64,
+}
+
+impl Kernel for Exponentials<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const BYTES: usize>(self) {
+        for values in self.values.chunks_mut(64) {
+            let (mut arguments, mut certain) = ([0.0; 64], [0u64; 64]);
+            for ((x, argument), certain) in values.iter_mut().zip(&mut arguments).zip(&mut certain) {
+                *argument = *x - self.less;
+                let (y, sure) = guess(*argument);
+                (*x, *certain) = (y, u64::from(sure));
+            }
+            for ((x, &argument), _) in values.iter_mut().zip(&arguments).zip(&certain).filter(|&(_, &certain)| certain == 0) {
+                *x = (self.exactly)(argument);
+            }
+        }
+    }
 }
 
 /// `2^(i / 128)` as a number and what it misses, bits of binary64.
@@ -193,5 +228,25 @@ mod tests {
             }
         }
         assert!(certain > count * 9 / 10, "{certain} of {count}");
+    }
+
+    #[test]
+    fn many_at_once_are_what_each_is() {
+        let mut state = 7u64;
+        let mut number = || {
+            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            (state >> 11) as f64 * 2f64.powi(-44) - 256.0
+        };
+        let mut values: Vec<f64> = (0..1000).map(|_| number()).collect();
+        values.extend([0.0, -0.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e300, -1e300, 699.9, 701.0, -745.0, 1e-310]);
+        for simd in crate::cpu::simd::Simd::available() {
+            for less in [0.0, 3.25, -0.1, 255.0] {
+                let mut got = values.clone();
+                crate::expr::binary64::exponentials(&mut got, less, simd);
+                for (x, y) in values.iter().zip(got) {
+                    assert_eq!(y.to_bits(), exp_exactly(x - less).to_bits(), "{simd:?} exp({x:e} - {less})");
+                }
+            }
+        }
     }
 }
