@@ -170,8 +170,10 @@ impl FloatColumns {
 /// Asks for a strip of rows to come, from a column on.
 #[inline(always)]
 pub(super) fn prefetch_rows<T>(rows: &[&[T]], from: usize, at: usize) {
-    for row in rows.iter().skip(from).take(ROWS) {
-        prefetch(row.as_ptr().wrapping_add(at));
+    let mut i = from;
+    while i < rows.len().min(from + ROWS) {
+        prefetch(rows[i].as_ptr().wrapping_add(at));
+        i += 1;
     }
 }
 

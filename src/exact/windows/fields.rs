@@ -3,6 +3,9 @@
 //! A significand has 24 bits and its square 48, so that 64 bits have room for some ten thousand of them as they are. A number costs
 //! one addition of a vector of both.
 
+// Plain index loops, as in the file on IFMA.
+#![allow(clippy::needless_range_loop)]
+
 use std::arch::x86_64::*;
 use std::cell::Cell;
 use std::mem::MaybeUninit;
@@ -101,11 +104,13 @@ unsafe fn add(values: &[f32], sums: &mut [[[i64; 2]; 2]; COUNT + 1]) -> bool {
     let mut fields = Aligned([MaybeUninit::<[u32; WIDE]>::uninit(); BATCH / WIDE]);
     let (zero, fraction) = (_mm512_setzero_si512(), _mm512_set1_epi32((1 << 23) - 1));
     let mut zeros = _mm512_setzero_ps();
-    for ((values, parts), fields) in values.chunks(WIDE).zip(&mut parts.0).zip(&mut fields.0) {
-        prefetch_ahead(values.as_ptr());
-        let some = if values.len() < WIDE { (1 << values.len()) - 1 } else { u16::MAX };
+    let count = values.len().div_ceil(WIDE).min(BATCH / WIDE);
+    for i in 0..count {
+        let (first, left) = (values.as_ptr().wrapping_add(i * WIDE), values.len() - i * WIDE);
+        prefetch_ahead(first);
+        let some = if left < WIDE { (1 << left) - 1 } else { u16::MAX };
         // SAFETY: as many numbers are there.
-        let x = unsafe { _mm512_maskz_loadu_ps(some, values.as_ptr()) };
+        let x = unsafe { _mm512_maskz_loadu_ps(some, first) };
         zeros = _mm512_fmadd_ps(x, _mm512_setzero_ps(), zeros);
         let x = _mm512_castps_si512(x);
         // A leading one, or, of subnormals, twice the fraction.
@@ -116,7 +121,7 @@ unsafe fn add(values: &[f32], sums: &mut [[[i64; 2]; 2]; COUNT + 1]) -> bool {
         let odd = _mm512_srai_epi64::<32>(significand);
         let even = _mm512_srai_epi64::<32>(_mm512_slli_epi64::<32>(significand));
         let (even_squares, odd_squares) = (_mm512_mul_epi32(even, even), _mm512_mul_epi32(odd, odd));
-        let to = parts.as_mut_ptr().cast::<__m512i>();
+        let to = parts.0[i].as_mut_ptr().cast::<__m512i>();
         let field = _mm512_and_si512(_mm512_srli_epi32::<23>(x), _mm512_set1_epi32(255));
         // SAFETY: sixteen times two integers have the size of four vectors, sixteen fields that of one.
         unsafe {
@@ -124,19 +129,20 @@ unsafe fn add(values: &[f32], sums: &mut [[[i64; 2]; 2]; COUNT + 1]) -> bool {
             to.add(1).write_unaligned(_mm512_unpackhi_epi64(even, even_squares));
             to.add(2).write_unaligned(_mm512_unpacklo_epi64(odd, odd_squares));
             to.add(3).write_unaligned(_mm512_unpackhi_epi64(odd, odd_squares));
-            fields.as_mut_ptr().cast::<__m512i>().write_unaligned(field);
+            fields.0[i].as_mut_ptr().cast::<__m512i>().write_unaligned(field);
         }
     }
     if _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(zeros, zeros) != 0 {
         return false;
     }
     let sums = sums.as_mut_ptr().cast::<__m128i>();
-    for (parts, fields) in parts.0.iter().zip(&fields.0).take(values.len().div_ceil(WIDE)) {
-        for (nth, (part, which)) in parts.iter().zip(ORDER).enumerate() {
+    for i in 0..count {
+        for nth in 0..WIDE {
             // SAFETY: all were written above, and there are two pairs of sums for each field.
             unsafe {
-                let place = sums.add(2 * fields.assume_init_ref()[which] as usize + nth % 2);
-                let part = part.as_ptr().cast::<__m128i>().read_unaligned();
+                let field = fields.0[i].assume_init_ref()[ORDER[nth]] as usize;
+                let place = sums.add(2 * field + nth % 2);
+                let part = parts.0[i][nth].as_ptr().cast::<__m128i>().read_unaligned();
                 place.write_unaligned(_mm_add_epi64(place.read_unaligned(), part));
             }
         }

@@ -4,6 +4,9 @@
 //! The products of 52 bits take the fraction straight from a number's bits: times `2^up`, its lower and upper half are the lanes
 //! but for the leading one, which is another `2^up` in the upper lane. Two numbers cut that way have four such products.
 
+// Plain index loops and arrays that are spelt out: they stay in registers whatever the compiler inlines elsewhere.
+#![allow(clippy::needless_range_loop)]
+
 use std::arch::x86_64::*;
 use std::mem::MaybeUninit;
 
@@ -138,16 +141,16 @@ impl Batch<4> {
     #[target_feature(enable = "avx512f")]
     fn lay(&mut self, vector: usize, [first, second, third, last]: [__m512i; 4]) {
         let to = self.parts[vector].as_mut_ptr().cast::<__m512i>();
-        let even = (_mm512_unpacklo_epi64(first, second), _mm512_unpacklo_epi64(third, last));
-        let odd = (_mm512_unpackhi_epi64(first, second), _mm512_unpackhi_epi64(third, last));
-        for (k, (lower, upper)) in [even, odd].into_iter().enumerate() {
-            let front = _mm512_permutex2var_epi64(lower, _mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11), upper);
-            let back = _mm512_permutex2var_epi64(lower, _mm512_setr_epi64(4, 5, 12, 13, 6, 7, 14, 15), upper);
-            // SAFETY: eight times four lanes have the size of four vectors.
-            unsafe {
-                to.add(2 * k).write_unaligned(front);
-                to.add(2 * k + 1).write_unaligned(back);
-            }
+        let front = _mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11);
+        let back = _mm512_setr_epi64(4, 5, 12, 13, 6, 7, 14, 15);
+        let (lower, upper) = (_mm512_unpacklo_epi64(first, second), _mm512_unpacklo_epi64(third, last));
+        let (odd_lower, odd_upper) = (_mm512_unpackhi_epi64(first, second), _mm512_unpackhi_epi64(third, last));
+        // SAFETY: eight times four lanes have the size of four vectors.
+        unsafe {
+            to.write_unaligned(_mm512_permutex2var_epi64(lower, front, upper));
+            to.add(1).write_unaligned(_mm512_permutex2var_epi64(lower, back, upper));
+            to.add(2).write_unaligned(_mm512_permutex2var_epi64(odd_lower, front, odd_upper));
+            to.add(3).write_unaligned(_mm512_permutex2var_epi64(odd_lower, back, odd_upper));
         }
     }
 
@@ -211,7 +214,8 @@ unsafe fn sums(count: usize, load: impl Fn(usize) -> __m512d, tables: [*mut [i64
         return false;
     }
     for i in 0..count {
-        for (nth, which) in ORDER.into_iter().enumerate() {
+        for nth in 0..WIDE {
+            let which = ORDER[nth];
             // SAFETY: all were laid and set above, the places are those of windows.
             unsafe { batch.add(i, nth, tables[which], at.get(i, which)) };
         }
@@ -250,7 +254,8 @@ unsafe fn squares(
         return false;
     }
     for i in 0..count {
-        for (nth, which) in ORDER.into_iter().enumerate() {
+        for nth in 0..WIDE {
+            let which = ORDER[nth];
             // SAFETY: all were laid and set above, the places are those of windows.
             unsafe {
                 let place = at.get(i, which);
@@ -277,14 +282,17 @@ unsafe fn pairs(count: usize, load: impl Fn(usize) -> (__m512d, __m512d), tables
         zeros = note(a, note(b, zeros));
         let (a, b) = (_mm512_castpd_si512(a), _mm512_castpd_si512(b));
         let negative = _mm512_movepi64_mask(_mm512_xor_si512(a, b));
-        batch.lay(i, product(cut(a), cut(b)).map(|lane| negate(lane, negative)));
+        let [first, second, third, last] = product(cut(a), cut(b));
+        let (first, second) = (negate(first, negative), negate(second, negative));
+        batch.lay(i, [first, second, negate(third, negative), negate(last, negative)]);
         at.set(i, _mm512_add_epi64(places(a), places(b)));
     }
     if !all_finite(zeros) {
         return false;
     }
     for i in 0..count {
-        for (nth, which) in ORDER.into_iter().enumerate() {
+        for nth in 0..WIDE {
+            let which = ORDER[nth];
             // SAFETY: all were laid and set above, the places are those of windows.
             unsafe { batch.add(i, nth, tables[which], at.get(i, which)) };
         }
@@ -296,14 +304,15 @@ unsafe fn pairs(count: usize, load: impl Fn(usize) -> (__m512d, __m512d), tables
 #[inline]
 #[target_feature(enable = "avx512f,avx512vl")]
 fn of_row<T: Float>(values: &[T], at: usize) -> __m512d {
-    let Some(rest) = values.get(at..) else { return _mm512_setzero_pd() };
-    let some = if rest.len() < WIDE { (1 << rest.len()) - 1 } else { u8::MAX };
+    let left = values.len().saturating_sub(at);
+    let some = if left < WIDE { (1 << left) - 1 } else { u8::MAX };
+    let first = values.as_ptr().wrapping_add(at);
     // SAFETY: as many elements are there.
     unsafe {
         if T::NARROW {
-            _mm512_cvtps_pd(_mm256_maskz_loadu_ps(some, rest.as_ptr().cast()))
+            _mm512_cvtps_pd(_mm256_maskz_loadu_ps(some, first.cast()))
         } else {
-            _mm512_maskz_loadu_pd(some, rest.as_ptr().cast())
+            _mm512_maskz_loadu_pd(some, first.cast())
         }
     }
 }
@@ -315,8 +324,9 @@ fn ahead<T>(values: &[T], vector: usize) {
 }
 
 /// Each of four tables twice, as far from each other as they can be.
-fn twice<L>(tables: [*mut L; TABLES]) -> [*mut L; WIDE] {
-    std::array::from_fn(|i| tables[i / 2])
+#[inline(always)]
+fn twice<L>([a, b, c, d]: [*mut L; TABLES]) -> [*mut L; WIDE] {
+    [a, a, b, b, c, c, d, d]
 }
 
 /// Adds at most 256 numbers, or their squares, if they are finite. The answer is whether they are.

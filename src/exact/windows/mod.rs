@@ -131,6 +131,17 @@ impl Table {
     }
 }
 
+/// Where the windows of tables lie.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn pointers<const N: usize>(tables: &mut [Table; N]) -> [*mut [i64; 2]; N] {
+    let mut places = [std::ptr::null_mut(); N];
+    for (place, table) in places.iter_mut().zip(tables) {
+        *place = table.lanes.as_mut_ptr();
+    }
+    places
+}
+
 /// Columns whose elements are added at once.
 pub(crate) const STRIP: usize = 8;
 
@@ -143,7 +154,7 @@ pub(crate) fn add_columns<T: Float>(rows: &[&[T]], at: usize, tables: &mut [Tabl
     #[cfg(target_arch = "x86_64")]
     if ifma::is_present(simd) && rows.len() <= ROWS && rows.iter().all(|row| row.len() >= at + STRIP) {
         tables.iter_mut().for_each(|table| table.room(rows.len()));
-        let tables = tables.each_mut().map(|table| table.lanes.as_mut_ptr());
+        let tables = pointers(tables);
         // SAFETY: the instructions are there, the rows long enough, and tables have a place for each window.
         return unsafe { ifma::columns(rows, at, tables) };
     }
@@ -184,7 +195,7 @@ impl Windows {
             self.tables.iter_mut().for_each(|table| table.room(values.len().div_ceil(TABLES)));
             #[cfg(target_arch = "x86_64")]
             if ifma::is_present(simd) {
-                let tables = self.tables.each_mut().map(|table| table.lanes.as_mut_ptr());
+                let tables = pointers(&mut self.tables);
                 // SAFETY: the instructions are there, and tables have a place for each window.
                 if unsafe { ifma::row::<T, SQUARE>(values, tables) } {
                     continue;

@@ -98,6 +98,17 @@ impl<const COUNT: usize> ProductTable<COUNT> {
     }
 }
 
+/// Where the windows of tables lie.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn pointers<const COUNT: usize, const N: usize>(tables: &mut [ProductTable<COUNT>; N]) -> [*mut [i64; 4]; N] {
+    let mut places = [std::ptr::null_mut(); N];
+    for (place, table) in places.iter_mut().zip(tables) {
+        *place = table.lanes.as_mut_ptr();
+    }
+    places
+}
+
 /// The sum of the products of one row of pairs.
 #[derive(Debug, Clone)]
 pub(crate) struct ProductWindows<const COUNT: usize> {
@@ -147,7 +158,7 @@ where
             self.tables.iter_mut().for_each(|table| table.room(a.len().div_ceil(TABLES)));
             #[cfg(target_arch = "x86_64")]
             if ifma::is_present(simd) {
-                let tables = self.tables.each_mut().map(|table| table.lanes.as_mut_ptr());
+                let tables = pointers(&mut self.tables);
                 // SAFETY: the instructions are there, and tables have a place for each window.
                 if unsafe { ifma::products::<T, COUNT>(a, b, tables) } {
                     continue;
@@ -179,8 +190,8 @@ impl SquareWindows {
             let count = values.len().div_ceil(TABLES);
             self.tables.iter_mut().for_each(|table| table.room(count));
             numbers.tables.iter_mut().for_each(|table| table.room(count));
-            let tables = self.tables.each_mut().map(|table| table.lanes.as_mut_ptr());
-            let numbers = numbers.tables.each_mut().map(|table| table.lanes.as_mut_ptr());
+            let tables = pointers(&mut self.tables);
+            let numbers = super::pointers(&mut numbers.tables);
             // SAFETY: the instructions are there, and tables have a place for each window.
             return unsafe { ifma::moments(values, numbers, tables) };
         }
@@ -211,7 +222,7 @@ pub(crate) fn add_square_columns<T: Float>(rows: &[&[T]], at: usize, tables: &mu
     #[cfg(target_arch = "x86_64")]
     if ifma::is_present(simd) && rows.len() <= ROWS && rows.iter().all(|row| row.len() >= at + STRIP) {
         tables.iter_mut().for_each(|table| table.room(rows.len()));
-        let tables = tables.each_mut().map(|table| table.lanes.as_mut_ptr());
+        let tables = pointers(tables);
         // SAFETY: the instructions are there, the rows long enough, and tables have a place for each window.
         return unsafe { ifma::square_columns(rows, at, tables) };
     }
