@@ -1,9 +1,9 @@
-// Counts of elements by group. Invocations count in workgroup memory where the groups fit it, and add that to the counts at the
+// Counts of elements by group, or by group and bin. The part before gives count_of, which count element i belongs to. Invocations count in workgroup memory where the groups fit it, and add that to the counts at the
 // end; else in the counts themselves.
 @group(0) @binding(0) var<storage, read> elements: array<u32>;
 @group(0) @binding(1) var<storage, read> thresholds: array<vec2<u32>>;
-@group(0) @binding(2) var<storage, read_write> counts: array<atomic<u32>>;
-@group(0) @binding(3) var<uniform> params: Params;
+@group(0) @binding(3) var<storage, read_write> counts: array<atomic<u32>>;
+@group(0) @binding(4) var<uniform> params: Params;
 
 var<workgroup> mine: array<atomic<u32>, LOCAL>;
 
@@ -26,8 +26,8 @@ fn main(
         for (var step = 0u; step < ITEMS; step += 1u) {
             let i = first + step * WG + local;
             if (i < params.end) {
-                let found = group_of(order_key(params.keys_first + i));
-                if (found < params.groups) {
+                let found = count_of(i);
+                if (found < params.groups * max(params.cells, 1u)) {
                     if (PRIVATE) {
                         atomicAdd(&mine[found], 1u);
                     } else {
@@ -39,7 +39,7 @@ fn main(
     }
     if (PRIVATE) {
         workgroupBarrier();
-        for (var i = local; i < params.groups; i += WG) {
+        for (var i = local; i < params.groups * max(params.cells, 1u); i += WG) {
             let count = atomicLoad(&mine[i]);
             if (count != 0u) {
                 atomicAdd(&counts[i], count);

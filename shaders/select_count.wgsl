@@ -2,8 +2,8 @@
 // in its own memory a part of the lane, and adds that to the job's counts.
 @group(0) @binding(0) var<storage, read> x: array<u32>;
 @group(0) @binding(1) var<storage, read> jobs: array<vec4<u32>>;
-@group(0) @binding(2) var<storage, read_write> counts: array<atomic<u32>>;
-@group(0) @binding(3) var<uniform> params: Params;
+@group(0) @binding(3) var<storage, read_write> counts: array<atomic<u32>>;
+@group(0) @binding(4) var<uniform> params: Params;
 
 var<workgroup> mine: array<atomic<u32>, 256>;
 
@@ -27,7 +27,9 @@ fn main(
     if (alive) {
         let split = group - job * params.splits;
         let state = jobs[job];
-        let origin = lane_start((params.job + job) / params.ranks);
+        let lane = (params.job + job) / params.ranks;
+        let origin = lane_start(lane);
+        let beside = beside_lane_start(lane);
         let above = params.shift + 8u;
         for (var i = split * WG + t; i < params.len; i += params.splits * WG) {
             let k = select_key(element(origin + i * params.step));
@@ -37,7 +39,7 @@ fn main(
                 if (all(k == state.xy) && same) {
                     atomicAdd(&mine[(index >> params.shift) & 255u], 1u);
                 }
-            } else if (above >= BITS || all(key_above(k, above) == key_above(state.xy, above))) {
+            } else if ((above >= BITS || all(key_above(k, above) == key_above(state.xy, above))) && is_taken(beside, i)) {
                 atomicAdd(&mine[key_above(k, params.shift).x & 255u], 1u);
             }
         }

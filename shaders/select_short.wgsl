@@ -1,8 +1,8 @@
 // Ranks of short lanes: an invocation finds one, bit by bit of the key.
 @group(0) @binding(0) var<storage, read> x: array<u32>;
 @group(0) @binding(1) var<storage, read> ranks: array<u32>;
-@group(0) @binding(2) var<storage, read_write> found: array<vec2<u32>>;
-@group(0) @binding(3) var<uniform> params: Params;
+@group(0) @binding(3) var<storage, read_write> found: array<vec2<u32>>;
+@group(0) @binding(4) var<uniform> params: Params;
 
 fn word(i: u32) -> u32 {
     return x[i];
@@ -16,7 +16,9 @@ fn main(
 ) {
     let job = params.first + ((w.z * grid.y + w.y) * grid.x + w.x) * WG + t;
     if (job < params.end) {
-        let origin = lane_start(job / params.ranks);
+        let lane = (params.job + job) / params.ranks;
+        let origin = lane_start(lane);
+        let beside = beside_lane_start(lane);
         var rank = ranks[job];
         var prefix = vec2<u32>(0u);
         for (var done = 0u; done < BITS; done += 1u) {
@@ -25,7 +27,8 @@ fn main(
             let wanted = key_above(prefix, shift);
             var zeros = 0u;
             for (var i = 0u; i < params.len; i += 1u) {
-                zeros += u32(all(key_above(select_key(element(origin + i * params.step)), shift) == wanted));
+                let same = all(key_above(select_key(element(origin + i * params.step)), shift) == wanted);
+                zeros += u32(same && is_taken(beside, i));
             }
             if (rank >= zeros) {
                 rank -= zeros;

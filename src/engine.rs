@@ -135,9 +135,18 @@ impl Input<'_> {
         }
     }
 
-    /// Up to two inputs in host memory, as [`host`](Self::host) gives them.
-    pub(crate) fn all_host<'s>(inputs: &'s [Self], scratch: &'s mut [Option<HostVec>; 2]) -> Result<Vec<View<'s>>> {
-        inputs.iter().zip(scratch).map(|(input, scratch)| input.host(scratch)).collect()
+    /// Inputs in host memory, as [`host`](Self::host) gives them, each broadcast to `shape`.
+    pub(crate) fn all_spread<'s>(
+        inputs: &'s [Self],
+        scratch: &'s mut [Option<HostVec>],
+        shape: &[usize],
+    ) -> Result<Vec<View<'s>>> {
+        let spread = |view: View<'s>| {
+            let got = || format!("{:?}", view.shape());
+            let expected = || format!("one that broadcasts to {shape:?}");
+            view.broadcast(shape).ok_or_else(|| crate::Error::invalid("shape of an operand", got(), expected()))
+        };
+        inputs.iter().zip(scratch).map(|(input, scratch)| input.host(scratch).and_then(spread)).collect()
     }
 
     /// The shape.
@@ -211,7 +220,8 @@ pub trait Engine: sealed::Sealed + Send + Sync + fmt::Debug {
         control: &Control,
     ) -> Result<Option<Storage>>;
 
-    /// Runs `plan` to its final values: of one input, or two ([`ReducePlan::inputs`]) of one shape. Returns as
+    /// Runs `plan` to its final values: of one input, or two ([`ReducePlan::inputs`]), the second one broadcast to the shape of
+    /// the first. Returns as
     /// [`convolve`](Self::convolve) does.
     fn reduce(&self, plan: &ReducePlan, inputs: &[Input<'_>], target: Target<'_>, control: &Control) -> Result<Option<Storage>>;
 

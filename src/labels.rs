@@ -138,11 +138,11 @@ impl Backend {
     /// same on every device.
     ///
     /// **Cost.** One pass over the data; a state per group and task, of up to some kilobytes for variances. Medians bring the
-    /// values together in memory, and are found by selection, in time proportional to their number.
+    /// values together in memory on a CPU, and are found by selection, in time proportional to their number.
     ///
     /// # Errors
     /// [`Error::Dtype`] for labels that are no integers, [`Error::Invalid`] if the shapes differ, [`Error::Overflow`] if the sum
-    /// of integers does not fit, [`Error::Unsupported`] for medians on GPUs (`auto` takes the CPU); the failures of the device.
+    /// of integers does not fit; the failures of the device.
     ///
     /// ```
     /// # fn main() -> unisono::Result<()> {
@@ -179,7 +179,7 @@ impl Backend {
     /// and a column per bin; without an index, one row for all labels above 0 together. The counts are the same on every device.
     ///
     /// # Errors
-    /// As [`reduce_by_label`](Self::reduce_by_label) and [`histogram`](Self::histogram); [`Error::Unsupported`] on GPUs.
+    /// As [`reduce_by_label`](Self::reduce_by_label) and [`histogram`](Self::histogram).
     ///
     /// ```
     /// # fn main() -> unisono::Result<()> {

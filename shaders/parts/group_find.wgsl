@@ -1,16 +1,5 @@
 // The group of an element, found by its order key (low, high), as on the host: thresholds that ascend, keys in a row, or a
-// sorted list. Needs `elements`, `thresholds`.
-struct Params {
-    start: u32,         // the elements of this dispatch, counted from where keys and values begin in their bindings
-    end: u32,
-    groups: u32,
-    thresholds: u32,
-    last_lo: u32,
-    last_hi: u32,
-    keys_first: u32,
-    values_first: u32,
-}
-
+// sorted list. Needs `elements`, `thresholds` and the uniform.
 fn extend(bits: u32, width: u32) -> u32 {
     if (KEY_SIGNED) {
         return u32(i32(bits << (32u - width)) >> (32u - width));
@@ -50,6 +39,21 @@ fn exceeds(a: vec2<u32>, b: vec2<u32>) -> bool {
     return (a.y > b.y) | ((a.y == b.y) & (a.x > b.x));
 }
 
+// How many of `count` thresholds, from `first` on, do not exceed the key.
+fn thresholds_below(k: vec2<u32>, first: u32, count: u32) -> u32 {
+    var below = 0u;
+    var beyond = count;
+    while (below < beyond) {
+        let middle = below + (beyond - below) / 2u;
+        if (exceeds(thresholds[first + middle], k)) {
+            beyond = middle;
+        } else {
+            below = middle + 1u;
+        }
+    }
+    return below;
+}
+
 // The group of a key; `params.groups` or more for none.
 fn group_of(k: vec2<u32>) -> u32 {
     if (MODE == 1u) {
@@ -59,17 +63,7 @@ fn group_of(k: vec2<u32>) -> u32 {
         let high = k.y - first.y - u32(k.x < first.x);
         return select(low, 0xffffffffu, high != 0u);
     }
-    // How many thresholds do not exceed the key.
-    var below = 0u;
-    var beyond = params.thresholds;
-    while (below < beyond) {
-        let middle = below + (beyond - below) / 2u;
-        if (exceeds(thresholds[middle], k)) {
-            beyond = middle;
-        } else {
-            below = middle + 1u;
-        }
-    }
+    let below = thresholds_below(k, 0u, params.thresholds);
     let found = below - 1u;
     if (MODE == 2u) {
         let same = all(thresholds[min(found, params.thresholds - 1u)] == k);

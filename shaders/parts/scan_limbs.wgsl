@@ -89,6 +89,11 @@ fn walk_push(e: vec2<u32>) {
     var high = select(0u, top & 0xfffffu, wide);
     var m = select(top & 0x7fffffu, e.x, wide);
     let special = field == select(255u, 2047u, wide);
+    if (SKIP && special && (high | m) != 0u) {
+        // As if it were +0.
+        flags |= 8u;
+        return;
+    }
     let negative = top >> 31u;
     if ((high | m | field) != 0u || negative == 0u) {
         flags |= 8u;
@@ -121,9 +126,10 @@ fn magnitude(k: u32) -> u32 {
     return select(v, select(~v, 0u - v, k == low), beyond != 0u);
 }
 
-// The sum, rounded once to nearest, ties to even: the lowest bit is that of the least subnormal number.
+// The sum, rounded once to nearest, ties to even: bit p of it has the weight 2^(p - LEAST), 2^-LEAST that of the least
+// subnormal number of the elements' dtype.
 fn walk_result() -> vec2<u32> {
-    let wide = SIZE == 8u;
+    let wide = OUT_SIZE == 8u;
     if ((flags & 4u) != 0u || (flags & 3u) == 3u) {
         return select(vec2<u32>(0x7fc00000u, 0u), vec2<u32>(0u, 0x7ff80000u), wide);
     }
@@ -153,18 +159,25 @@ fn walk_result() -> vec2<u32> {
             let b = (w1 << z) | ((w0 >> 1u) >> (31u - z));
             let rest = u32((w0 << z) != 0u || low + 2u < h);
             let p = 32u * h + 31u - z;
-            if (!wide && p <= 23u) {
-                r.x = w2;
-            } else if (!wide) {
-                let up = ((a >> 7u) & 1u) == 1u && (((a & 0x7fu) | b | rest) != 0u || ((a >> 8u) & 1u) == 1u);
-                r.x = min(((p - 23u) << 23u) + (a >> 8u) + u32(up), infinity);
-            } else if (p <= 52u) {
+            if (!wide) {
+                // Of subnormal results fewer bits than 24 are kept; `below` is the first bit that is none of theirs.
+                let below = LEAST - 149u;
+                if (p + 1u >= below) {
+                    let kept = min(p + 1u - below, 24u);
+                    let cut = 31u - kept;
+                    let m = (a >> cut) >> 1u;
+                    let up = ((a >> cut) & 1u) == 1u && (((a & ((1u << cut) - 1u)) | b | rest) != 0u || (m & 1u) == 1u);
+                    let field = min(max(p, below + 23u) - below - 23u, 255u);
+                    r.x = min((field << 23u) + m + u32(up), infinity);
+                }
+            } else if (LEAST == 1074u && p <= 52u) {
                 r = select(vec2<u32>(w2, 0u), vec2<u32>(w1, w2), h == 1u);
             } else {
                 let up = ((b >> 10u) & 1u) == 1u && (((b & 0x3ffu) | rest) != 0u || ((b >> 11u) & 1u) == 1u);
                 let m = (a << 21u) | (b >> 11u);
                 r.x = m + u32(up);
-                r.y = ((p - 52u) << 20u) + (a >> 11u) + u32(r.x < m);
+                // The leading bit adds one to the exponent field.
+                r.y = ((p + 1022u - LEAST) << 20u) + (a >> 11u) + u32(r.x < m);
                 if (r.y >= infinity) {
                     r = vec2<u32>(0u, infinity);
                 }

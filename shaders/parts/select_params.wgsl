@@ -14,12 +14,20 @@ struct Params {
     k: u32,          // elements to keep
     first: u32,      // the first workgroup or invocation of this dispatch, and one past the last
     end: u32,
+    beside_start: u32,  // where the elements of a second array lie, by the same rule
+    beside_outer: u32,
+    beside_step: u32,
     pad0: u32,
     pad1: u32,
+    pad2: u32,
 }
 
 fn lane_start(lane: u32) -> u32 {
     return params.start + lane / params.width * params.outer + lane % params.width;
+}
+
+fn beside_lane_start(lane: u32) -> u32 {
+    return params.beside_start + lane / params.width * params.beside_outer + lane % params.width;
 }
 
 fn group_number(w: vec3<u32>, grid: vec3<u32>) -> u32 {

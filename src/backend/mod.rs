@@ -110,16 +110,17 @@ impl Backend {
         Self { engine: self.engine.clone(), control }
     }
 
-    /// The same device, of whose memory each convolution and filter takes at most so many bytes.
+    /// The same device, of whose memory each operation takes at most so many bytes.
     ///
     /// A GPU computes what does not fit piece by piece and streams it: while one piece is computed the next is brought over and
     /// the one before taken back. Operands, scratch, staging and the result count, arrays that lie on the device already do
-    /// not; some hundred kilobytes for parameters come on top. A result that would take more than half of the limit stays in
-    /// host memory. Results do not depend on the limit, floats of algorithms other than direct only within their bound. On the
+    /// not; some hundred kilobytes for parameters come on top. A result that would take more than half of the limit (of a convolution
+    /// or filter; a quarter of it, of anything else) lies in host memory. Results do not depend on the limit, floats of algorithms other than direct only within their bound. On the
     /// CPU it limits what the fast algorithms keep beside operands and results. Several devices have the limit each. With
-    /// several limits the least one counts. Reductions and Monte Carlo need little memory and take no notice.
+    /// several limits the least one counts.
     ///
-    /// An operation fails with [`Error::Invalid`] if the limit is too little for a single output.
+    /// An operation fails with [`Error::Invalid`], which names a limit that would do, if the limit is too little for a single
+    /// output of a convolution, for the states of all groups of a reduction by group, or below 64 KiB.
     ///
     /// ```
     /// # fn main() -> unisono::Result<()> {

@@ -153,11 +153,11 @@ impl Backend {
         self.operate_one(&operation, &[array])
     }
 
-    /// [`quantile_dyn`](Self::quantile_dyn) of the elements that a mask (of bool and of the same shape) is true for.
+    /// [`quantile_dyn`](Self::quantile_dyn) of the elements that a mask (of bool, broadcast to the array) is true for.
     ///
     /// # Errors
-    /// As [`quantile_dyn`](Self::quantile_dyn), [`Error::Invalid`](crate::Error::Invalid) for a mask of another shape, or that
-    /// leaves no integer to choose; [`Error::Dtype`](crate::Error::Dtype) for one of another dtype.
+    /// As [`quantile_dyn`](Self::quantile_dyn), [`Error::Invalid`](crate::Error::Invalid) for a mask whose shape does not
+    /// broadcast, or that leaves no integer to choose; [`Error::Dtype`](crate::Error::Dtype) for one of another dtype.
     ///
     /// ```
     /// # fn main() -> unisono::Result<()> {
@@ -169,23 +169,27 @@ impl Backend {
     /// # }
     /// ```
     pub fn quantile_where(&self, array: &Operand<'_>, mask: &Operand<'_>, how: &Quantile) -> Result<DynArray> {
-        if mask.dtype() != Dtype::Bool {
-            return Err(Error::Dtype { what: "mask".into(), got: mask.dtype(), expected: "bool".into() });
-        }
-        let plan = QuantilePlan::beside(how, array.dtype(), array.shape(), Beside::Mask, mask.shape())?;
-        self.operate_one(&Operation::Quantile(plan), &[array, mask])
+        self.operate_one(&masked(array, mask, how)?, &[array, mask])
+    }
+
+    /// [`quantile_where`](Self::quantile_where) into `out`.
+    ///
+    /// # Errors
+    /// As [`quantile_where`](Self::quantile_where), and if `out` has another shape or dtype than the result.
+    pub fn quantile_where_into(&self, array: &Operand<'_>, mask: &Operand<'_>, how: &Quantile, out: Output<'_>) -> Result<()> {
+        self.operate_into(&masked(array, mask, how)?, &[array, mask], out)
     }
 
     /// Quantiles of weighted elements, by [`QuantileMethod::InvertedCdf`](crate::QuantileMethod::InvertedCdf): the first
     /// element, in order, up to which the weights make up the share `q` of all of them. `numpy.quantile` with `weights`.
     ///
     /// **Numerics.** The share of an element is NumPy's quotient of sums in binary64, but of exact sums, each rounded once: no
-    /// order of the weights counts. Weights of 64-bit integers are rounded to binary64. **Cost.** A sort of every lane, on CPUs.
+    /// order of the weights counts. Weights of 64-bit integers are rounded to binary64. **Cost.** A sort of every lane on a CPU; on a GPU one pass
+    /// over lane and weights for every 4 bits of an element, for each quantile.
     ///
     /// # Errors
-    /// As [`quantile_dyn`](Self::quantile_dyn), [`Error::Invalid`](crate::Error::Invalid) for another method, weights of another
-    /// shape, negative or not finite, for a lane
-    /// whose weights are all 0, and for weights whose sum overflows.
+    /// As [`quantile_dyn`](Self::quantile_dyn), [`Error::Invalid`](crate::Error::Invalid) for another method, weights whose shape
+    /// does not broadcast to the array's, that are negative or not finite, for a lane whose weights are all 0, and for weights whose sum overflows.
     ///
     /// ```
     /// # fn main() -> unisono::Result<()> {
@@ -198,9 +202,21 @@ impl Backend {
     /// # }
     /// ```
     pub fn quantile_weighted(&self, array: &Operand<'_>, weights: &Operand<'_>, how: &Quantile) -> Result<DynArray> {
-        let beside = Beside::Weights(weights.dtype());
-        let plan = QuantilePlan::beside(how, array.dtype(), array.shape(), beside, weights.shape())?;
-        self.operate_one(&Operation::Quantile(plan), &[array, weights])
+        self.operate_one(&weighted(array, weights, how)?, &[array, weights])
+    }
+
+    /// [`quantile_weighted`](Self::quantile_weighted) into `out`.
+    ///
+    /// # Errors
+    /// As [`quantile_weighted`](Self::quantile_weighted), and if `out` has another shape or dtype than the result.
+    pub fn quantile_weighted_into(
+        &self,
+        array: &Operand<'_>,
+        weights: &Operand<'_>,
+        how: &Quantile,
+        out: Output<'_>,
+    ) -> Result<()> {
+        self.operate_into(&weighted(array, weights, how)?, &[array, weights], out)
     }
 
     /// [`quantile_dyn`](Self::quantile_dyn) into `out`.
@@ -261,15 +277,15 @@ impl Backend {
 /// Sums of exponentials.
 impl Backend {
     /// `log Σ exp(x)` over all elements or along some axes, without overflow, with dtypes erased: `scipy.special.logsumexp`.
-    /// `factors` gives `log Σ b · exp(x)`; with [`LogSumExp::signed`] the sign of the sum is a second result.
+    /// `factors`, broadcast to the array, gives `log Σ b · exp(x)`; with [`LogSumExp::signed`] the sign of the sum is a second result.
     ///
     /// **Numerics.** The terms `exp(x − max)` are rounded to binary64 and summed exactly, by exponentials and logarithms made of
     /// integers: the same bits on every device. Without factors the result is within `(4 + ln n) · 2^-53` of the exact value,
     /// and `2^-52` relative (float32: rounded to it). Two reads of the input.
     ///
     /// # Errors
-    /// [`Error::Invalid`](crate::Error::Invalid) for axes out of range and factors of another shape, and the failures of the
-    /// device.
+    /// [`Error::Invalid`](crate::Error::Invalid) for axes out of range and factors that do not broadcast, and the failures of
+    /// the device.
     ///
     /// ```
     /// # fn main() -> unisono::Result<()> {
@@ -318,4 +334,18 @@ fn along(scan: Scan, axis: Option<isize>) -> Scan {
         Some(axis) => scan.axis(axis),
         None => scan,
     }
+}
+
+/// Quantiles of what a mask tells.
+fn masked(array: &Operand<'_>, mask: &Operand<'_>, how: &Quantile) -> Result<Operation> {
+    if mask.dtype() != Dtype::Bool {
+        return Err(Error::Dtype { what: "mask".into(), got: mask.dtype(), expected: "bool".into() });
+    }
+    QuantilePlan::beside(how, array.dtype(), array.shape(), Beside::Mask, mask.shape()).map(Operation::Quantile)
+}
+
+/// Weighted quantiles.
+fn weighted(array: &Operand<'_>, weights: &Operand<'_>, how: &Quantile) -> Result<Operation> {
+    let beside = Beside::Weights(weights.dtype());
+    QuantilePlan::beside(how, array.dtype(), array.shape(), beside, weights.shape()).map(Operation::Quantile)
 }

@@ -176,7 +176,7 @@ impl Backend {
     fn run_reduce(&self, plan: ReducePlan, array: &Operand<'_>, second: Option<&Operand<'_>>) -> Result<DynArray> {
         self.control.expect(plan.work());
         let storage =
-            with_inputs(&plan, array, second, |inputs| self.engine.reduce(&plan, inputs, Target::Device(None), &self.control))?;
+            with_inputs(array, second, |inputs| self.engine.reduce(&plan, inputs, Target::Device(None), &self.control))?;
         wrap(plan.out_dtype, plan.shape, storage)
     }
 
@@ -189,7 +189,7 @@ impl Backend {
     ) -> Result<()> {
         self.control.expect(plan.work());
         deliver(plan.out_dtype, &plan.shape, out, |target| {
-            with_inputs(&plan, array, second, |inputs| self.engine.reduce(&plan, inputs, target, &self.control))
+            with_inputs(array, second, |inputs| self.engine.reduce(&plan, inputs, target, &self.control))
         })
     }
 
@@ -202,9 +202,19 @@ impl Backend {
         array: &Operand<'_>,
         how: &Reduce<R>,
     ) -> Result<(ReducePlan, Partials)> {
-        let plan = plan_reduce(how, array, None)?;
+        self.partials(array, None, how)
+    }
+
+    /// [`reduce_partials`](Self::reduce_partials) of the elements that a mask tells, if there is one.
+    pub(crate) fn partials<R: Copy + Into<ReduceOp>>(
+        &self,
+        array: &Operand<'_>,
+        mask: Option<&Operand<'_>>,
+        how: &Reduce<R>,
+    ) -> Result<(ReducePlan, Partials)> {
+        let plan = plan_reduce(how, array, mask)?;
         self.control.expect(plan.work());
-        let partials = with_inputs(&plan, array, None, |inputs| self.engine.reduce_partials(&plan, inputs, &self.control))?;
+        let partials = with_inputs(array, mask, |inputs| self.engine.reduce_partials(&plan, inputs, &self.control))?;
         Ok((plan, partials))
     }
 
@@ -275,7 +285,7 @@ impl Backend {
     pub fn exact_dot_dyn(&self, x: &Operand<'_>, y: &Operand<'_>) -> Result<crate::ExactDot> {
         let plan = plan_reduce(&Reduce::dot(), x, Some(y))?;
         self.control.expect(plan.work());
-        let partials = with_inputs(&plan, x, Some(y), |inputs| self.engine.reduce_partials(&plan, inputs, &self.control))?;
+        let partials = with_inputs(x, Some(y), |inputs| self.engine.reduce_partials(&plan, inputs, &self.control))?;
         match partials {
             Partials::Dot(dots) => Ok(dots.into_iter().next().unwrap_or_default()),
             _ => Err(Error::Dtype { what: "exact_dot".into(), got: x.dtype(), expected: "a real dtype".into() }),
@@ -370,22 +380,10 @@ fn plan_reduce<R: Copy + Into<ReduceOp>>(
     }
 }
 
-/// Runs with the inputs of a reduction, the second one broadcast to the shape of the first.
-fn with_inputs<T>(
-    plan: &ReducePlan,
-    array: &Operand<'_>,
-    second: Option<&Operand<'_>>,
-    run: impl FnOnce(&[Input<'_>]) -> Result<T>,
-) -> Result<T> {
-    let Some(second) = second else { return run(&[array.input()]) };
-    if second.shape() == plan.input {
-        return run(&[array.input(), second.input()]);
+/// Runs with the inputs of a reduction.
+fn with_inputs<T>(array: &Operand<'_>, second: Option<&Operand<'_>>, run: impl FnOnce(&[Input<'_>]) -> Result<T>) -> Result<T> {
+    match second {
+        None => run(&[array.input()]),
+        Some(second) => run(&[array.input(), second.input()]),
     }
-    let mut scratch = None;
-    let input = second.input();
-    let view = input.host(&mut scratch)?;
-    let view = view.broadcast(&plan.input).ok_or_else(|| {
-        Error::invalid("shape of the second operand", format!("{:?}", second.shape()), format!("{:?}", plan.input))
-    })?;
-    run(&[array.input(), Input::Host(view)])
 }

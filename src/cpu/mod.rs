@@ -143,13 +143,13 @@ impl Engine for CpuEngine {
 
     fn reduce(&self, plan: &ReducePlan, inputs: &[Input<'_>], target: Target<'_>, control: &Control) -> Result<Option<Storage>> {
         let mut memory = [None, None];
-        let inputs = Input::all_host(inputs, &mut memory)?;
+        let inputs = Input::all_spread(inputs, &mut memory, &plan.input)?;
         self.install(plan.work(), LITTLE_REDUCTION, || reduce::run(plan, &inputs, target, Simd::current(), control))
     }
 
     fn reduce_partials(&self, plan: &ReducePlan, inputs: &[Input<'_>], control: &Control) -> Result<Partials> {
         let mut memory = [None, None];
-        let inputs = Input::all_host(inputs, &mut memory)?;
+        let inputs = Input::all_spread(inputs, &mut memory, &plan.input)?;
         self.install(plan.work(), LITTLE_REDUCTION, || reduce::partials(plan, &inputs, Simd::current(), control))
     }
 
@@ -161,7 +161,7 @@ impl Engine for CpuEngine {
         control: &Control,
     ) -> Result<Vec<Option<Storage>>> {
         let mut memory = vec![None; inputs.len()];
-        let inputs = inputs.iter().zip(&mut memory).map(|(input, memory)| input.host(memory)).collect::<Result<Vec<_>>>()?;
+        let inputs = Input::all_spread(inputs, &mut memory, &operation.lanes().input)?;
         self.install(operation.work(), LITTLE_REDUCTION, || operate::run(operation, inputs, targets, Simd::current(), control))
     }
 

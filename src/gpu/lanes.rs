@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::arrange::{self, Walk};
 use super::context::Context;
 use super::memory::{Block, Gathered, GpuBuffer};
 use super::shaders;
@@ -12,6 +13,10 @@ use crate::engine::{Input, Target};
 use crate::plan::Lanes;
 use crate::view::View;
 use crate::{Control, Dtype, Result};
+
+mod grid;
+
+pub(super) use grid::{Grid, Piece};
 
 /// See `shaders/parts/lanes_params.wgsl`.
 #[repr(C)]
@@ -79,120 +84,8 @@ pub(super) fn constants(dtype: Dtype) -> String {
     )
 }
 
-/// An array as `outer · len · inner` elements in C order: the lanes run along the middle.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Grid {
-    pub(super) outer: usize,
-    pub(super) len: usize,
-    pub(super) inner: usize,
-}
-
-/// A part of a grid: some lanes, or a stretch of some.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Piece {
-    pub(super) outer: Range<usize>,
-    pub(super) at: Range<usize>,
-    pub(super) columns: Range<usize>,
-}
-
-impl Piece {
-    /// The number of elements.
-    pub(super) fn len(&self) -> usize {
-        self.outer.len() * self.at.len() * self.columns.len()
-    }
-
-    /// The number of lanes.
-    pub(super) fn lanes(&self) -> usize {
-        self.outer.len() * self.columns.len()
-    }
-
-    /// The number, in the grid, of lane `lane` of the piece.
-    pub(super) fn lane(&self, grid: Grid, lane: usize) -> usize {
-        let width = self.columns.len();
-        (self.outer.start + lane / width) * grid.inner + self.columns.start + lane % width
-    }
-
-    /// Where the elements of the piece lie, row by row, in an array of so many elements per lane: ranges in C order.
-    pub(super) fn rows(&self, len: usize, inner: usize) -> impl Iterator<Item = Range<usize>> {
-        let Self { outer, at, columns } = self.clone();
-        // As long as the rows touch they are one.
-        let (outer, at, columns) = match (columns.len() == inner, at.len() == len) {
-            (true, true) => (0..1, 0..1, outer.start * len * inner..outer.end * len * inner),
-            (true, false) => (outer, 0..1, at.start * inner..at.end * inner),
-            _ => (outer, at, columns),
-        };
-        outer.flat_map(move |o| {
-            let columns = columns.clone();
-            at.clone().map(move |i| {
-                let start = o * len * inner + i * inner;
-                start + columns.start..start + columns.end
-            })
-        })
-    }
-}
-
-impl Grid {
-    /// The grid of lanes, and the order of axes that makes one of an array whose walked axes do not lie together.
-    pub(super) fn of(lanes: &Lanes) -> (Self, Option<Vec<usize>>) {
-        let product = |axes: &mut dyn Iterator<Item = usize>| axes.map(|axis| lanes.input[axis]).product();
-        // A single axis stays where it is whatever its length: a scan may give it one result more.
-        let single = lanes.walked.len() == 1;
-        let long: Vec<usize> = lanes.walked.iter().copied().filter(|&axis| single || lanes.input[axis] != 1).collect();
-        let (Some(&first), Some(&last)) = (long.first(), long.last()) else {
-            return (Self { outer: lanes.count(), len: lanes.len(), inner: 1 }, None);
-        };
-        let together = (first..=last).all(|axis| lanes.walked.contains(&axis) || lanes.input[axis] == 1);
-        if together {
-            let (outer, inner) = (product(&mut (0..first)), product(&mut (last + 1..lanes.input.len())));
-            return (Self { outer, len: lanes.len(), inner }, None);
-        }
-        let order = lanes.kept.iter().chain(&lanes.walked).copied().collect();
-        (Self { outer: lanes.count(), len: lanes.len(), inner: 1 }, Some(order))
-    }
-
-    /// The number of lanes.
-    pub(super) fn lanes(&self) -> usize {
-        self.outer * self.inner
-    }
-
-    /// Parts of at most `most` elements: whole lanes where some fit, else stretches of a few lanes, one after the other.
-    pub(super) fn pieces(&self, most: usize) -> Vec<Piece> {
-        let Self { outer, len, inner } = *self;
-        let most = most.max(64);
-        let cut = |n: usize, step: usize| (0..n.div_ceil(step.max(1))).map(move |i| i * step..n.min((i + 1) * step));
-        if len.saturating_mul(inner) <= most {
-            // A multiple of 4 where it can be: narrow elements share words.
-            let step = most / (len * inner).max(1);
-            let step = if step >= 4 { step / 4 * 4 } else { step };
-            return cut(outer, step).map(|outer| Piece { outer, at: 0..len, columns: 0..inner }).collect();
-        }
-        let columns = inner.min((most / len.max(1)).max(16));
-        let rows = (most / columns / 4 * 4).max(4);
-        let mut pieces = vec![];
-        for o in 0..outer {
-            for columns in cut(inner, columns) {
-                let stretches = cut(len, if columns.len() * len <= most { len } else { rows });
-                pieces.extend(stretches.map(|at| Piece { outer: o..o + 1, at, columns: columns.clone() }));
-            }
-        }
-        pieces
-    }
-
-    /// Parts of at most `most` elements as [`pieces`](Self::pieces), of as broad rows as 256 of them allow.
-    fn broad_pieces(&self, most: usize) -> Vec<Piece> {
-        let Self { outer, len, inner } = *self;
-        let columns = inner.min(most / 256 / 4 * 4).max(4);
-        let rows = (most / columns).max(1);
-        if len.saturating_mul(inner) <= most {
-            return self.pieces(most);
-        }
-        let cut = |n: usize, step: usize| (0..n.div_ceil(step)).map(move |i| i * step..n.min((i + 1) * step));
-        (0..outer)
-            .flat_map(|o| cut(inner, columns).map(move |columns| (o, columns)))
-            .flat_map(|(o, columns)| cut(len, rows).map(move |at| Piece { outer: o..o + 1, at, columns: columns.clone() }))
-            .collect()
-    }
-}
+/// Rows up to which each is copied by itself.
+const ROWS: usize = 64;
 
 /// An operand as a grid.
 pub(super) struct Source<'a> {
@@ -207,6 +100,8 @@ enum Whole<'a> {
     Resident(Block),
     /// In several, or of more elements than a shader counts.
     Segments(&'a GpuBuffer),
+    /// On the device in another order.
+    Turned(&'a GpuBuffer, Walk),
     Host(View<'a>),
 }
 
@@ -220,7 +115,7 @@ pub(super) struct Placed {
 }
 
 impl<'a> Source<'a> {
-    /// The grid of an operand. What lies elsewhere, or in an order that makes no grid, comes over the host.
+    /// The grid of an operand. What lies elsewhere comes over the host; in another order, piece by piece on the device.
     pub(super) fn new(
         context: &'a Arc<Context>,
         lanes: &Lanes,
@@ -229,16 +124,26 @@ impl<'a> Source<'a> {
     ) -> Result<Self> {
         let (grid, order) = Grid::of(lanes);
         let dtype = input.dtype();
-        if let (Input::Gpu { buffer, .. }, None) = (input, &order)
-            && buffer.belongs_to(context)
+        if input.shape() != lanes.input
+            && let Some(block) = spread(context, lanes, input, order.as_deref())?
         {
-            let place = match buffer.segments() {
-                [segment] if buffer.bytes() / dtype.size() as u64 <= 1 << 31 => Whole::Resident(segment.block.clone()),
-                _ => Whole::Segments(buffer),
+            return Ok(Self { context, grid, dtype, place: Whole::Resident(block) });
+        }
+        if let Input::Gpu { buffer, .. } = input
+            && buffer.belongs_to(context)
+            && input.shape() == lanes.input
+        {
+            let place = match (buffer.segments(), &order) {
+                (_, Some(order)) => Walk::permuted(&lanes.input, order).map(|walk| Whole::Turned(buffer, walk)),
+                ([segment], _) if buffer.bytes() / dtype.size() as u64 <= 1 << 31 => Some(Whole::Resident(segment.block.clone())),
+                _ => Some(Whole::Segments(buffer)),
             };
-            return Ok(Self { context, grid, dtype, place });
+            if let Some(place) = place {
+                return Ok(Self { context, grid, dtype, place });
+            }
         }
         let view = input.host(scratch)?;
+        let view = view.broadcast(&lanes.input).unwrap_or(view);
         let view = order.map_or_else(|| view.clone(), |order| view.clone().permuted(&order)).collapsed();
         Ok(Self { context, grid, dtype, place: Whole::Host(view) })
     }
@@ -250,6 +155,11 @@ impl<'a> Source<'a> {
     /// Whether pieces of any size lie in one binding.
     pub(super) fn is_resident(&self) -> bool {
         matches!(self.place, Whole::Resident(..))
+    }
+
+    /// Whether it lies in several segments of device memory.
+    pub(super) fn is_in_segments(&self) -> bool {
+        matches!(self.place, Whole::Segments(..))
     }
 
     /// Parts of at most `most` elements of a grid like the operand's, but for the length of its lanes.
@@ -268,7 +178,13 @@ impl<'a> Source<'a> {
                 let start = (piece.outer.start * len + piece.at.start) * inner + piece.columns.start;
                 Ok(Placed { block: block.clone(), start: start as u32, outer: (len * inner) as u32, step: inner as u32 })
             }
-            Whole::Segments(buffer) => self.collect(buffer, piece),
+            Whole::Segments(buffer) => self.collect(buffer, piece, control),
+            Whole::Turned(buffer, walk) => {
+                // Pieces of a grid of one column are stretches.
+                let walk = walk.from((piece.outer.start * len + piece.at.start) as u64);
+                let block = arrange::run(self.context, buffer, size, &walk, piece.len(), control)?;
+                Ok(Placed { block, start: 0, outer: piece.at.len() as u32, step: 1 })
+            }
             Whole::Host(view) => {
                 let bytes = (piece.len() * size) as u64;
                 let block = self.context.block(bytes)?;
@@ -297,9 +213,33 @@ impl<'a> Source<'a> {
     }
 }
 
+/// An operand that is broadcast to an array of lanes, in the order of their grid, if the device has room for it.
+fn spread(context: &Arc<Context>, lanes: &Lanes, input: &Input<'_>, order: Option<&[usize]>) -> Result<Option<Block>> {
+    let (shape, count, size) = (&lanes.input, lanes.work() as usize, input.dtype().size());
+    if count >= 1 << 31 || (count * size) as u64 > context.share(6) {
+        return Ok(None);
+    }
+    let mut scratch = None;
+    let buffer = match input {
+        Input::Gpu { buffer, .. } if buffer.belongs_to(context) => (*buffer).clone(),
+        _ => context.upload_view(&input.host(&mut scratch)?, &Control::new())?,
+    };
+    let (mut steps, mut step) = (vec![0; shape.len()], 1);
+    for (to, &n) in steps.iter_mut().rev().zip(input.shape().iter().rev()) {
+        *to = if n == 1 { 0 } else { step };
+        step *= n as u64;
+    }
+    let axis = |axis: usize| (shape[axis] as u64, steps[axis]);
+    let walk = match order {
+        Some(order) => Walk::new(order.iter().map(|&at| axis(at)), 0),
+        None => Walk::new((0..shape.len()).map(axis), 0),
+    };
+    walk.map(|walk| arrange::run(context, &buffer, size, &walk, count, &Control::new())).transpose()
+}
+
 impl Source<'_> {
     /// A piece of an array in several segments: where it is, if one of them holds it, else a copy on the device.
-    fn collect(&self, buffer: &GpuBuffer, piece: &Piece) -> Result<Placed> {
+    fn collect(&self, buffer: &GpuBuffer, piece: &Piece, control: &Control) -> Result<Placed> {
         let (Grid { len, inner, .. }, size) = (self.grid, self.dtype.size() as u64);
         let first = (piece.outer.start * len + piece.at.start) * inner + piece.columns.start;
         let last = ((piece.outer.end - 1) * len + piece.at.end - 1) * inner + piece.columns.end;
@@ -315,25 +255,24 @@ impl Source<'_> {
             let (outer, step) = ((len as u64 * inner as u64) as u32, inner as u32);
             return Ok(Placed { block, start: (offset / size) as u32, outer, step });
         }
-        let (width, bytes) = (piece.columns.len(), piece.len() as u64 * size);
-        let block = self.context.block(bytes.next_multiple_of(4))?;
+        let width = piece.columns.len();
+        let (outer, step) = ((piece.at.len() * width) as u32, width as u32);
         let rows = || piece.rows(len, inner).map(|row| row.start as u64 * size..row.end as u64 * size);
-        if rows().all(|row| row.start.is_multiple_of(4) && row.end.is_multiple_of(4)) {
-            buffer.copy_rows(rows(), &block, false)?;
-        } else {
-            // Narrow elements that begin inside words.
-            let mut host = Vec::with_capacity(bytes as usize);
-            for row in rows() {
-                let (start, count) = (host.len(), (row.end - row.start) as usize);
-                host.resize(start + count, 0);
-                let Gathered { block, offset } = buffer.locate(&row).map_or_else(|| buffer.gather(row), Ok)?;
-                self.context.read_bytes(&block, offset, &mut host[start..])?;
+        let axes =
+            [(piece.outer.len(), len * inner), (piece.at.len(), inner), (width, 1)].map(|(n, step)| (n as u64, step as u64));
+        let in_words = |row: Range<u64>| row.start.is_multiple_of(4) && row.end.is_multiple_of(4);
+        match Walk::new(axes, first as u64) {
+            // Few long rows are copied; narrow elements may begin inside words.
+            Some(walk) if rows().nth(ROWS).is_some() || !rows().all(in_words) => {
+                let block = arrange::run(self.context, buffer, size as usize, &walk, piece.len(), control)?;
+                Ok(Placed { block, start: 0, outer, step })
             }
-            self.context.upload(&block, bytes, &Control::new(), &mut |range, out| {
-                out.copy_from_slice(&host[range.start as usize..range.end as usize]);
-            })?;
+            _ => {
+                let block = self.context.block(piece.len() as u64 * size)?;
+                buffer.copy_rows(rows(), &block, false)?;
+                Ok(Placed { block, start: 0, outer, step })
+            }
         }
-        Ok(Placed { block, start: 0, outer: (piece.at.len() * width) as u32, step: width as u32 })
     }
 }
 
@@ -360,41 +299,5 @@ pub(super) fn result_block(context: &Arc<Context>, old: Option<Storage>, bytes: 
     match GpuBuffer::reuse(old, context).into_iter().find(|block| block.size() >= bytes) {
         Some(block) => Ok(block),
         None => context.block(bytes),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pieces_cover_a_grid_once_and_in_order_along_each_lane() {
-        for (outer, len, inner) in [(1, 1000, 1), (7, 10, 1), (3, 5, 4), (2, 300, 40), (1, 3, 700), (5, 100, 3), (2, 1, 1)] {
-            let grid = Grid { outer, len, inner };
-            for most in [64, 100, 513, 1025, 4099, 1 << 20] {
-                let mut next = vec![0; grid.lanes()];
-                let mut elements = vec![0; outer * len * inner];
-                for piece in if most % 2 == 1 { grid.broad_pieces(most) } else { grid.pieces(most) } {
-                    for lane in 0..piece.lanes() {
-                        let lane = piece.lane(grid, lane);
-                        assert_eq!(next[lane], piece.at.start, "{grid:?} {most} {piece:?}");
-                        next[lane] = piece.at.end;
-                    }
-                    let rows: Vec<_> = piece.rows(len, inner).collect();
-                    assert_eq!(rows.iter().map(Range::len).sum::<usize>(), piece.len());
-                    rows.into_iter().flatten().for_each(|i| elements[i] += 1);
-                }
-                assert!(next.iter().all(|&end| end == len) && elements.iter().all(|&n| n == 1), "{grid:?} {most}");
-            }
-        }
-    }
-
-    #[test]
-    fn lanes_that_lie_apart_are_put_in_order() {
-        let lanes = |axes: &[isize]| Lanes::new("test", Dtype::F32, &[2, 3, 1, 4], Some(axes)).unwrap();
-        assert_eq!(Grid::of(&lanes(&[1, 2])), (Grid { outer: 2, len: 3, inner: 4 }, None));
-        assert_eq!(Grid::of(&lanes(&[1, 3])), (Grid { outer: 2, len: 12, inner: 1 }, None));
-        assert_eq!(Grid::of(&lanes(&[2])), (Grid { outer: 6, len: 1, inner: 4 }, None));
-        assert_eq!(Grid::of(&lanes(&[0, 3])), (Grid { outer: 3, len: 8, inner: 1 }, Some(vec![1, 2, 0, 3])));
     }
 }

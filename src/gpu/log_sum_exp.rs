@@ -119,7 +119,8 @@ impl Work<'_> {
     /// Elements of a piece at most.
     fn most(&self) -> usize {
         let wanted = if self.context.caps.software { 1 << 18 } else { 1 << 24 };
-        wanted.min((self.context.max_block() / 8) as usize)
+        // Elements and numbers of two arrays, numbers of the piece before, what reduces them.
+        wanted.min((self.context.share(12) / 8) as usize)
     }
 
     fn grid(&self) -> Grid {

@@ -1,6 +1,7 @@
 //! The GPU engine: wgpu underneath, WGSL from `shaders/`. No wgpu type leaves this folder.
 
 mod adapters;
+mod arrange;
 mod context;
 mod convolve;
 mod dispatch;
@@ -15,6 +16,7 @@ mod pipeline;
 mod quantile;
 mod random;
 mod reduce;
+mod room;
 mod scan;
 mod select;
 mod selftest;
@@ -104,6 +106,13 @@ impl GpuEngine {
     }
 }
 
+impl GpuEngine {
+    /// [`run`](Self::run) within the memory that `control` allows.
+    fn run_within<T>(&self, work: u64, control: &Control, operation: impl FnOnce(&Arc<Context>) -> Result<T>) -> Result<T> {
+        self.run(work, |context| room::within(context, control, || operation(context)))
+    }
+}
+
 impl fmt::Debug for GpuEngine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "GpuEngine(gpu:{})", self.index)
@@ -158,11 +167,15 @@ impl Engine for GpuEngine {
     }
 
     fn reduce(&self, plan: &ReducePlan, inputs: &[Input<'_>], target: Target<'_>, control: &Control) -> Result<Option<Storage>> {
-        self.run(plan.work(), |context| reduce::run(context, plan, inputs, target, control))
+        self.run_within(plan.work(), control, |context| {
+            room::deliver_one(control, (plan.out_dtype, &plan.shape), target, |target| {
+                reduce::run(context, plan, inputs, target, control)
+            })
+        })
     }
 
     fn reduce_partials(&self, plan: &ReducePlan, inputs: &[Input<'_>], control: &Control) -> Result<Partials> {
-        self.run(plan.work(), |context| reduce::partials(context, plan, inputs, control))
+        self.run_within(plan.work(), control, |context| reduce::partials(context, plan, inputs, control))
     }
 
     fn operate(
@@ -172,15 +185,19 @@ impl Engine for GpuEngine {
         targets: Vec<Target<'_>>,
         control: &Control,
     ) -> Result<Vec<Option<Storage>>> {
-        self.run(operation.work(), |context| operate::run(context, operation, inputs, targets, control))
+        self.run_within(operation.work(), control, |context| {
+            room::deliver(control, &operation.results(), targets, |targets| {
+                operate::run(context, operation, inputs, targets, control)
+            })
+        })
     }
 
     fn group(&self, plan: &GroupPlan, keys: &Input<'_>, values: Option<&Input<'_>>, control: &Control) -> Result<Grouped> {
-        self.run(plan.work(), |context| group::run(context, plan, keys, values, control))
+        self.run_within(plan.work(), control, |context| group::run(context, plan, keys, values, control))
     }
 
     fn count_hits(&self, plan: &MonteCarloPlan, control: &Control) -> Result<crate::plan::Tally> {
-        self.run(plan.len(), |context| monte_carlo::count_hits(context, plan, control))
+        self.run_within(plan.len(), control, |context| monte_carlo::count_hits(context, plan, control))
     }
 
     fn algorithm(&self, plan: &ConvolvePlan) -> Option<String> {
@@ -189,19 +206,31 @@ impl Engine for GpuEngine {
     }
 
     fn random(&self, plan: &RandomPlan, target: Target<'_>, control: &Control) -> Result<Option<Storage>> {
-        self.run(plan.len(), |context| random::run(context, plan, target, control))
+        let (len, whole) = ([plan.len() as usize], plan.elements.start == 0);
+        self.run_within(plan.len(), control, |context| match target {
+            Target::Device(_) if whole => {
+                room::deliver_one(control, (plan.dtype, &len), target, |target| random::run(context, plan, target, control))
+            }
+            target => random::run(context, plan, target, control),
+        })
     }
 
     fn map(&self, plan: &MapPlan, inputs: &[Input<'_>], target: Target<'_>, control: &Control) -> Result<Option<Storage>> {
-        self.run(plan.work(), |context| expr::run(context, plan, inputs, target, control))
+        let len = [plan.outputs()];
+        self.run_within(plan.work(), control, |context| match target {
+            Target::Device(_) if plan.is_whole() => {
+                room::deliver_one(control, (plan.dtype, &len), target, |target| expr::run(context, plan, inputs, target, control))
+            }
+            target => expr::run(context, plan, inputs, target, control),
+        })
     }
 
     fn map_partials(&self, plan: &MapPlan, op: ReduceOp, inputs: &[Input<'_>], control: &Control) -> Result<Partials> {
-        self.run(plan.work(), |context| expr::partials(context, plan, op, inputs, control))
+        self.run_within(plan.work(), control, |context| expr::partials(context, plan, op, inputs, control))
     }
 
     fn integrate(&self, plan: &IntegratePlan, control: &Control) -> Result<IntegralSums> {
-        self.run(plan.work(), |context| expr::sums(context, plan, control))
+        self.run_within(plan.work(), control, |context| expr::sums(context, plan, control))
     }
 
     fn upload(&self, view: &View<'_>) -> Result<Storage> {

@@ -28,7 +28,7 @@ pub(super) fn run(
             targets.into_iter().map(|target| scan::run(context, plan, &inputs[0], target, control)).collect()
         }
         Operation::Quantile(plan) => {
-            targets.into_iter().map(|target| quantile::run(context, plan, &inputs[0], target, control)).collect()
+            targets.into_iter().map(|target| quantile::run(context, plan, inputs, target, control)).collect()
         }
         Operation::TopK(plan) => topk::run(context, plan, &inputs[0], targets, control),
         Operation::LogSumExp(plan) => log_sum_exp::run(context, plan, inputs, targets, control),

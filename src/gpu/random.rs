@@ -99,7 +99,7 @@ pub(super) fn run(context: &Arc<Context>, plan: &RandomPlan, target: Target<'_>,
     control.check()?;
     let size = plan.dtype.size() as u64;
     let work = Work { context, plan, control, pipeline: pipeline(context, plan)?, table: table(context, plan, control)? };
-    let most = (context.max_block() / (UNIT * size)).min(MOST_UNITS) * UNIT;
+    let most = (context.share(3) / (UNIT * size)).min(MOST_UNITS) * UNIT;
     let pieces = || {
         let starts = (plan.elements.start..plan.elements.end).step_by(most as usize);
         starts.map(|start| start..plan.elements.end.min(start + most))
@@ -208,6 +208,7 @@ fn table(context: &Arc<Context>, plan: &RandomPlan, control: &Control) -> Result
         1 => bytemuck::cast_slice(&table.narrow),
         _ => bytemuck::cast_slice(&table.wide),
     };
+    context.check_fixed(bytes.len() as u64, "the table of this distribution")?;
     let block = context.block(bytes.len() as u64)?;
     context.upload(&block, bytes.len() as u64, control, &mut |range, out| {
         out.copy_from_slice(&bytes[range.start as usize..range.end as usize]);

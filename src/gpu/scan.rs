@@ -55,6 +55,9 @@ impl Stage {
 struct Variant {
     op: ScanOp,
     dtype: Dtype,
+    /// Of the results.
+    out: Dtype,
+    skip_nan: bool,
     int64: bool,
 }
 
@@ -83,6 +86,7 @@ impl Variant {
         match self.op {
             ScanOp::Sum if self.dtype.is_float() => u64::from(self.limbs()) + 1,
             ScanOp::Product if self.dtype.is_float() => 5,
+            ScanOp::Sum if self.out.is_float() => 3,
             _ => 2,
         }
     }
@@ -97,8 +101,7 @@ impl Variant {
     }
 
     fn source(self, stage: Stage) -> String {
-        let Self { op, dtype, int64 } = self;
-        let out = op.out_dtype(dtype);
+        let Self { op, dtype, out, skip_nan, int64 } = self;
         let one = match out {
             _ if op != ScanOp::Product => 0,
             Dtype::F32 => u64::from(1f32.to_bits()),
@@ -108,8 +111,9 @@ impl Variant {
         let header = lanes::constants(dtype)
             + &format!(
                 "const WG: u32 = {}u;\nconst BLOCK: u32 = {}u;\nconst LIMBS: u32 = {}u;\nconst PRODUCT: bool = {};\nconst UP: bool = {};\n\
-                 const SMALLER: bool = {};\nconst OUT_SIZE: u32 = {}u;\nconst ARG: bool = false;\nconst SKIP: bool = false;\n\
-                 const ABS: bool = false;\nconst IDENTITY_LOW: u32 = {}u;\nconst IDENTITY_HIGH: u32 = {}u;\n",
+                 const SMALLER: bool = {};\nconst OUT_SIZE: u32 = {}u;\nconst OUT_SIGNED: bool = {};\n\
+                 const LEAST: u32 = {}u;\nconst ARG: bool = false;\nconst SKIP: bool = {skip_nan};\nconst ABS: bool = false;\n\
+                 const IDENTITY_LOW: u32 = {}u;\nconst IDENTITY_HIGH: u32 = {}u;\n",
                 self.workgroup(),
                 self.block(),
                 self.limbs(),
@@ -117,6 +121,8 @@ impl Variant {
                 stage == Stage::Up,
                 op == ScanOp::Min,
                 out.size(),
+                out.is_signed_integer(),
+                if dtype == Dtype::F64 { 1074 } else { 149 },
                 one as u32,
                 one >> 32,
             );
@@ -130,6 +136,7 @@ impl Variant {
                 part!("reduce_product_float_round"),
                 part!("scan_product_float"),
             ]),
+            ScanOp::Sum if out.is_float() => parts.push(part!("scan_integers_float")),
             ScanOp::Sum | ScanOp::Product => parts.extend([shaders::mul_wide(int64), part!("scan_integers")]),
             _ => parts.extend([part!("reduce_key"), part!("reduce_unkey"), part!("scan_extreme")]),
         }
@@ -146,15 +153,24 @@ impl Variant {
     }
 }
 
-/// Every shader variant.
+/// Every shader variant: of its own dtype, and of another where there is one.
 #[allow(dead_code, reason = "read by tests")]
 pub(super) fn variants() -> Vec<shaders::Variant> {
     let mut list = vec![];
     for op in ScanOp::ALL {
         for dtype in Dtype::ALL.into_iter().filter(|dtype| !dtype.is_complex()) {
-            for stage in Stage::ALL {
-                let source = Variant { op, dtype, int64: dtype.size() == 4 }.source(stage);
-                list.push(shaders::Variant { label: stage.label(), source, layouts: vec![Params::layout()] });
+            let other = match op {
+                ScanOp::Sum if dtype == Dtype::F32 => Dtype::F64,
+                ScanOp::Sum => Dtype::F32,
+                ScanOp::Product if dtype.is_float() => Dtype::F32,
+                ScanOp::Product => Dtype::I16,
+                _ => dtype,
+            };
+            for out in [op.out_dtype(dtype), other] {
+                for stage in Stage::ALL {
+                    let source = Variant { op, dtype, out, skip_nan: out == other, int64: dtype.size() == 4 }.source(stage);
+                    list.push(shaders::Variant { label: stage.label(), source, layouts: vec![Params::layout()] });
+                }
             }
         }
     }
@@ -170,13 +186,6 @@ pub(super) fn run(
     control: &Control,
 ) -> Result<Option<Storage>> {
     control.check()?;
-    if !plan.is_plain() {
-        return Err(Error::Unsupported {
-            device: context.id.clone(),
-            operation: format!("{} of {} to {}", plan.op, plan.lanes.dtype, plan.out_dtype),
-            feature: "shader for other dtypes of the result, nor for NaN passed over".into(),
-        });
-    }
     if let Target::Host(out) = &target {
         out.expect(plan.out_dtype, &plan.shape)?;
     }
@@ -190,7 +199,8 @@ pub(super) fn run(
     }
     let mut scratch = None;
     let source = Source::new(context, &plan.lanes, input, &mut scratch)?;
-    let variant = Variant { op: plan.op, dtype: plan.lanes.dtype, int64: context.caps.int64 };
+    let (dtype, out, int64) = (plan.lanes.dtype, plan.out_dtype, context.caps.int64);
+    let variant = Variant { op: plan.op, dtype, out, skip_nan: plan.skip_nan, int64 };
     let flag = context.block(4)?;
     context.clear(&flag, 4)?;
     let scan = Run { context, plan, control, variant, source, lead, take, results: take + lead, flag };
@@ -241,12 +251,12 @@ pub(super) fn run(
 fn nothing(plan: &ScanPlan, count: usize) -> Result<HostVec> {
     let mut vec = HostVec::zeros(plan.out_dtype, count)?;
     if plan.op == ScanOp::Product {
-        match &mut vec {
-            HostVec::F32(vec) => vec.fill(1.0),
-            HostVec::F64(vec) => vec.fill(1.0),
-            HostVec::U64(vec) => vec.fill(1),
-            HostVec::I64(vec) => vec.fill(1),
-            _ => {}
+        macro_rules! ones {
+            ($($variant:ident)*) => { match &mut vec { $(HostVec::$variant(vec) => vec.fill(1u8.into()),)* _ => {} } };
+        }
+        ones!(U8 U16 I16 U32 I32 U64 I64 F32 F64);
+        if let HostVec::I8(vec) = &mut vec {
+            vec.fill(1);
         }
     }
     Ok(vec)
@@ -294,7 +304,8 @@ impl Run<'_> {
     /// Elements of a piece at most.
     fn most(&self) -> usize {
         let size = self.plan.lanes.dtype.size().max(self.plan.out_dtype.size()) as u64;
-        let block = self.context.max_block();
+        // Elements, results, the states of two pieces.
+        let block = self.context.share(6);
         // States take words per block of elements, and one more per lane.
         let states = block / (8 * self.variant.words()) * self.variant.block() / 2;
         let wanted = if self.context.caps.software { 1 << 20 } else { 1 << 25 };
@@ -452,7 +463,7 @@ impl Run<'_> {
             return Ok(());
         }
         let (pipeline, workgroup) = (self.pipeline(stage)?, u64::from(self.variant.workgroup()));
-        let key = format!("{} {:?} {}", stage.label(), self.variant.op, self.variant.dtype);
+        let key = format!("{} {:?} {} {}", stage.label(), self.variant.op, self.variant.dtype, self.variant.out);
         self.context.sliced(&key, jobs, workgroup, 0, self.control, &mut |range| {
             let params = Params { first: range.start as u32, end: range.end as u32, ..params };
             let binds: Vec<Bind<'_>> = binds.iter().cloned().chain([Bind::Uniform(bytemuck::bytes_of(&params))]).collect();

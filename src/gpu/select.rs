@@ -8,14 +8,18 @@ use std::sync::Arc;
 
 use super::context::Context;
 use super::dispatch::{Bind, Dispatch, fold};
-use super::lanes::{self, Grid, Piece, Placed, Source};
+use super::lanes::{Grid, Piece, Placed, Source};
 use super::memory::Block;
-use super::pipeline::{Pipeline, Shader, Slot};
-use super::shaders;
-use crate::{Control, Dtype, Error, Result};
+use super::pipeline::{Pipeline, Shader};
+use crate::{Control, Error, Result};
 
+mod stages;
 #[cfg(test)]
 mod tests;
+
+#[allow(unused_imports, reason = "variants are read by tests")]
+pub(super) use stages::variants;
+pub(super) use stages::{Order, Params, Stage, WEIGHED};
 
 /// Elements of a lane up to which one invocation reads it for every bit.
 pub(super) const SHORT: usize = 256;
@@ -26,146 +30,28 @@ const ITEMS: std::ops::Range<usize> = 16..8192;
 /// Bits of a digit.
 const DIGIT: u32 = 8;
 
-#[repr(C)]
-#[derive(Debug, Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
-pub(super) struct Params {
-    pub(super) width: u32,
-    pub(super) len: u32,
-    pub(super) start: u32,
-    pub(super) outer: u32,
-    pub(super) step: u32,
-    pub(super) ranks: u32,
-    pub(super) base: u32,
-    pub(super) splits: u32,
-    pub(super) shift: u32,
-    pub(super) by_index: u32,
-    pub(super) job: u32,
-    pub(super) k: u32,
-    pub(super) first: u32,
-    pub(super) end: u32,
-    pub(super) pad0: u32,
-    pub(super) pad1: u32,
-}
-
-/// The shaders.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stage {
-    Short,
-    Count,
-    Choose,
-    Gather,
-    Best,
-}
-
-impl Stage {
-    const ALL: [Self; 5] = [Self::Short, Self::Count, Self::Choose, Self::Gather, Self::Best];
-
-    fn label(self) -> &'static str {
-        match self {
-            Self::Short => "select_short",
-            Self::Count => "select_count",
-            Self::Choose => "select_choose",
-            Self::Gather => "topk_gather",
-            Self::Best => "topk_short",
-        }
-    }
-
-    fn slots(self) -> &'static [Slot] {
-        match self {
-            Self::Short | Self::Count => &[Slot::Read, Slot::Read, Slot::ReadWrite, Slot::Uniform],
-            Self::Choose => &[Slot::ReadWrite, Slot::ReadWrite, Slot::Uniform],
-            Self::Gather => &[Slot::Read, Slot::Read, Slot::ReadWrite, Slot::ReadWrite, Slot::Uniform],
-            Self::Best => &[Slot::Read, Slot::ReadWrite, Slot::Uniform],
-        }
-    }
-
-    fn text(self) -> &'static str {
-        match self {
-            Self::Short => include_str!("../../shaders/select_short.wgsl"),
-            Self::Count => include_str!("../../shaders/select_count.wgsl"),
-            Self::Choose => include_str!("../../shaders/select_choose.wgsl"),
-            Self::Gather => include_str!("../../shaders/topk_gather.wgsl"),
-            Self::Best => include_str!("../../shaders/topk_short.wgsl"),
-        }
-    }
-}
-
-/// Which order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Order {
-    pub(super) dtype: Dtype,
-    /// Whether ties go by the index, with −0 equal to +0.
-    pub(super) top: bool,
-    /// From the largest to the smallest.
-    pub(super) down: bool,
-}
-
-impl Order {
-    fn bits(self) -> u32 {
-        8 * self.dtype.size() as u32
-    }
-
-    fn source(self, stage: Stage, workgroup: u32) -> String {
-        let Self { dtype, top, down } = self;
-        let header = lanes::constants(dtype)
-            + &format!(
-                "const WG: u32 = {workgroup}u;\nconst BITS: u32 = {}u;\nconst TOP: bool = {top};\nconst DOWN: bool = {down};\n\
-                 const KEY_MASK: u32 = {}u;\nconst SIGN_BIT: u32 = {}u;\n",
-                self.bits(),
-                u32::MAX >> (32 - self.bits().min(32)),
-                1u32 << (self.bits().min(32) - 1),
-            );
-        let params = include_str!("../../shaders/parts/select_params.wgsl");
-        let key = include_str!("../../shaders/parts/select_key.wgsl");
-        match stage {
-            Stage::Choose => shaders::join(&[&header, params, stage.text()]),
-            _ => shaders::join(&[&header, params, key, lanes::ELEMENT, stage.text()]),
-        }
-    }
-}
-
-/// Every shader variant.
-#[allow(dead_code, reason = "read by tests")]
-pub(super) fn variants() -> Vec<shaders::Variant> {
-    let layout = || {
-        shaders::layout!(Params {
-            width,
-            len,
-            start,
-            outer,
-            step,
-            ranks,
-            base,
-            splits,
-            shift,
-            by_index,
-            job,
-            k,
-            first,
-            end,
-            pad0,
-            pad1,
-        })
-    };
-    let mut list = vec![];
-    for dtype in Dtype::ALL.into_iter().filter(|dtype| !dtype.is_complex()) {
-        for stage in Stage::ALL {
-            for (top, down) in [(false, false), (true, true)] {
-                let source = Order { dtype, top, down }.source(stage, 64);
-                list.push(shaders::Variant { label: stage.label(), source, layouts: vec![layout()] });
-            }
-        }
-    }
-    list
-}
-
 /// A selection at work.
 pub(super) struct Selection<'a> {
     pub(super) context: &'a Arc<Context>,
     pub(super) source: &'a Source<'a>,
+    /// What a second array tells of the elements.
+    beside: Option<&'a Source<'a>>,
     pub(super) order: Order,
     pub(super) control: &'a Control,
     workgroup: u32,
+}
+
+/// A piece on the device.
+pub(super) struct Here {
+    pub(super) values: Placed,
+    pub(super) beside: Option<Placed>,
+}
+
+impl Here {
+    /// What is bound as a mask: anything if there is none.
+    fn mask(&self) -> &Block {
+        self.beside.as_ref().map_or(&self.values.block, |mask| &mask.block)
+    }
 }
 
 /// Jobs whose keys, and of tops indices, are known: the state of each in four words.
@@ -176,28 +62,41 @@ pub(super) struct Found {
 }
 
 impl<'a> Selection<'a> {
-    pub(super) fn new(context: &'a Arc<Context>, source: &'a Source<'a>, order: Order, control: &'a Control) -> Result<Self> {
+    pub(super) fn new(
+        context: &'a Arc<Context>,
+        source: &'a Source<'a>,
+        beside: Option<&'a Source<'a>>,
+        order: Order,
+        control: &'a Control,
+    ) -> Result<Self> {
         if source.grid().len as u64 > u64::from(u32::MAX) {
             let (device, operation) = (context.id.clone(), "a selection".to_string());
             return Err(Error::Unsupported { device, operation, feature: "lanes of 2^32 elements and more".into() });
         }
         let workgroup = context.limits.invocations.min(if context.caps.software { 64 } else { 256 });
-        Ok(Self { context, source, order, control, workgroup })
+        Ok(Self { context, source, beside, order, control, workgroup })
+    }
+
+    fn sources(&self) -> impl Iterator<Item = &Source<'a>> {
+        std::iter::once(self.source).chain(self.beside)
     }
 
     /// Elements of a piece at most.
     fn most(&self) -> usize {
-        if self.source.is_resident() {
+        if self.sources().all(Source::is_resident) {
             return usize::MAX;
         }
+        // Two arrays, keys and counts.
         let wanted: usize = if self.context.caps.software { 1 << 22 } else { 1 << 26 };
-        wanted.min(self.context.max_block() as usize / self.order.dtype.size())
+        let size = self.order.dtype.size().max(self.order.beside.map_or(1, |beside| beside.dtype().size()));
+        wanted.min(self.context.share(6) as usize / size)
     }
 
     /// The parts to work on: pieces that together are whole lanes, one after the other.
     pub(super) fn parts(&self) -> Vec<Vec<Piece>> {
         let mut parts: Vec<Vec<Piece>> = vec![];
-        for piece in self.source.pieces(self.source.grid(), self.most()) {
+        let broad = self.sources().find(|source| source.is_in_segments()).unwrap_or(self.source);
+        for piece in broad.pieces(self.source.grid(), self.most()) {
             match parts.last_mut() {
                 Some(part) if piece.at.start > 0 => part.push(piece),
                 _ => parts.push(vec![piece]),
@@ -206,23 +105,37 @@ impl<'a> Selection<'a> {
         parts
     }
 
+    /// Brings a piece to the device.
+    pub(super) fn place(&self, piece: &Piece) -> Result<Here> {
+        let beside = self.beside.map(|beside| beside.place(piece, self.control)).transpose()?;
+        Ok(Here { values: self.source.place(piece, self.control)?, beside })
+    }
+
     fn pipeline(&self, stage: Stage) -> Result<Arc<Pipeline>> {
         self.context.pipeline(&Shader {
             label: stage.label(),
             source: &|| self.order.source(stage, self.workgroup),
-            variant: &format!("{:?} {}", self.order, self.workgroup),
+            variant: &format!("{:?} {stage:?} {}", self.order, self.workgroup),
             constants: &[],
             workgroup: [self.workgroup, 1, 1],
-            workgroup_bytes: if stage == Stage::Count { 1024 } else { 0 },
+            workgroup_bytes: match stage {
+                Stage::Count => 1024,
+                Stage::WeighAll | Stage::Weigh => 4 * (stage.sums() * self.order.limbs()) as u32,
+                _ => 0,
+            },
             slots: stage.slots(),
         })
     }
 
-    pub(super) fn params(&self, piece: &Piece, placed: &Placed, ranks: usize) -> Params {
+    pub(super) fn params(&self, piece: &Piece, here: &Here, ranks: usize) -> Params {
         let mut params = <Params as bytemuck::Zeroable>::zeroed();
+        let placed = &here.values;
         (params.width, params.len, params.ranks) = (piece.columns.len() as u32, piece.at.len() as u32, ranks as u32);
         (params.start, params.outer, params.step) = (placed.start, placed.outer, placed.step);
         (params.base, params.splits) = (piece.at.start as u32, 1);
+        if let Some(Placed { start, outer, step, .. }) = here.beside {
+            (params.beside_start, params.beside_outer, params.beside_step) = (start, outer, step);
+        }
         params
     }
 
@@ -241,10 +154,15 @@ impl<'a> Selection<'a> {
 
     /// Workgroups that share each of so many jobs.
     pub(super) fn splits(&self, len: usize, jobs: usize) -> usize {
+        self.splits_of(len, jobs, ITEMS.end)
+    }
+
+    /// [`splits`](Self::splits) where an invocation takes at most so many elements.
+    pub(super) fn splits_of(&self, len: usize, jobs: usize, items: usize) -> usize {
         let workgroup = self.workgroup as usize;
         let busy: usize = if self.context.caps.software { 16 } else { 2048 };
         let most = len.div_ceil(workgroup * ITEMS.start).max(1);
-        busy.div_ceil(jobs.max(1)).clamp(1, most).max(len.div_ceil(workgroup * ITEMS.end))
+        busy.div_ceil(jobs.max(1)).clamp(1, most).max(len.div_ceil(workgroup * items))
     }
 
     /// The keys of `ranks` ranks of each lane of a part, in the order of its lanes.
@@ -252,16 +170,22 @@ impl<'a> Selection<'a> {
         let Some(first) = part.first() else { return Ok(vec![]) };
         let lanes = first.lanes();
         let mut keys = Vec::with_capacity(lanes * ranks);
-        if self.source.grid().len <= SHORT {
-            let placed = self.source.place(first, self.control)?;
-            let ranked: Vec<u32> = (0..lanes * ranks).map(|job| wanted(job / ranks, job % ranks) as u32).collect();
-            let given = self.upload(bytemuck::cast_slice(&ranked))?;
-            let found = self.context.block(8 * (lanes * ranks) as u64)?;
-            let params = self.params(first, &placed, ranks);
-            let binds = [Bind::Block(&placed.block), Bind::Block(&given), Bind::Block(&found)];
-            self.dispatch(Stage::Short, params, (lanes * ranks) as u64, false, &binds)?;
-            let bytes = self.context.read_small(&found, 8 * (lanes * ranks) as u64)?;
-            keys.extend(bytes.as_chunks::<8>().0.iter().map(|&bytes| u64::from_le_bytes(bytes)));
+        // Under a limit of memory short lanes may be cut as well.
+        if self.source.grid().len <= SHORT && part.len() == 1 {
+            let here = self.place(first)?;
+            // Ranks and keys of so many at a time.
+            let (total, together) = (lanes * ranks, (self.context.share(6) / 8) as usize);
+            for start in (0..total).step_by(together) {
+                let jobs = start..total.min(start + together);
+                let ranked: Vec<u32> = jobs.clone().map(|job| wanted(job / ranks, job % ranks) as u32).collect();
+                let given = self.upload(bytemuck::cast_slice(&ranked))?;
+                let found = self.context.block(8 * jobs.len() as u64)?;
+                let params = Params { job: start as u32, ..self.params(first, &here, ranks) };
+                let binds = [&here.values.block, &given, here.mask(), &found].map(Bind::Block);
+                self.dispatch(Stage::Short, params, jobs.len() as u64, false, &binds)?;
+                let bytes = self.context.read_small(&found, 8 * jobs.len() as u64)?;
+                keys.extend(bytes.as_chunks::<8>().0.iter().map(|&bytes| u64::from_le_bytes(bytes)));
+            }
             return Ok(keys);
         }
         self.long(part, ranks, wanted, &mut |found, _| {
@@ -283,36 +207,26 @@ impl<'a> Selection<'a> {
     ) -> Result<()> {
         let Some(first) = part.first() else { return Ok(()) };
         let total = first.lanes() * ranks;
-        // A part of one piece is brought to the device once.
-        let here = if part.len() == 1 { Some(self.source.place(first, self.control)?) } else { None };
-        let mut walk = |run: &mut PerPiece<'_>| -> Result<()> {
-            for piece in part {
-                self.control.check()?;
-                match &here {
-                    Some(placed) => run(piece, placed)?,
-                    None => run(piece, &self.source.place(piece, self.control)?)?,
-                }
-            }
-            Ok(())
-        };
+        let mut walk = self.walk(part)?;
         let index_bits = if self.order.top { 32 - (self.source.grid().len as u32 - 1).leading_zeros() } else { 0 };
         let digits = (0..self.order.bits()).step_by(DIGIT as usize).rev().map(|shift| (shift, 0));
         let digits: Vec<(u32, u32)> =
             digits.chain((0..index_bits).step_by(DIGIT as usize).rev().map(|shift| (shift, 1))).collect();
-        for start in (0..total).step_by(JOBS) {
-            let jobs = start..total.min(start + JOBS);
+        let together = JOBS.min(self.context.share(6) as usize / 1040);
+        for start in (0..total).step_by(together) {
+            let jobs = start..total.min(start + together);
             let n = jobs.len();
             let states: Vec<[u32; 4]> = jobs.clone().map(|job| [0, 0, 0, wanted(job / ranks, job % ranks) as u32]).collect();
             let states = self.upload(bytemuck::cast_slice(&states))?;
             let counts = self.context.block(1024 * n as u64)?;
             self.context.clear(&counts, 1024 * n as u64)?;
             for &(shift, by_index) in &digits {
-                walk(&mut |piece, placed| {
-                    let mut params = self.params(piece, placed, ranks);
+                walk(&mut |piece, here| {
+                    let mut params = self.params(piece, here, ranks);
                     let splits = self.splits(piece.at.len(), n);
                     (params.shift, params.by_index, params.job) = (shift, by_index, start as u32);
                     params.splits = splits as u32;
-                    let binds = [Bind::Block(&placed.block), Bind::Block(&states), Bind::Block(&counts)];
+                    let binds = [&here.values.block, &states, here.mask(), &counts].map(Bind::Block);
                     self.dispatch(Stage::Count, params, (n * splits) as u64, true, &binds)
                 })?;
                 let mut params = <Params as bytemuck::Zeroable>::zeroed();
@@ -324,7 +238,25 @@ impl<'a> Selection<'a> {
         Ok(())
     }
 
-    fn upload(&self, bytes: &[u8]) -> Result<Block> {
+    /// What runs over all pieces of a part, which is brought to the device once if it is one piece.
+    pub(super) fn walk<'w>(&'w self, part: &'w [Piece]) -> Result<impl FnMut(&mut PerPiece<'_>) -> Result<()> + 'w> {
+        let kept = match part {
+            [piece] => Some(self.place(piece)?),
+            _ => None,
+        };
+        Ok(move |run: &mut PerPiece<'_>| {
+            for piece in part {
+                self.control.check()?;
+                match &kept {
+                    Some(here) => run(piece, here)?,
+                    None => run(piece, &self.place(piece)?)?,
+                }
+            }
+            Ok(())
+        })
+    }
+
+    pub(super) fn upload(&self, bytes: &[u8]) -> Result<Block> {
         let block = self.context.block(bytes.len() as u64)?;
         self.context.upload(&block, bytes.len() as u64, self.control, &mut |range, out| {
             out.copy_from_slice(&bytes[range.start as usize..range.end as usize]);
@@ -341,4 +273,4 @@ impl<'a> Selection<'a> {
 pub(super) type Walk<'w> = dyn FnMut(&mut PerPiece<'_>) -> Result<()> + 'w;
 
 /// What runs over a piece that is on the device.
-pub(super) type PerPiece<'p> = dyn FnMut(&Piece, &Placed) -> Result<()> + 'p;
+pub(super) type PerPiece<'p> = dyn FnMut(&Piece, &Here) -> Result<()> + 'p;

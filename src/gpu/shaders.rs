@@ -75,6 +75,7 @@ pub(crate) fn join(parts: &[&str]) -> String {
 #[allow(dead_code, reason = "read by tests")]
 pub(crate) fn variants() -> Vec<Variant> {
     [
+        super::arrange::variants(),
         super::convolve::variants(),
         super::expr::variants(),
         super::group::variants(),

@@ -14,6 +14,7 @@ use crate::plan::{MonteCarlo, MonteCarloPlan};
 use crate::view::View;
 use crate::{Control, Element, Error, HostVec, Philox4x32, Storage};
 
+mod limits;
 pub(super) mod segments;
 
 /// One engine per adapter. Without an adapter a test is skipped, loudly; with `UNISONO_REQUIRE_GPU=1` it fails.

@@ -31,8 +31,8 @@ pub(super) fn run(
     if len > 0 {
         let mut scratch = None;
         let source = Source::new(context, &plan.lanes, input, &mut scratch)?;
-        let order = Order { dtype: plan.lanes.dtype, top: true, down: !plan.smallest };
-        let selection = Selection::new(context, &source, order, control)?;
+        let order = Order { dtype: plan.lanes.dtype, top: true, down: !plan.smallest, beside: None };
+        let selection = Selection::new(context, &source, None, order, control)?;
         let mut values = values.view_mut(&[len]);
         with_dtype!(plan.lanes.dtype, T => {
             if let Some(values) = values.as_slice::<T>() {
@@ -46,7 +46,7 @@ pub(super) fn run(
 }
 
 fn of<T: Real>(plan: &TopKPlan, selection: &Selection<'_>, values: &mut [T], indices: &mut [u64]) -> Result<()> {
-    let (context, control, k, grid) = (selection.context, selection.control, plan.k, selection.grid());
+    let (context, k, grid) = (selection.context, plan.k, selection.grid());
     let mut write = |piece: &Piece, lane: usize, kept: &[u32], sorted: bool| {
         let mut best: Vec<(T, u32)> =
             kept.chunks_exact(3).map(|words| (element::<T>(u64::from(words[1]) | u64::from(words[2]) << 32), words[0])).collect();
@@ -61,19 +61,21 @@ fn of<T: Real>(plan: &TopKPlan, selection: &Selection<'_>, values: &mut [T], ind
             indices[first + i * grid.inner] = u64::from(index);
         }
     };
+    context.check_fixed(12 * k as u64, &format!("{k} elements of a lane"))?;
+    let room = ROOM.min(context.share(4) as usize);
     for part in selection.parts() {
         let Some(piece) = part.first() else { continue };
-        if grid.len <= SHORT {
-            let placed = selection.source.place(piece, control)?;
+        if grid.len <= SHORT && part.len() == 1 {
+            let here = selection.place(piece)?;
             let all = piece.lanes();
-            let together = (ROOM / (12 * k)).clamp(1, all);
+            let together = (room / (12 * k)).clamp(1, all);
             for start in (0..all).step_by(together) {
                 let n = together.min(all - start);
                 let bytes = 12 * (n * k) as u64;
                 let kept = context.block(bytes)?;
-                let mut params = selection.params(piece, &placed, 1);
+                let mut params = selection.params(piece, &here, 1);
                 (params.job, params.k) = (start as u32, k as u32);
-                let binds = [Bind::Block(&placed.block), Bind::Block(&kept)];
+                let binds = [Bind::Block(&here.values.block), Bind::Block(&kept)];
                 selection.dispatch(Stage::Best, params, (n * grid.len) as u64, false, &binds)?;
                 let words = words(&context.read_small(&kept, bytes)?);
                 words.chunks_exact(3 * k).enumerate().for_each(|(lane, kept)| write(piece, start + lane, kept, true));
@@ -81,7 +83,7 @@ fn of<T: Real>(plan: &TopKPlan, selection: &Selection<'_>, values: &mut [T], ind
             continue;
         }
         selection.long(&part, 1, &|_, _| k - 1, &mut |found, walk| {
-            let together = (ROOM / (12 * k)).clamp(1, found.jobs.len());
+            let together = (room / (12 * k)).clamp(1, found.jobs.len());
             for start in (0..found.jobs.len()).step_by(together) {
                 let n = together.min(found.jobs.len() - start);
                 let bytes = 12 * (n * k) as u64;
@@ -90,11 +92,12 @@ fn of<T: Real>(plan: &TopKPlan, selection: &Selection<'_>, values: &mut [T], ind
                 // The states of these lanes alone.
                 let states = context.block(16 * n as u64)?;
                 context.copy(&found.states, 16 * start as u64..16 * (start + n) as u64, &states, 0)?;
-                walk(&mut |piece, placed| {
-                    let mut params = selection.params(piece, placed, 1);
+                walk(&mut |piece, here| {
+                    let mut params = selection.params(piece, here, 1);
                     let splits = selection.splits(piece.at.len(), n);
                     (params.job, params.k, params.splits) = ((found.jobs.start + start) as u32, k as u32, splits as u32);
-                    let binds = [Bind::Block(&placed.block), Bind::Block(&states), Bind::Block(&cursors), Bind::Block(&kept)];
+                    let binds =
+                        [Bind::Block(&here.values.block), Bind::Block(&states), Bind::Block(&cursors), Bind::Block(&kept)];
                     selection.dispatch(Stage::Gather, params, (n * splits) as u64, true, &binds)
                 })?;
                 let words = words(&context.read_small(&kept, bytes)?);

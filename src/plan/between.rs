@@ -1,7 +1,7 @@
 //! What lies between two order statistics: the arithmetic of quantiles, the same wherever the elements were selected.
 
 use super::QuantilePlan;
-use crate::Real;
+use crate::{Error, Real, Result};
 
 /// The key of an element: its order among all of its dtype, in the low bits.
 #[inline(always)]
@@ -10,7 +10,7 @@ pub(crate) fn compact_key<T: Real>(value: T) -> u64 {
 }
 
 /// The element of a key.
-fn value<T: Real>(key: u64) -> T {
+pub(crate) fn element_of_key<T: Real>(key: u64) -> T {
     T::from_key(key.wrapping_add(offset::<T>()))
 }
 
@@ -94,6 +94,19 @@ impl<T: Between> Found<T> {
 }
 
 impl QuantilePlan {
+    /// Whether every quantile is an element.
+    pub(crate) fn is_discrete(&self) -> bool {
+        self.method.is_some_and(|method| method.is_discrete())
+    }
+
+    /// Fails where there is nothing and the elements have no NaN to say so.
+    pub(crate) fn expect_some<T: Real>(&self, n: usize) -> Result<()> {
+        if n == 0 && self.is_discrete() && !T::DTYPE.is_float() {
+            return Err(Error::invalid("quantile", "nothing in a lane", "a mask that leaves elements"));
+        }
+        Ok(())
+    }
+
     /// The ranks that results of `n` elements need, ascending.
     pub(crate) fn wanted(&self, n: usize) -> Vec<usize> {
         if n == 0 {
@@ -108,12 +121,12 @@ impl QuantilePlan {
 
     /// Quantile `i` of `n` numbers, from the compact keys `found` of their ranks `wanted`; NaN if there is none, or with `nan`.
     pub(crate) fn between<T: Between>(&self, i: usize, n: usize, nan: bool, wanted: &[usize], found: &[u64]) -> Found<T> {
-        let discrete = self.method.is_some_and(|method| method.is_discrete());
+        let discrete = self.is_discrete();
         if nan || n == 0 {
             return if discrete { Found::Element(T::from_key(u64::MAX)) } else { Found::Number(f64::NAN) };
         }
         let place = self.place(n, i);
-        let element = |rank: usize| value::<T>(wanted.binary_search(&rank).map_or(0, |at| found[at]));
+        let element = |rank: usize| element_of_key::<T>(wanted.binary_search(&rank).map_or(0, |at| found[at]));
         let (lower, upper) = (element(place.lower), element(place.upper));
         match self.method {
             None => Found::Number(lower.mean(upper)),

@@ -64,7 +64,7 @@ impl GroupPlan {
         Ok(Self { op, shape: keys.1.to_vec(), keys: keys.0, values, groups, cells: None })
     }
 
-    /// Counts the values of each group between bounds: a histogram for every group. On CPUs.
+    /// Counts the values of each group between bounds: a histogram for every group.
     ///
     /// # Errors
     /// As [`new`](Self::new), and [`Error::Invalid`] for 2^32 counts and more.

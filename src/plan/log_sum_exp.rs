@@ -43,7 +43,7 @@ impl LogSumExp {
 pub struct LogSumExpPlan {
     /// The exponents.
     pub lanes: Lanes,
-    /// Dtype of the factors, if there are any; their shape is that of the exponents.
+    /// Dtype of the factors, if there are any; they are broadcast to the exponents.
     pub factors: Option<Dtype>,
     /// Whether the sign is a second result.
     pub signed: bool,
@@ -58,15 +58,16 @@ impl LogSumExpPlan {
     /// Checks `how` against exponents of this dtype and shape, and factors if there are any.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for axes out of range and factors of another shape, [`Error::Dtype`] for complex dtypes.
+    /// [`Error::Invalid`] for axes out of range and factors that do not broadcast, [`Error::Dtype`] for complex dtypes.
     pub fn new(how: &LogSumExp, dtype: Dtype, input: &[usize], factors: Option<(Dtype, &[usize])>) -> Result<Self> {
         let lanes = Lanes::new("logsumexp", dtype, input, how.axes.as_deref())?;
         if let Some((dtype, shape)) = factors {
             if dtype.is_complex() {
                 return Err(Error::Dtype { what: "factors".into(), got: dtype, expected: "a real dtype".into() });
             }
-            if shape != input {
-                return Err(Error::invalid("shape of the factors", format!("{shape:?}"), format!("{input:?}")));
+            if !super::broadcasts(shape, input) {
+                let expected = format!("one that broadcasts to {input:?}");
+                return Err(Error::invalid("shape of the factors", format!("{shape:?}"), expected));
             }
         }
         let factors = factors.map(|(dtype, _)| dtype);

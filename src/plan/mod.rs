@@ -18,6 +18,8 @@ mod scan;
 mod separable;
 mod topk;
 
+#[cfg(feature = "gpu")]
+pub(crate) use between::element_of_key;
 pub(crate) use between::{Between, Found, compact_key};
 #[cfg(feature = "gpu")]
 pub(crate) use convolve::integer_rank;
@@ -50,6 +52,11 @@ pub use separable::{Combine, Factor, Pass, Separable, SeparablePart, SeparablePl
 pub use topk::{TopK, TopKPlan};
 
 use std::ops::Range;
+
+/// Whether an array of this shape broadcasts to another one.
+pub(crate) fn broadcasts(shape: &[usize], to: &[usize]) -> bool {
+    shape.len() <= to.len() && shape.iter().rev().zip(to.iter().rev()).all(|(&n, &wanted)| n == wanted || n == 1)
+}
 
 /// Cuts `range` into one piece per weight, in proportion to the weights. The pieces lie end to end; some may be empty.
 pub(crate) fn cut(range: &Range<usize>, weights: &[f64]) -> Vec<Range<usize>> {

@@ -239,7 +239,7 @@ pub struct QuantilePlan {
     pub method: Option<QuantileMethod>,
     /// Whether NaN is passed over.
     pub ignore_nan: bool,
-    /// What a second array of the same shape tells, if there is one.
+    /// What a second array, broadcast to the first, tells, if there is one.
     pub beside: Option<Beside>,
     /// Dtype of the result.
     pub out_dtype: Dtype,
@@ -275,20 +275,17 @@ impl QuantilePlan {
         Ok(Self { lanes, points: how.points.clone(), method, ignore_nan, beside, out_dtype, shape, scalar, keepdims })
     }
 
-    /// [`new`](Self::new) with a second array, of this shape.
+    /// [`new`](Self::new) with a second array, of this shape: it is broadcast to that of the first.
     ///
     /// # Errors
-    /// As [`new`](Self::new), and [`Error::Invalid`] for another shape, and for weights with another method than
+    /// As [`new`](Self::new), and [`Error::Invalid`] for a shape that does not broadcast, and for weights with another method than
     /// [`InvertedCdf`](QuantileMethod::InvertedCdf); [`Error::Dtype`] for complex weights.
     pub fn beside(how: &Quantile, dtype: Dtype, input: &[usize], beside: Beside, shape: &[usize]) -> Result<Self> {
         let plan = Self::new(how, dtype, input)?;
         let what = if beside == Beside::Mask { "mask" } else { "weights" };
-        if shape != input {
-            return Err(Error::invalid(
-                format!("shape of the {what}"),
-                format!("{shape:?}"),
-                format!("{input:?}, that of the array"),
-            ));
+        if !super::broadcasts(shape, input) {
+            let expected = format!("one that broadcasts to {input:?}");
+            return Err(Error::invalid(format!("shape of the {what}"), format!("{shape:?}"), expected));
         }
         if beside.dtype().is_complex() {
             return Err(Error::Dtype { what: what.into(), got: beside.dtype(), expected: "a real dtype".into() });

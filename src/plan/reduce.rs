@@ -149,9 +149,7 @@ impl ReducePlan {
     }
 
     fn expect_second(&self, what: &str, shape: &[usize]) -> Result<()> {
-        let fits = shape.len() <= self.input.len()
-            && shape.iter().rev().zip(self.input.iter().rev()).all(|(&n, &wanted)| n == wanted || n == 1);
-        if fits {
+        if super::broadcasts(shape, &self.input) {
             return Ok(());
         }
         Err(Error::invalid(what, format!("{shape:?}"), format!("one that broadcasts to {:?}", self.input)))

@@ -143,12 +143,12 @@ impl Scan {
     }
 
     /// The dtype of the results, to which each exact value is rounded or narrowed once: of sums a float dtype, or an integer one
-    /// for integers; of products one of the elements' kind. On CPUs.
+    /// for integers; of products one of the elements' kind.
     pub fn out_dtype(self, dtype: Dtype) -> Self {
         Self { out_dtype: Some(dtype), ..self }
     }
 
-    /// Passes over NaN, as if it were 0 in sums and 1 in products. Sums and products only. On CPUs.
+    /// Passes over NaN, as if it were 0 in sums and 1 in products. Sums and products only.
     pub fn skip_nan(self) -> Self {
         Self { skip_nan: true, ..self }
     }
@@ -214,7 +214,7 @@ impl ScanPlan {
         Ok(Self { op, out_dtype, lanes, shape, first, reverse, wrapping, skip_nan })
     }
 
-    /// Whether the results are those that every device gives: of the operation's own dtype, NaN not passed over.
+    /// Whether the results are of the operation's own dtype, and NaN is not passed over.
     pub(crate) fn is_plain(&self) -> bool {
         self.out_dtype == self.op.out_dtype(self.lanes.dtype) && !self.skip_nan
     }

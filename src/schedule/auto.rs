@@ -119,10 +119,19 @@ impl AutoEngine {
     }
 }
 
+/// The load of operands of which a second one may be smaller than the plan says: it is broadcast.
+fn placed(load: Load, inputs: &[&Input<'_>]) -> Load {
+    let device_bytes = inputs.iter().filter(|input| input.is_resident()).map(|input| bytes_of(input)).sum();
+    Load { device_bytes, to_host: load.to_host || device_bytes == 0, ..load }
+}
+
 /// Bytes of the inputs in host memory.
 fn host_bytes(inputs: &[&Input<'_>]) -> u64 {
-    let host = inputs.iter().filter(|input| !input.is_resident());
-    host.map(|input| (input.shape().iter().product::<usize>() * input.dtype().size()) as u64).sum()
+    inputs.iter().filter(|input| !input.is_resident()).map(|input| bytes_of(input)).sum()
+}
+
+fn bytes_of(input: &Input<'_>) -> u64 {
+    (input.shape().iter().product::<usize>() * input.dtype().size()) as u64
 }
 
 /// Where a result goes, for more than one attempt.
@@ -180,13 +189,13 @@ impl Engine for AutoEngine {
     fn reduce(&self, plan: &ReducePlan, inputs: &[Input<'_>], target: Target<'_>, control: &Control) -> Result<Option<Storage>> {
         let mut target = Attempts(target);
         let all: Vec<&Input<'_>> = inputs.iter().collect();
-        let load = Load::reduce(plan, host_bytes(&all), target.to_host());
+        let load = placed(Load::reduce(plan, host_bytes(&all), target.to_host()), &all);
         self.run(&load, &all, |engine| engine.reduce(plan, inputs, target.next(), control))
     }
 
     fn reduce_partials(&self, plan: &ReducePlan, inputs: &[Input<'_>], control: &Control) -> Result<Partials> {
         let all: Vec<&Input<'_>> = inputs.iter().collect();
-        let load = Load::reduce(plan, host_bytes(&all), true);
+        let load = placed(Load::reduce(plan, host_bytes(&all), true), &all);
         self.run(&load, &all, |engine| engine.reduce_partials(plan, inputs, control))
     }
 
@@ -199,7 +208,7 @@ impl Engine for AutoEngine {
     ) -> Result<Vec<Option<Storage>>> {
         let mut targets: Vec<Attempts<'_>> = targets.into_iter().map(Attempts).collect();
         let all: Vec<&Input<'_>> = inputs.iter().collect();
-        let load = Load::operate(operation, host_bytes(&all), targets.iter().any(Attempts::to_host));
+        let load = placed(Load::operate(operation, host_bytes(&all), targets.iter().any(Attempts::to_host)), &all);
         self.run(&load, &all, |engine| {
             engine.operate(operation, inputs, targets.iter_mut().map(Attempts::next).collect(), control)
         })

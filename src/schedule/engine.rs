@@ -9,8 +9,8 @@ use super::parts::{Memory, Part, run_all};
 use crate::array::{HostVec, Storage};
 use crate::engine::{Counters, DeviceClass, DeviceInfo, Engine, Input, Target, Work, sealed};
 use crate::plan::{
-    ConvolvePlan, GroupOp, GroupPlan, Grouped, IntegralSums, IntegratePlan, MapPlan, MonteCarloPlan, Operation, Partials,
-    RandomPlan, Reduce, ReduceOp, ReducePlan, SeparablePart, SeparablePlan, Tally, cut,
+    ConvolvePlan, GroupPlan, Grouped, IntegralSums, IntegratePlan, MapPlan, MonteCarloPlan, Operation, Partials, RandomPlan,
+    Reduce, ReduceOp, ReducePlan, SeparablePart, SeparablePlan, Tally, cut,
 };
 use crate::view::View;
 use crate::{Control, Dtype, Error, Result};
@@ -38,12 +38,7 @@ impl SplitEngine {
     /// to be worth measuring is cut evenly.
     fn weights(&self, kind: Kind, work: u64) -> Result<Vec<f64>> {
         // What only the CPU has, functions of binary64 among it.
-        let cpu_only = match kind {
-            Kind::Map(Dtype::F64) | Kind::Integrate(Dtype::F64) => true,
-            // Counts of values are those of histograms by group.
-            Kind::Group(op, values) => !op.is_mergeable() || (op == GroupOp::Count && values.is_some()),
-            _ => false,
-        };
+        let cpu_only = matches!(kind, Kind::Map(Dtype::F64) | Kind::Integrate(Dtype::F64));
         let lacks = |member: &Member| match kind {
             Kind::Convolve(Dtype::F64, _) | Kind::Separable(Dtype::F64, _) => !member.engine.info().f64,
             _ => cpu_only && member.engine.info().class != DeviceClass::Cpu,
@@ -237,7 +232,7 @@ impl Engine for SplitEngine {
             return self.fastest(&weights).reduce(plan, all, target, control);
         }
         let mut scratch = [None, None];
-        let (flat, views) = flattened(plan, Input::all_host(all, &mut scratch)?);
+        let (flat, views) = flattened(plan, Input::all_spread(all, &mut scratch, &plan.input)?);
         let (plan, shape) = (&flat, &plan.shape);
         match self.cut(plan) {
             None => self.fastest(&weights).reduce(plan, &inputs(&views), target, control),
@@ -269,7 +264,7 @@ impl Engine for SplitEngine {
     fn reduce_partials(&self, plan: &ReducePlan, all: &[Input<'_>], control: &Control) -> Result<Partials> {
         let weights = self.weights(Kind::Reduce(plan.op, plan.dtype), plan.work())?;
         let mut scratch = [None, None];
-        let (flat, views) = flattened(plan, Input::all_host(all, &mut scratch)?);
+        let (flat, views) = flattened(plan, Input::all_spread(all, &mut scratch, &plan.input)?);
         // Only partials of all results merge.
         let reduced = ReducePlan { kept: vec![], ..flat.clone() };
         match self.cut(&reduced) {
@@ -293,7 +288,7 @@ impl Engine for SplitEngine {
             return self.fastest(&weights).operate(operation, inputs, targets, control);
         };
         let mut scratch = vec![None; inputs.len()];
-        let views = inputs.iter().zip(&mut scratch).map(|(input, memory)| input.host(memory)).collect::<Result<Vec<_>>>()?;
+        let views = Input::all_spread(inputs, &mut scratch, &lanes.input)?;
         let results = operation.results();
         let memories =
             targets.into_iter().zip(&results).map(|(target, (dtype, shape))| Memory::of(target, *dtype, shape.iter().product()));

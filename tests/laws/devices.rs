@@ -36,13 +36,9 @@ pub fn has_f64(backend: &Backend) -> bool {
     backend.info().f64 && backend.members().iter().all(|member| member.info().f64)
 }
 
-/// The value, or `None` from a device that says that it lacks what the operation needs; any other error fails the test.
-pub fn supported<T>(backend: &Backend, result: unisono::Result<T>) -> Option<T> {
-    match result {
-        Ok(value) => Some(value),
-        Err(unisono::Error::Unsupported { .. }) if backend.info().id.contains("gpu") => None,
-        Err(error) => panic!("{backend:?}: {error}"),
-    }
+/// The value; an error says which device it is of.
+pub fn done<T>(backend: &Backend, result: unisono::Result<T>) -> T {
+    result.unwrap_or_else(|error| panic!("{backend:?}: {error}"))
 }
 
 /// A small deterministic generator for test data (SplitMix64), independent of the library's.

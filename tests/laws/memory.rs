@@ -1,7 +1,7 @@
 //! A limit of memory changes no exact result on any device, and is handed on: to members, to jobs, with a control.
 
 use ndarray::{Array2, Array3};
-use unisono::{Algorithm, Boundary, Control, Convolve, Separable};
+use unisono::{Algorithm, AsOperand, Backend, Boundary, Control, Convolve, GroupOp, Quantile, Reduce, Scan, Separable, TopK};
 
 use crate::devices;
 
@@ -38,6 +38,42 @@ fn little_memory_gives_the_same_floats_of_transforms_and_filters() {
         }
         let [expected, found] = [backend, &limited].map(|b| b.separable(&image, &filter).unwrap().into_vec().unwrap());
         assert_eq!(found, expected, "{backend:?}");
+    }
+}
+
+/// Every operation that is the same everywhere, with little memory and with much.
+#[test]
+fn little_memory_gives_the_same_reductions_and_scans() {
+    let values = Array2::from_shape_fn((230, 301), |(i, j)| ((i * 31 + j * j) % 1009) as f64 * 0.1 - 30.0);
+    let labels = values.mapv(|x| (x as i32) % 7);
+    let mask = values.mapv(|x| x > -20.0);
+    let row: Vec<f64> = (0..301).map(|i| f64::from(i % 7)).collect();
+    let (array, keys, mask, row) = (values.as_operand(), labels.as_operand(), mask.as_operand(), row.as_operand());
+    let dots = Reduce::dot().axes(&[-1]);
+    let results = |backend: &Backend| -> unisono::Result<Vec<String>> {
+        let found = [
+            backend.reduce_dyn(&array, &Reduce::sum().axes(&[0]))?,
+            backend.reduce_dyn(&array, &Reduce::std())?,
+            backend.reduce_where_dyn(&array, &mask, &Reduce::mean().axes(&[1]))?,
+            backend.vecdot_dyn(&array, &row, &dots)?,
+            backend.scan_dyn(&array, &Scan::sum().axis(0))?,
+            backend.scan_dyn(&array, &Scan::sum().axis(1).out_dtype(unisono::Dtype::F32).skip_nan())?,
+            backend.quantile_dyn(&array, &Quantile::of(&[0.1, 0.5]).axes(&[0]))?,
+            backend.quantile_where(&array, &mask, &Quantile::median())?,
+            backend.topk_dyn(&array, &TopK::largest(3))?.1,
+            backend.reduce_by_label(&array, &keys, GroupOp::Median, Some(&[0, 1, 5]))?,
+            backend.reduce_by_label(&array, &keys, GroupOp::Var { ddof: 1 }, Some(&[0, 1, 5]))?,
+        ];
+        found.into_iter().map(|array| array.into_host().map(|host| format!("{host:?}"))).collect()
+    };
+    let expected = results(&Backend::cpu()).unwrap();
+    for backend in devices::all() {
+        for limit in [None, Some(150_000)] {
+            let limited = limit.map_or_else(|| backend.clone(), |bytes| backend.with_memory_limit(bytes));
+            for (i, (found, expected)) in results(&limited).unwrap().iter().zip(&expected).enumerate() {
+                assert!(found == expected, "{backend:?} {limit:?}: result {i}");
+            }
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use ndarray::{ArrayD, Axis, IxDyn, Slice};
 use unisono::{AsOperand, Bins, Dtype, Error, GroupOp, Histogram, Quantile, QuantileMethod, TopK};
 
-use crate::devices::{self, Random, supported};
+use crate::devices::{self, Random, done};
 use crate::oracle;
 
 /// Numbers with ties, both zeros and infinities.
@@ -50,25 +50,19 @@ fn quantiles_and_the_largest_are_those_of_a_sort() {
                 .collect();
             for backend in devices::all() {
                 let operand = array.as_operand();
-                if let Some(result) = supported(backend, backend.quantile_dyn(&operand, &how)) {
-                    let found = result.typed::<f64>().unwrap().into_vec().unwrap();
-                    assert_eq!(found.iter().map(|x| x.to_bits()).collect::<Vec<_>>(), expected, "{backend:?} {shape:?} {axis}");
-                    let median = backend.quantile_dyn(&operand, &Quantile::median().axes(&[axis as isize])).unwrap();
-                    for (lane, found) in sorted.iter().zip(median.typed::<f64>().unwrap().into_vec().unwrap()) {
-                        let (a, b) = (lane[(n - 1) / 2], lane[n / 2]);
-                        let mean = (a + b) / 2.0;
-                        assert!(
-                            found.to_bits() == mean.to_bits() || found.is_nan() && mean.is_nan(),
-                            "{backend:?}: {a} {b} {found}"
-                        );
-                    }
+                let found = done(backend, backend.quantile_dyn(&operand, &how)).typed::<f64>().unwrap().into_vec().unwrap();
+                assert_eq!(found.iter().map(|x| x.to_bits()).collect::<Vec<_>>(), expected, "{backend:?} {shape:?} {axis}");
+                let median = backend.quantile_dyn(&operand, &Quantile::median().axes(&[axis as isize])).unwrap();
+                for (lane, found) in sorted.iter().zip(median.typed::<f64>().unwrap().into_vec().unwrap()) {
+                    let (a, b) = (lane[(n - 1) / 2], lane[n / 2]);
+                    let mean = (a + b) / 2.0;
+                    assert!(found.to_bits() == mean.to_bits() || found.is_nan() && mean.is_nan(), "{backend:?}: {a} {b} {found}");
                 }
                 let how = TopK::largest(k).axis(axis as isize);
-                if let Some((_, indices)) = supported(backend, backend.topk_dyn(&operand, &how)) {
-                    let indices = indices.typed::<u64>().unwrap().into_ndarray::<IxDyn>().unwrap();
-                    for (lane, expected) in indices.lanes(Axis(axis)).into_iter().zip(&best) {
-                        assert!(lane.iter().zip(expected).all(|(&a, &b)| a == b as u64), "{backend:?} {shape:?} {axis}");
-                    }
+                let (_, indices) = done(backend, backend.topk_dyn(&operand, &how));
+                let indices = indices.typed::<u64>().unwrap().into_ndarray::<IxDyn>().unwrap();
+                for (lane, expected) in indices.lanes(Axis(axis)).into_iter().zip(&best) {
+                    assert!(lane.iter().zip(expected).all(|(&a, &b)| a == b as u64), "{backend:?} {shape:?} {axis}");
                 }
             }
         }
@@ -78,7 +72,7 @@ fn quantiles_and_the_largest_are_those_of_a_sort() {
 #[test]
 fn masked_and_weighted_quantiles_are_those_of_what_is_left() {
     let mut random = Random(13);
-    for shape in [vec![9], vec![4, 30], vec![70_001]] {
+    for shape in [vec![9], vec![4, 30], vec![20_001]] {
         let values = ArrayD::from_shape_fn(IxDyn(&shape), |_| draw(&mut random));
         let mut mask = ArrayD::from_shape_fn(IxDyn(&shape), |_| random.below(3) > 0);
         mask.lanes_mut(Axis(0)).into_iter().for_each(|mut lane| lane[0] = true);
@@ -88,10 +82,7 @@ fn masked_and_weighted_quantiles_are_those_of_what_is_left() {
         for backend in devices::all() {
             for method in QuantileMethod::ALL {
                 let how = Quantile::of(&points).method(method).axes(&[0]);
-                let Some(found) = supported(backend, backend.quantile_where(&values.as_operand(), &mask.as_operand(), &how))
-                else {
-                    continue;
-                };
+                let found = done(backend, backend.quantile_where(&values.as_operand(), &mask.as_operand(), &how));
                 let found = found.typed::<f64>().unwrap().into_ndarray::<IxDyn>().unwrap();
                 let weighted = backend.quantile_weighted(&values.as_operand(), &weights.as_operand(), &how);
                 assert_eq!(weighted.is_ok(), method == QuantileMethod::InvertedCdf);
@@ -109,15 +100,16 @@ fn masked_and_weighted_quantiles_are_those_of_what_is_left() {
             }
         }
     }
-    let cpu = unisono::Backend::cpu();
     let how = Quantile::one(0.5).method(QuantileMethod::InvertedCdf);
-    for (weights, word) in [([-1.0, 2.0], "-1"), ([f64::NAN, 1.0], "NaN"), ([0.0, 0.0], "0 alone")] {
-        let error = cpu.quantile_weighted(&[1, 2].as_operand(), &weights.as_operand(), &how).unwrap_err().to_string();
-        assert!(error.contains(word), "{error}");
+    for backend in devices::all() {
+        for (weights, word) in [([-1.0, 2.0], "-1"), ([f64::NAN, 1.0], "NaN"), ([0.0, 0.0], "0 alone")] {
+            let error = backend.quantile_weighted(&[1, 2].as_operand(), &weights.as_operand(), &how).unwrap_err().to_string();
+            assert!(error.contains(word), "{backend:?}: {error}");
+        }
+        assert!(backend.quantile_where(&[1, 2].as_operand(), &[false, false].as_operand(), &how).is_err(), "{backend:?}");
+        let nothing = backend.quantile_where(&[1.0, 2.0].as_operand(), &[false, false].as_operand(), &how).unwrap();
+        assert!(nothing.typed::<f64>().unwrap().item().unwrap().is_nan(), "{backend:?}");
     }
-    assert!(cpu.quantile_where(&[1, 2].as_operand(), &[false, false].as_operand(), &how).is_err());
-    let nothing = cpu.quantile_where(&[1.0, 2.0].as_operand(), &[false, false].as_operand(), &how).unwrap();
-    assert!(nothing.typed::<f64>().unwrap().item().unwrap().is_nan());
 }
 
 #[test]
@@ -136,11 +128,10 @@ fn groups_have_exact_sums_and_first_extremes() {
         for backend in devices::all() {
             let reduce = |op| {
                 let result = backend.reduce_by_label(&values.as_operand(), &labels.as_operand(), op, Some(&index));
-                supported(backend, result)
+                done(backend, result)
             };
-            let Some(found) = reduce(GroupOp::Sum) else { continue };
-            assert_eq!(found.typed::<f64>().unwrap().into_vec().unwrap(), sums, "{backend:?} {n}");
-            let found = reduce(GroupOp::ArgMin).unwrap().typed::<u64>().unwrap().into_vec().unwrap();
+            assert_eq!(reduce(GroupOp::Sum).typed::<f64>().unwrap().into_vec().unwrap(), sums, "{backend:?} {n}");
+            let found = reduce(GroupOp::ArgMin).typed::<u64>().unwrap().into_vec().unwrap();
             assert_eq!(found, firsts, "{backend:?} {n}");
             let bins = Bins::edges(&[-1e20, -1.0, 0.0, 0.5, 1e20]);
             let histogram = backend.histogram_weighted(&values, &labels, &bins).unwrap();

@@ -1,7 +1,7 @@
 //! Arrays that live on a device: they stay there until read, and any other device can use them.
 
 use ndarray::{Array2, Ix2};
-use unisono::{Convolve, Error, Reduce};
+use unisono::{AsOperand, Convolve, Error, Quantile, Reduce};
 
 use crate::devices;
 
@@ -28,6 +28,56 @@ fn a_chain_of_operations_moves_only_its_ends() {
             host.rows().into_iter().map(|row| unisono::Backend::cpu().sum(&row).unwrap().item().unwrap()).collect();
         assert_eq!(rows.into_vec().unwrap(), sums, "{backend:?}");
         assert_eq!(total.item().unwrap(), unisono::Backend::cpu().sum(&sums).unwrap().item().unwrap(), "{backend:?}");
+    }
+}
+
+/// Masks, weights and second operands that are broadcast, and axes that do not lie together, are put in order on the device.
+#[test]
+fn what_is_broadcast_or_turned_stays_on_its_device() {
+    let array = ndarray::Array3::from_shape_fn((40, 50, 60), |(i, j, k)| ((i * 31 + j * j + k * 7) % 255) as f64 * 0.1);
+    let row = ndarray::Array1::from_shape_fn(60, |k| (k % 7) as f64);
+    let plane = Array2::from_shape_fn((50, 1), |(j, _)| j % 3 > 0);
+    let shares = ndarray::Array3::from_shape_fn((40, 1, 1), |(i, _, _)| i as u8);
+    let weighted = Quantile::of(&[0.25, 0.5]).axes(&[0, 2]).method(unisono::QuantileMethod::InvertedCdf);
+    let run = |backend: &unisono::Backend, operands: [&unisono::Operand<'_>; 4]| {
+        let [array, row, plane, shares] = operands;
+        let found = [
+            backend.vecdot_dyn(array, row, &Reduce::dot().axes(&[-1])),
+            backend.vecdot_dyn(array, row, &Reduce::dot().axes(&[0])),
+            backend.reduce_where_dyn(array, plane, &Reduce::mean().axes(&[1])),
+            backend.reduce_where_dyn(array, plane, &Reduce::sum()),
+            backend.quantile_dyn(array, &Quantile::median().axes(&[0, 2])),
+            backend.quantile_where(array, plane, &Quantile::median().axes(&[0, 2])),
+            backend.quantile_where(array, plane, &Quantile::median().axes(&[1])),
+            backend.quantile_weighted(array, shares, &weighted),
+            backend.logsumexp_dyn(array, None, &unisono::LogSumExp::new().axes(&[0, 2])).map(|found| found.0),
+        ];
+        found.map(|found| found.unwrap_or_else(|error| panic!("{backend:?}: {error}")).into_host().unwrap())
+    };
+    // As texts: there is NaN among them.
+    let same = |found: [unisono::HostVec; 9], expected: &[unisono::HostVec; 9], name: &dyn std::fmt::Debug| {
+        for (i, (found, expected)) in found.iter().zip(expected).enumerate() {
+            assert!(format!("{found:?}") == format!("{expected:?}"), "{name:?}: result {i}");
+        }
+    };
+    let host = [&array.as_operand(), &row.as_operand(), &plane.as_operand(), &shares.as_operand()];
+    let expected = run(&unisono::Backend::cpu(), host);
+    for shared in devices::all().iter().filter(|b| b.info().id.starts_with("gpu") && b.members().is_empty()) {
+        let id = shared.info().id;
+        let backend = &format!("{id}+{id}").parse::<unisono::Backend>().unwrap().members()[1];
+        same(run(backend, host), &expected, backend);
+        let [a, b] = [backend.upload(&array).unwrap(), backend.upload(&row).unwrap()];
+        let (c, d) = (backend.upload(&plane).unwrap(), backend.upload(&shares).unwrap());
+        let before = backend.counters();
+        let found = run(backend, [&a.as_operand(), &b.as_operand(), &c.as_operand(), &d.as_operand()]);
+        same(found, &expected, backend);
+        let (moved, all) = (backend.counters(), 8 * array.len() as u64);
+        assert!(moved.uploaded - before.uploaded < all / 4, "{backend:?}: {}", moved.uploaded - before.uploaded);
+        // Partials of some results among it.
+        assert!(moved.downloaded - before.downloaded < 8 * all, "{backend:?}: {}", moved.downloaded - before.downloaded);
+    }
+    for backend in devices::all() {
+        same(run(backend, host), &expected, backend);
     }
 }
 

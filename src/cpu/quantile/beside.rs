@@ -56,22 +56,13 @@ impl<T: Between> Run<'_, T> {
             Ok(())
         })?;
         let (n, nan) = (keys.len(), nan && !self.plan.ignore_nan);
-        self.expect_some(n, "mask that leaves elements")?;
+        self.plan.expect_some::<T>(n)?;
         let wanted = self.plan.wanted(n);
         let mut found = vec![0; wanted.len()];
         if !nan {
             select(&mut keys, 0, &wanted, &mut found);
         }
         self.finish(lane, n, nan, &wanted, &found);
-        Ok(())
-    }
-
-    /// Integers have no NaN to say that there is nothing.
-    fn expect_some(&self, n: usize, expected: &str) -> Result<()> {
-        let discrete = self.plan.method.is_some_and(|method| method.is_discrete());
-        if n == 0 && discrete && !T::DTYPE.is_float() {
-            return Err(Error::invalid("quantile", "nothing in a lane", format!("a {expected}")));
-        }
         Ok(())
     }
 

@@ -288,7 +288,8 @@ impl<'a> Map<'a> {
 
     /// Ranges of the plan's results that fit a block, or the slots.
     fn chunks(&self) -> Vec<Range<usize>> {
-        let block = self.context.max_block() / 4;
+        // Every array, some of them copied, the results, and what reduces them.
+        let block = self.context.share(2 * self.sources.len() as u64 + 4) / 4;
         let most = CHUNK.min(self.slots.map_or(block, |slots| slots.most().min(block)) as usize);
         let len = self.plan.outputs();
         (0..len).step_by(most).map(|start| start..len.min(start + most)).collect()
@@ -449,6 +450,7 @@ fn directions(context: &Arc<Context>, replicate: &Replicate) -> Result<Block> {
 /// Words in the device's memory.
 fn uploaded(context: &Arc<Context>, words: &[u32]) -> Result<Block> {
     let bytes: &[u8] = bytemuck::cast_slice(words);
+    context.check_fixed(bytes.len() as u64, "the tables of this integral")?;
     let block = context.block(bytes.len() as u64)?;
     context.upload(&block, bytes.len() as u64, &Control::new(), &mut |range, out| {
         out.copy_from_slice(&bytes[range.start as usize..range.end as usize]);

@@ -1,5 +1,6 @@
 //! Reductions group by group on the GPU, by integer atomics: no order of the elements counts, and the bits are the CPU's.
 
+mod median;
 #[cfg(test)]
 mod tests;
 mod values;
@@ -11,10 +12,10 @@ use super::context::Context;
 use super::dispatch::{Bind, Dispatch, fold};
 use super::memory::{Block, GpuBuffer};
 use super::pipeline::{Pipeline, Shader, Slot};
-use super::shaders;
 use super::transfer::copy_elements;
+use super::{lanes, shaders};
 use crate::engine::Input;
-use crate::plan::{GroupPlan, Grouped, Groups};
+use crate::plan::{GroupOp, GroupPlan, Grouped, Groups};
 use crate::view::View;
 use crate::{Control, Dtype, Result};
 
@@ -40,11 +41,36 @@ struct Params {
     last_hi: u32,
     keys_first: u32,
     values_first: u32,
+    group_first: u32,
+    group_count: u32,
+    shift: u32,
+    cells: u32,
+    cell_thresholds: u32,
+    cells_last_lo: u32,
+    cells_last_hi: u32,
+    pad0: u32,
 }
 
 impl Params {
     fn layout() -> shaders::Layout {
-        shaders::layout!(Params { start, end, groups, thresholds, last_lo, last_hi, keys_first, values_first })
+        shaders::layout!(Params {
+            start,
+            end,
+            groups,
+            thresholds,
+            last_lo,
+            last_hi,
+            keys_first,
+            values_first,
+            group_first,
+            group_count,
+            shift,
+            cells,
+            cell_thresholds,
+            cells_last_lo,
+            cells_last_hi,
+            pad0,
+        })
     }
 }
 
@@ -68,16 +94,31 @@ impl Finder {
             dtype.is_signed_integer(),
             dtype.is_float(),
         );
-        let mut all = vec![header.as_str(), constants, include_str!("../../../shaders/parts/group_find.wgsl")];
+        let params = include_str!("../../../shaders/parts/group_params.wgsl");
+        let mut all = vec![header.as_str(), constants, params, include_str!("../../../shaders/parts/group_find.wgsl")];
         all.extend(parts);
         shaders::join(&all)
     }
 
-    fn count_source(self, private: bool) -> String {
+    /// Counts of groups, or of bins of values of each.
+    fn count_source(self, private: bool, cells: Option<Cells>) -> String {
         let local = if private { PRIVATE } else { 1 };
-        let constants = format!("const PRIVATE: bool = {private};\nconst LOCAL: u32 = {local}u;\n");
-        self.source(&constants, &[include_str!("../../../shaders/group_count.wgsl")])
+        let mut constants = format!("const PRIVATE: bool = {private};\nconst LOCAL: u32 = {local}u;\n");
+        let count = include_str!("../../../shaders/group_count.wgsl");
+        let Some(Cells { dtype, listed }) = cells else {
+            return self.source(&constants, &[include_str!("../../../shaders/parts/group_alone.wgsl"), count]);
+        };
+        constants += &format!("{}const CELLS_LISTED: bool = {listed};\n", lanes::constants(dtype));
+        let parts = [lanes::ELEMENT, include_str!("../../../shaders/parts/group_cells.wgsl"), count];
+        self.source(&constants, &parts)
     }
+}
+
+/// How the bins of values are found.
+#[derive(Debug, Clone, Copy)]
+struct Cells {
+    dtype: Dtype,
+    listed: bool,
 }
 
 /// Every shader variant.
@@ -87,13 +128,35 @@ pub(super) fn variants() -> Vec<shaders::Variant> {
     for dtype in Dtype::ALL {
         for mode in 0..3 {
             for private in [false, true] {
-                let source = Finder { dtype, mode, workgroup: 64 }.count_source(private);
-                list.push(shaders::Variant { label: "group_count", source, layouts: vec![Params::layout()] });
+                let finder = Finder { dtype, mode, workgroup: 64 };
+                let cells = [
+                    None,
+                    Some(Cells { dtype: Dtype::ALL[mode as usize], listed: private }),
+                    Some(Cells { dtype, listed: false }),
+                ];
+                for cells in cells.into_iter().filter(|cells| cells.is_none_or(|cells| !cells.dtype.is_complex())) {
+                    let source = finder.count_source(private, cells);
+                    list.push(shaders::Variant { label: "group_count", source, layouts: vec![Params::layout()] });
+                }
             }
         }
     }
+    list.extend(median::variants());
     list.extend(values::variants());
     list
+}
+
+/// Thresholds of groups, the last key, and the way to find one among them.
+fn thresholds(groups: &Groups, as_cells: bool) -> (Vec<u64>, u64, u32) {
+    match groups {
+        Groups::Between { lower, last, .. } => (lower.clone(), *last, 0),
+        &Groups::Consecutive { first, count } if as_cells => {
+            let last = first.wrapping_add(count as u64).wrapping_sub(1);
+            ((0..count as u64).map(|i| first.wrapping_add(i)).collect(), last, 0)
+        }
+        Groups::Consecutive { first, .. } => (vec![*first], 0, 1),
+        Groups::Listed(keys) => (keys.clone(), keys.last().copied().unwrap_or(0), 2),
+    }
 }
 
 /// Runs a plan.
@@ -106,32 +169,39 @@ pub(super) fn run(
 ) -> Result<Grouped> {
     control.check()?;
     let grouped = plan.empty();
-    let (thresholds, last, mode) = match &plan.groups {
-        Groups::Between { lower, last, .. } => (lower.clone(), *last, 0),
-        Groups::Consecutive { first, .. } => (vec![*first], 0, 1),
-        Groups::Listed(keys) => (keys.clone(), 0, 2),
-    };
-    if plan.work() == 0 || plan.groups.is_empty() || thresholds.is_empty() {
+    let (mut table, last, mode) = thresholds(&plan.groups, false);
+    let cells = plan.cells.as_ref().map(|cells| (thresholds(cells, true), cells.len()));
+    if plan.work() == 0 || plan.results() == 0 || table.is_empty() || cells.as_ref().is_some_and(|cells| cells.0.0.is_empty()) {
         control.advance(plan.work());
         return Ok(grouped);
     }
     let workgroup = context.limits.invocations.min(if context.caps.software { 64 } else { 256 });
-    let bytes: Vec<u8> = thresholds.iter().flat_map(|key| key.to_le_bytes()).collect();
-    let table = context.block(bytes.len() as u64)?;
-    context.upload(&table, bytes.len() as u64, control, &mut |range, out| {
-        out.copy_from_slice(&bytes[range.start as usize..range.end as usize]);
-    })?;
-    let params = Params {
+    let mut params = Params {
         groups: plan.groups.len() as u32,
-        thresholds: thresholds.len() as u32,
+        thresholds: table.len() as u32,
         last_lo: last as u32,
         last_hi: (last >> 32) as u32,
         ..bytemuck::Zeroable::zeroed()
     };
+    let mut bins = None;
+    if let (Some(((more, last, mode), count)), Some(dtype)) = (cells, plan.values) {
+        (params.cells, params.cell_thresholds) = (count as u32, more.len() as u32);
+        (params.cells_last_lo, params.cells_last_hi) = (last as u32, (last >> 32) as u32);
+        table.extend(more);
+        bins = Some(Cells { dtype, listed: mode == 2 });
+    }
+    let bytes: &[u8] = bytemuck::cast_slice(&table);
+    context.check_fixed(bytes.len() as u64 + values::bytes(plan), &format!("{} groups", plan.groups.len()))?;
+    let table = context.block(bytes.len() as u64)?;
+    context.upload(&table, bytes.len() as u64, control, &mut |range, out| {
+        out.copy_from_slice(&bytes[range.start as usize..range.end as usize]);
+    })?;
     let search = Search { context, plan, control, finder: Finder { dtype: plan.keys, mode, workgroup }, table, params };
     match values {
+        Some(values) if plan.op == GroupOp::Median => median::run(&search, keys, values, grouped),
+        Some(values) if bins.is_some() => search.count(&[keys, values], bins, control, grouped),
         Some(values) if plan.values.is_some() => values::run(&search, keys, values, grouped),
-        _ => search.count(keys, grouped),
+        _ => search.count(&[keys], None, control, grouped),
     }
 }
 
@@ -143,6 +213,16 @@ struct Search<'a> {
     finder: Finder,
     table: Block,
     params: Params,
+}
+
+/// A shader that runs over the elements of chunks.
+struct Pass<'a> {
+    pipeline: &'a Pipeline,
+    /// Of its speed.
+    key: &'a str,
+    params: Params,
+    /// The bindings before the uniform.
+    binds: &'a [Bind<'a>],
 }
 
 /// An operand, part by part.
@@ -169,7 +249,8 @@ impl Search<'_> {
             sources.push(match input {
                 Input::Gpu { buffer, .. } if buffer.belongs_to(self.context) => Source::Resident(buffer),
                 _ => {
-                    most = most.min(UPLOAD / size);
+                    // Keys and values, states and thresholds.
+                    most = most.min(UPLOAD.min(self.context.share(6) as usize) / size);
                     Source::Host(input.host(memory)?.collapsed())
                 }
             });
@@ -203,45 +284,39 @@ impl Search<'_> {
         Ok(())
     }
 
-    /// Runs a shader over the elements of a chunk, `binds` before the uniform.
-    fn dispatch(
-        &self,
-        pipeline: &Pipeline,
-        key: &str,
-        weight: u64,
-        len: usize,
-        parts: &[Part],
-        binds: &[Bind<'_>],
-    ) -> Result<()> {
+    /// Runs a shader over the elements of a chunk.
+    fn dispatch(&self, pass: &Pass<'_>, len: usize, parts: &[Part]) -> Result<()> {
         let each = u64::from(self.finder.workgroup) * u64::from(ITEMS);
-        self.context.sliced(key, len as u64, each, weight, self.control, &mut |range| {
+        self.context.sliced(pass.key, len as u64, each, 0, self.control, &mut |range| {
             let first = |i: usize| parts.get(i).map_or(0, |part: &Part| part.1);
             let params = Params {
                 start: range.start as u32,
                 end: range.end as u32,
                 keys_first: first(0),
                 values_first: first(1),
-                ..self.params
+                ..pass.params
             };
-            let binds: Vec<Bind<'_>> = binds.iter().cloned().chain([Bind::Uniform(bytemuck::bytes_of(&params))]).collect();
+            let uniform = Bind::Uniform(bytemuck::bytes_of(&params));
+            let binds: Vec<Bind<'_>> = pass.binds.iter().cloned().chain([uniform]).collect();
             let groups = fold((range.end - range.start).div_ceil(each), &self.context.limits);
-            self.context.submit(&[Dispatch { pipeline, binds: &binds, groups }])
+            self.context.submit(&[Dispatch { pipeline: pass.pipeline, binds: &binds, groups }])
         })
     }
 
-    fn count(&self, keys: &Input<'_>, mut grouped: Grouped) -> Result<Grouped> {
-        let context = self.context;
-        let private = self.plan.groups.len() <= PRIVATE as usize && 4 * PRIVATE <= context.limits.workgroup_memory;
+    /// Counts the elements of groups, or of bins of values of each.
+    fn count(&self, inputs: &[&Input<'_>], bins: Option<Cells>, control: &Control, mut grouped: Grouped) -> Result<Grouped> {
+        let (context, results) = (self.context, grouped.counts.len());
+        let private = results <= PRIVATE as usize && 4 * PRIVATE <= context.limits.workgroup_memory;
         let pipeline = context.pipeline(&Shader {
             label: "group_count",
-            source: &|| self.finder.count_source(private),
-            variant: &format!("{:?} {private}", self.finder),
+            source: &|| self.finder.count_source(private, bins),
+            variant: &format!("{:?} {private} {bins:?}", self.finder),
             constants: &[],
             workgroup: [self.finder.workgroup, 1, 1],
             workgroup_bytes: if private { 4 * PRIVATE } else { 4 },
-            slots: &[Slot::Read, Slot::Read, Slot::ReadWrite, Slot::Uniform],
+            slots: &[Slot::Read, Slot::Read, Slot::Read, Slot::ReadWrite, Slot::Uniform],
         })?;
-        let bytes = 4 * self.plan.groups.len() as u64;
+        let bytes = 4 * results as u64;
         let counts = context.block(bytes)?;
         context.clear(&counts, bytes)?;
         let read = |grouped: &mut Grouped| -> Result<()> {
@@ -252,14 +327,19 @@ impl Search<'_> {
             context.clear(&counts, bytes)
         };
         let mut held = 0;
-        self.chunks(&[keys], &mut |range, parts| {
+        self.chunks(inputs, &mut |range, parts| {
             if held + range.len() as u64 > MOST {
                 read(&mut grouped)?;
                 held = 0;
             }
             held += range.len() as u64;
-            let binds = [Bind::Block(&parts[0].0), Bind::Block(&self.table), Bind::Block(&counts)];
-            self.dispatch(&pipeline, "group_count", 1, range.len(), parts, &binds)
+            // Keys in the place of values, where there are none.
+            let values = parts.get(1).unwrap_or(&parts[0]);
+            let binds = [&parts[0].0, &self.table, &values.0, &counts].map(Bind::Block);
+            let pass = Pass { pipeline: &pipeline, key: "group_count", params: self.params, binds: &binds };
+            self.dispatch(&pass, range.len(), parts)?;
+            control.advance(range.len() as u64);
+            Ok(())
         })?;
         read(&mut grouped)?;
         Ok(grouped)

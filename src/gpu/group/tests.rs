@@ -49,7 +49,7 @@ fn groups_have_the_bits_of_the_cpu_and_sums_are_exact() {
                 let (keys, values) = (View::from_slice(&labels), values.view(&[n]));
                 let resident = [engine.upload(&keys).unwrap(), engine.upload(&values).unwrap()];
                 let [Storage::Gpu(key_buffer), Storage::Gpu(value_buffer)] = &resident else { panic!("not on the device") };
-                for op in GroupOp::ALL.into_iter().filter(|op| op.is_mergeable()) {
+                for op in GroupOp::ALL {
                     let (all, _) = Groups::of_labels(&(0..groups as i64).collect::<Vec<_>>(), Dtype::I32).unwrap();
                     let plan = GroupPlan::new(op, all, (Dtype::I32, &[n]), Some((dtype, &[n]))).unwrap();
                     let (host, given) = (Input::Host(keys.clone()), Input::Host(values.clone()));
@@ -96,5 +96,41 @@ fn sums_by_group_are_those_of_exact_sums() {
         let Some(Partials::Float(found)) = found.partials else { panic!("no sums") };
         let bits = |sums: &[ExactSum]| sums.iter().map(|sum| sum.to_f64().to_bits()).collect::<Vec<_>>();
         assert_eq!(bits(&found), bits(&sums), "{engine:?}");
+    }
+}
+
+#[test]
+fn medians_of_many_groups_and_bins_of_groups_have_the_bits_of_the_cpu() {
+    let (mut noise, cpu) = (Noise(8), CpuEngine::new(Some(1)));
+    for engine in engines() {
+        for dtype in Dtype::ALL.into_iter().filter(|dtype| !dtype.is_complex()) {
+            let n = 3001;
+            // Shorter digits, for more groups than elements; a list of groups; and counts beyond workgroup memory.
+            for (many, bins) in [(20_000i64, 3usize), (5, 7), (40, 500)] {
+                let labels: Vec<i64> = (0..n).map(|_| (noise.next() % (many as u64 + 1)) as i64 * 3).collect();
+                let values = random(&mut noise, dtype, n, many == 5);
+                let (keys, view) = (View::from_slice(&labels), values.view(&[n]));
+                let step = if many == 5 { 3 } else { 2 };
+                let (groups, _) = Groups::of_labels(&(0..many).map(|i| i * step).collect::<Vec<_>>(), Dtype::I64).unwrap();
+                let edges: Vec<f64> = (0..=bins).map(|i| i as f64 * 0.75 - 2.0).collect();
+                let cells = Groups::between(&edges, dtype).unwrap();
+                let shapes = ((Dtype::I64, &[n][..]), (dtype, &[n][..]));
+                let median = GroupPlan::new(GroupOp::Median, groups.clone(), shapes.0, Some(shapes.1)).unwrap();
+                let counts = GroupPlan::histograms(groups.clone(), cells, shapes.0, shapes.1).unwrap();
+                let listed =
+                    GroupPlan::histograms(groups, Groups::Listed(vec![0, 1 << 63, (1 << 63) + 1]), shapes.0, shapes.1).unwrap();
+                let resident = engine.upload(&view).unwrap();
+                let Storage::Gpu(buffer) = &resident else { panic!("not on the device") };
+                for plan in [median, counts, listed] {
+                    let keys = Input::Host(keys.clone());
+                    let wanted = cpu.group(&plan, &keys, Some(&Input::Host(view.clone())), &Control::new()).unwrap();
+                    for values in [Input::Host(view.clone()), Input::Gpu { buffer, dtype, shape: &[n] }] {
+                        let control = Control::new();
+                        let found = engine.group(&plan, &keys, Some(&values), &control).unwrap();
+                        assert!(found == wanted, "{engine:?} {dtype} {many} {bins} {:?}", plan.op);
+                    }
+                }
+            }
+        }
     }
 }

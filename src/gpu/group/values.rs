@@ -1,6 +1,6 @@
 //! Sums, means, variances and extremes by group on the GPU: see `shaders/group_values.wgsl`.
 
-use super::{Finder, Params, Search};
+use super::{Finder, Params, Pass, Search};
 use crate::engine::Input;
 use crate::exact::{ExactDot, Moments};
 use crate::gpu::dispatch::Bind;
@@ -8,7 +8,7 @@ use crate::gpu::memory::Block;
 use crate::gpu::pipeline::{Shader, Slot};
 use crate::gpu::reduce::order_key;
 use crate::gpu::{lanes, shaders};
-use crate::plan::{GroupOp, Grouped, Partials};
+use crate::plan::{GroupOp, GroupPlan, Grouped, Partials};
 use crate::{Dtype, Error, ExactSum, Result};
 
 /// Words of workgroup memory that hold the states of all groups, where those fit.
@@ -94,6 +94,18 @@ impl Variant {
     }
 }
 
+/// Bytes that the states of all groups take.
+pub(super) fn bytes(plan: &GroupPlan) -> u64 {
+    let words = match (plan.values, plan.op) {
+        (Some(dtype), op) if plan.cells.is_none() && op != GroupOp::Median => {
+            let finder = Finder { dtype: plan.keys, mode: 0, workgroup: 1 };
+            Variant { finder, op, dtype, private: false, pass: 0 }.words()
+        }
+        _ => 1,
+    };
+    (4 * words * plan.results()) as u64
+}
+
 /// Every shader variant of values.
 pub(super) fn variants() -> Vec<shaders::Variant> {
     let mut list = vec![];
@@ -115,13 +127,6 @@ pub(super) fn variants() -> Vec<shaders::Variant> {
 pub(super) fn run(search: &Search<'_>, keys: &Input<'_>, values: &Input<'_>, mut grouped: Grouped) -> Result<Grouped> {
     let (context, plan, control) = (search.context, search.plan, search.control);
     let (op, dtype, groups) = (plan.op.ddof(0), values.dtype(), plan.groups.len());
-    if !op.is_mergeable() || plan.cells.is_some() {
-        return Err(Error::Unsupported {
-            device: context.id.clone(),
-            operation: if plan.cells.is_some() { "histograms by label".into() } else { format!("{} by label", op.name()) },
-            feature: "shader for it".into(),
-        });
-    }
     let mut variant = Variant { finder: search.finder, op, dtype, private: false, pass: 0 };
     variant.private = groups * variant.words() <= LOCAL as usize && 4 * LOCAL <= context.limits.workgroup_memory;
     let bytes = 4 * (groups * variant.words()) as u64;
@@ -162,7 +167,9 @@ pub(super) fn run(search: &Search<'_>, keys: &Input<'_>, values: &Input<'_>, mut
         held += range.len() as u64;
         for pipeline in &pipelines {
             let binds = [Bind::Block(&parts[0].0), Bind::Block(&search.table), Bind::Block(&parts[1].0), Bind::Block(&states)];
-            search.dispatch(pipeline, &format!("group_values {op:?} {dtype}"), 0, range.len(), parts, &binds)?;
+            let key = &format!("group_values {op:?} {dtype}");
+            let pass = Pass { pipeline, key, params: search.params, binds: &binds };
+            search.dispatch(&pass, range.len(), parts)?;
         }
         control.advance(range.len() as u64);
         Ok(())

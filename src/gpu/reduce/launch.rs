@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use super::geometry::Layout;
 use super::params::Params;
-use super::pieces::{Piece, Source, window};
+use super::pieces::{Piece, Source, walk, window};
 use super::source::{Stage, Variant};
+use crate::gpu::arrange;
 use crate::gpu::context::Context;
 use crate::gpu::dispatch::{Bind, Dispatch, Submission, fold};
 use crate::gpu::memory::{Block, Gathered};
@@ -37,7 +38,8 @@ impl Tuning {
     fn of(context: &Context, variant: Variant) -> Self {
         // Every invocation stays far below 32,768 rounds of all its loops, the carries of float sums included.
         let lane = 16..8192;
-        let (most, workgroup) = (context.max_block(), u64::from(variant.workgroup));
+        // States, two uploads of each of two operands, one that is spread, results.
+        let (most, workgroup) = (context.share(8), u64::from(variant.workgroup));
         let state = most.min(32 << 20);
         match context.caps.software {
             // A workgroup's barriers cost much there, and neighbouring lanes gain nothing from neighbouring memory.
@@ -168,8 +170,14 @@ impl<'a> Runner<'a> {
         };
         let n = tile.end - tile.start;
         let slots = (self.tuning.state / (self.slot_bytes() * n)).max(1);
-        let host = sources.iter().any(|source| matches!(source, Source::Host(_)));
-        let most = if host { self.tuning.upload / self.plan.dtype.size() as u64 } else { MOST };
+        let most = match sources {
+            _ if sources.iter().any(Source::is_host) => self.tuning.upload / self.plan.dtype.size() as u64,
+            // Of an operand that is spread, so many elements lie on the device at a time.
+            _ if sources.iter().any(|source| matches!(source, Source::Spread(..))) => {
+                self.tuning.slice.min(self.context.share(8) / 8)
+            }
+            _ => MOST,
+        };
         let longest = slots.saturating_mul(self.tuning.lane.end);
         let fits = |layout: &Layout| layout.len() <= longest.saturating_mul(self.lanes(layout));
         let mut pieces = source.pieces(self.plan, tile, most, &fits);
@@ -191,7 +199,7 @@ impl<'a> Runner<'a> {
             }
             self.launch(piece, &operands, splits, &state, n)?;
             // Of what was uploaded, the blocks that come next.
-            let uploaded = operands.into_iter().zip(sources).filter(|(_, source)| matches!(source, Source::Host(_)));
+            let uploaded = operands.into_iter().zip(sources).filter(|(_, source)| source.is_host());
             self.uploads.extend(uploaded.map(|((block, _), _)| block));
         }
         if used > 1 {
@@ -276,6 +284,15 @@ impl<'a> Runner<'a> {
                 let range = start..start + piece.region.len() * size;
                 let Gathered { block, offset } = buffer.locate(&range).map_or_else(|| buffer.gather(range), Ok)?;
                 Ok((block, offset / size))
+            }
+            Source::Spread(buffer, steps) => {
+                let Some(walk) = walk(steps, &piece.region) else {
+                    let feature = "operands with so many axes of different steps".into();
+                    let (device, operation) = (self.context.id.clone(), self.plan.op.name().to_string());
+                    return Err(Error::Unsupported { device, operation, feature });
+                };
+                let (count, control) = (piece.region.len() as usize, self.control.quiet());
+                Ok((arrange::run(self.context, buffer, dtype.size(), &walk, count, &control)?, 0))
             }
         }
     }

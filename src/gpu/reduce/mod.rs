@@ -27,7 +27,7 @@ use crate::{Control, Error, Result};
 use decode::States;
 pub(super) use decode::order_key;
 use launch::Runner;
-pub(super) use passes::count_numbers;
+pub(super) use passes::{count_numbers, count_taken};
 use pieces::Source;
 
 /// Every shader variant.
@@ -50,7 +50,7 @@ pub(super) fn run(
         Target::Device(old) => (old, None),
     };
     let buffer = match inputs {
-        _ if plan.work() == 0 || !is_direct(plan) => {
+        _ if plan.work() == 0 || !is_direct(plan) || context.is_too_large((plan.out_len() * plan.out_dtype.size()) as u64) => {
             let vec = plan.finish(&passes::partials(context, plan, inputs, control)?)?;
             if let Some(mut out) = host {
                 out.expect(plan.out_dtype, &plan.shape)?;
@@ -88,7 +88,7 @@ fn finished(
     control: &Control,
 ) -> Result<GpuBuffer> {
     let mut scratch = None;
-    let sources = [Source::of(input, context, &mut scratch)?];
+    let sources = [Source::of(input, context, plan, &mut scratch)?];
     let mut runner = Runner::new(context, plan, control)?;
     let (out_len, size) = (plan.out_len() as u64, plan.out_dtype.size() as u64);
     let flag = context.block(4)?;

@@ -31,7 +31,7 @@ impl Pass<'_> {
         let plan = ReducePlan { op, dtype, skip_nan: skip, masked, ..self.plan.clone() };
         let mut partials = ReducePlan { skip_nan: false, masked: false, ..plan.clone() }.empty_partials();
         let mut scratch = [None, None];
-        let sources = inputs.iter().zip(&mut scratch).map(|(input, scratch)| Source::of(input, self.context, scratch));
+        let sources = inputs.iter().zip(&mut scratch).map(|(input, scratch)| Source::of(input, self.context, &plan, scratch));
         let sources: Vec<Source<'_>> = sources.collect::<Result<_>>()?;
         let mut runner = Runner::of(self.context, &plan, valid, self.control)?;
         for tile in tiles(0..self.plan.out_len() as u64, runner.tile()) {
@@ -81,17 +81,40 @@ impl Pass<'_> {
     }
 }
 
-/// How many elements of each lane are no NaN.
+/// How many elements of each lane are no NaN, of those that a mask tells if there is one.
 pub(in crate::gpu) fn count_numbers(
     context: &Arc<Context>,
     lanes: &Lanes,
     input: &Input<'_>,
+    mask: Option<&Input<'_>>,
+    control: &Control,
+) -> Result<Vec<u64>> {
+    let inputs: Vec<&Input<'_>> = std::iter::once(input).chain(mask).collect();
+    count(context, lanes, lanes.dtype, true, &inputs, control)
+}
+
+/// How many elements of each lane a mask tells.
+pub(in crate::gpu) fn count_taken(
+    context: &Arc<Context>,
+    lanes: &Lanes,
+    mask: &Input<'_>,
+    control: &Control,
+) -> Result<Vec<u64>> {
+    count(context, lanes, Dtype::Bool, false, &[mask], control)
+}
+
+fn count(
+    context: &Arc<Context>,
+    lanes: &Lanes,
+    dtype: Dtype,
+    valid: bool,
+    inputs: &[&Input<'_>],
     control: &Control,
 ) -> Result<Vec<u64>> {
     let axes: Vec<isize> = lanes.walked.iter().map(|&axis| axis as isize).collect();
-    let plan = ReducePlan::new(&Reduce::of(ReduceOp::CountNonzero).axes(&axes), lanes.dtype, &lanes.input)?;
+    let plan = ReducePlan::new(&Reduce::of(ReduceOp::CountNonzero).axes(&axes), dtype, &lanes.input)?;
     let pass = Pass { context, plan: &plan, control };
-    match pass.run(ReduceOp::CountNonzero, lanes.dtype, false, true, &[input])? {
+    match pass.run(ReduceOp::CountNonzero, dtype, false, valid, inputs)? {
         Partials::Count(counts) => Ok(counts),
         _ => Err(mixed()),
     }
@@ -113,10 +136,11 @@ pub(super) fn partials(context: &Arc<Context>, plan: &ReducePlan, inputs: &[Inpu
     let exact = ReducePlan { mode: crate::SumMode::Exact, ..plan.clone() };
     let pass = Pass { context, plan: &exact, control };
     let passes = plan.is_counted() || matches!(plan.op, ReduceOp::Var | ReduceOp::Std | ReduceOp::Ptp);
+    let once = ONCE.min(context.share(8) as usize);
     let here: Vec<Option<GpuBuffer>> = inputs
         .iter()
         .map(|input| match input {
-            Input::Host(view) if passes && view.len() * view.dtype().size() <= ONCE => {
+            Input::Host(view) if passes && view.len() * view.dtype().size() <= once => {
                 context.upload_view(view, control).map(Some)
             }
             _ => Ok(None),
@@ -125,7 +149,7 @@ pub(super) fn partials(context: &Arc<Context>, plan: &ReducePlan, inputs: &[Inpu
     let resident: Vec<Option<Input<'_>>> = here
         .iter()
         .zip(inputs)
-        .map(|(buffer, input)| buffer.as_ref().map(|buffer| Input::Gpu { buffer, dtype: input.dtype(), shape: &plan.input }))
+        .map(|(buffer, input)| buffer.as_ref().map(|buffer| Input::Gpu { buffer, dtype: input.dtype(), shape: input.shape() }))
         .collect();
     let inputs: Vec<&Input<'_>> = resident.iter().zip(inputs).map(|(here, input)| here.as_ref().unwrap_or(input)).collect();
     let mut partials = pass.of(&inputs)?;

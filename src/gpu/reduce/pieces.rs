@@ -4,13 +4,14 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::geometry::{Layout, Region, regions};
-use crate::Result;
 use crate::array::HostVec;
 use crate::engine::Input;
+use crate::gpu::arrange::Walk;
 use crate::gpu::context::Context;
 use crate::gpu::memory::{Block, GpuBuffer};
 use crate::plan::ReducePlan;
 use crate::view::View;
+use crate::{Control, Result};
 
 /// The operand.
 pub(super) enum Source<'a> {
@@ -18,6 +19,8 @@ pub(super) enum Source<'a> {
     Host(View<'a>),
     /// On this device.
     Resident(&'a GpuBuffer),
+    /// On this device, with steps along the plan's axes: 0 where its elements repeat.
+    Spread(GpuBuffer, Vec<u64>),
 }
 
 /// A part of the operand and the results that it contributes to.
@@ -45,12 +48,40 @@ impl Piece {
 }
 
 impl<'a> Source<'a> {
-    /// The source of an operand; one on another device comes over through `scratch`.
-    pub(super) fn of(input: &'a Input<'_>, context: &Arc<Context>, scratch: &'a mut Option<HostVec>) -> Result<Self> {
+    /// The source of an operand that is broadcast to the plan's input; one on another device comes over through `scratch`.
+    pub(super) fn of(
+        input: &'a Input<'_>,
+        context: &Arc<Context>,
+        plan: &ReducePlan,
+        scratch: &'a mut Option<HostVec>,
+    ) -> Result<Self> {
+        let whole = input.shape() == plan.input;
+        let spread = |buffer: GpuBuffer| {
+            let (shape, mut step) = (input.shape(), 1);
+            let mut steps = vec![0; plan.input.len()];
+            for (to, &n) in steps.iter_mut().rev().zip(shape.iter().rev()) {
+                *to = if n == 1 { 0 } else { step };
+                step *= n as u64;
+            }
+            Self::Spread(buffer, steps)
+        };
         Ok(match input {
-            Input::Gpu { buffer, .. } if buffer.belongs_to(context) => Self::Resident(buffer),
-            _ => Self::Host(input.host(scratch)?),
+            Input::Gpu { buffer, .. } if buffer.belongs_to(context) && whole => Self::Resident(buffer),
+            Input::Gpu { buffer, .. } if buffer.belongs_to(context) => spread((*buffer).clone()),
+            _ => {
+                let view = input.host(scratch)?;
+                let small = (view.len() * view.dtype().size()) as u64 <= context.share(8);
+                match view.broadcast(&plan.input) {
+                    Some(all) if whole || !small => Self::Host(all),
+                    _ => spread(context.upload_view(&view, &Control::new())?),
+                }
+            }
         })
+    }
+
+    /// Whether it lies in host memory.
+    pub(super) fn is_host(&self) -> bool {
+        matches!(self, Self::Host(_))
     }
 
     /// The pieces that the results in `tile` depend on, of at most `most` elements each (one more where that is too few),
@@ -74,7 +105,7 @@ impl<'a> Source<'a> {
             }
         };
         match self {
-            Self::Host(_) => {
+            Self::Host(_) | Self::Spread(..) => {
                 // The tile's part of the operand, cut into uploads: its own elements only.
                 let kept: Vec<usize> = plan.kept.iter().map(|&axis| plan.input[axis]).collect();
                 for tile in regions(&kept, tile.clone()) {
@@ -103,6 +134,12 @@ impl<'a> Source<'a> {
         }
         found
     }
+}
+
+/// A walk over the elements of `region` of an array with these steps along its axes.
+pub(super) fn walk(steps: &[u64], region: &Region) -> Option<Walk> {
+    let first = region.at.iter().zip(steps).map(|(&at, step)| at as u64 * step).sum();
+    Walk::new(region.lens.iter().zip(steps).map(|(&n, &step)| (n as u64, step)), first)
 }
 
 /// The elements of a host array in `region`.

@@ -2,10 +2,11 @@
 
 use ndarray::{ArrayD, Axis, IxDyn};
 
+use crate::cpu::CpuEngine;
 use crate::dtype::with_dtype;
 use crate::engine::{Engine, Input, Target};
 use crate::gpu::tests::engines;
-use crate::plan::{FloatProduct, Operation, Scan, ScanPlan};
+use crate::plan::{FloatProduct, Operation, Scan, ScanOp, ScanPlan};
 use crate::view::View;
 use crate::{Control, Dtype, Element, Error, ExactSum, HostVec, Storage};
 
@@ -285,5 +286,62 @@ fn lanes_that_go_on_in_the_next_piece_and_all_ways_to_begin() {
                 }
             }
         }
+    }
+}
+
+/// Random bit patterns, or small numbers.
+fn random(noise: &mut Noise, dtype: Dtype, n: usize, small: bool) -> HostVec {
+    let mut vec = HostVec::zeros(dtype, n).unwrap();
+    let bytes: Vec<u8> = (0..n)
+        .flat_map(|_| {
+            let bits = noise.next();
+            let bits = match dtype {
+                Dtype::Bool => bits & 1,
+                _ if small && dtype.is_signed_integer() => (bits % 7).wrapping_sub(3),
+                _ if small && !dtype.is_float() => bits % 3,
+                // Every exponent; now and then infinite or NaN.
+                Dtype::F32 | Dtype::F64 if !noise.next().is_multiple_of(150) => bits & !(1 << (8 * dtype.size() - 2)),
+                _ => bits,
+            };
+            bits.to_le_bytes()[..dtype.size()].to_vec()
+        })
+        .collect();
+    vec.view_mut(&[n]).copy_from_bytes(&bytes);
+    vec
+}
+
+#[test]
+fn other_dtypes_of_the_result_and_nan_passed_over_are_as_on_the_cpu() {
+    let (mut noise, cpu) = (Noise(7), CpuEngine::new(Some(1)));
+    for engine in engines() {
+        for op in [ScanOp::Sum, ScanOp::Product] {
+            for dtype in Dtype::ALL.into_iter().filter(|dtype| !dtype.is_complex()) {
+                for out in Dtype::ALL.into_iter().filter(|out| op == ScanOp::Sum || !out.is_float()) {
+                    for (i, how) in
+                        [Scan::of(op), Scan::of(op).wrapping(), Scan::of(op).skip_nan().reverse()].into_iter().enumerate()
+                    {
+                        let (shape, how) = ([3, 259], how.axis(1).out_dtype(out));
+                        let Ok(plan) = ScanPlan::new(&how, dtype, &shape) else { continue };
+                        let given = random(&mut noise, dtype, 777, i == 0 || (op == ScanOp::Product && i == 2));
+                        let inputs = [Input::Host(given.view(&shape))];
+                        let run = |engine: &dyn Engine| {
+                            let mut vec = HostVec::zeros(out, 777)?;
+                            let target = Target::Host(vec.view_mut(&shape));
+                            engine.operate(&Operation::Scan(plan.clone()), &inputs, vec![target], &Control::new())?;
+                            Ok::<_, Error>(bytes(&vec))
+                        };
+                        assert_eq!(run(&engine), run(&cpu), "{engine:?} {how:?} of {dtype}");
+                    }
+                }
+            }
+        }
+        // Rounding to a subnormal, half way, to infinity, and from numbers that no binary32 holds.
+        let ends = [-149, -150, -151, -126, -127, 127].map(|e| 2f64.powi(e));
+        let near = |x: f64| [x, x.next_up(), x.next_down(), -x, 3.0 * x, 1.5 * x, x * (2.0 - 2f64.powi(-24))];
+        let values: Vec<f64> = ends.into_iter().flat_map(near).chain([0.0, -0.0, f64::MAX, 1e300]).collect();
+        let array = ArrayD::from_shape_vec(IxDyn(&[values.len(), 1]), values.clone()).unwrap();
+        let rounded: Vec<f32> = values.iter().map(|&x| x as f32).collect();
+        let found = scan(&engine, &Scan::sum().axis(1).out_dtype(Dtype::F32), &array).unwrap().0;
+        assert_eq!(bytes(&found), bytes(&HostVec::F32(rounded)), "{engine:?}");
     }
 }

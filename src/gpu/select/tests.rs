@@ -6,9 +6,9 @@ use crate::cpu::CpuEngine;
 use crate::dtype::with_dtype;
 use crate::engine::{Engine, Input, Target};
 use crate::gpu::tests::engines;
-use crate::plan::{Operation, Ordered, Quantile, QuantileMethod, QuantilePlan, TopK, TopKPlan};
+use crate::plan::{Beside, Operation, Ordered, Quantile, QuantileMethod, QuantilePlan, TopK, TopKPlan};
 use crate::view::View;
-use crate::{Control, Dtype, Element, HostVec, Storage};
+use crate::{Control, Dtype, Element, Error, HostVec, Storage};
 
 struct Noise(u64);
 
@@ -39,10 +39,14 @@ fn random<T: Element>(noise: &mut Noise, shape: &[usize]) -> ArrayD<T> {
 }
 
 fn run(engine: &dyn Engine, operation: &Operation, input: &Input<'_>) -> Vec<Vec<u8>> {
+    try_run(engine, operation, std::slice::from_ref(input)).unwrap()
+}
+
+fn try_run(engine: &dyn Engine, operation: &Operation, inputs: &[Input<'_>]) -> Result<Vec<Vec<u8>>, Error> {
     let results = operation.results();
     let targets = results.iter().map(|_| Target::Device(None)).collect();
-    let found = engine.operate(operation, std::slice::from_ref(input), targets, &Control::new()).unwrap();
-    results
+    let found = engine.operate(operation, inputs, targets, &Control::new())?;
+    Ok(results
         .iter()
         .zip(found)
         .map(|(&(dtype, shape), storage)| {
@@ -53,7 +57,7 @@ fn run(engine: &dyn Engine, operation: &Operation, input: &Input<'_>) -> Vec<Vec
             }
             vec.view(&[vec.len()]).as_bytes().unwrap().to_vec()
         })
-        .collect()
+        .collect())
 }
 
 #[test]
@@ -102,6 +106,92 @@ fn quantiles_have_the_bits_of_the_cpu_and_tops_those_of_a_sort() {
                             }
                         }
                     }
+                });
+            }
+        }
+    }
+}
+
+/// Compares an operation of two operands, wherever they lie, with the CPU, errors included.
+fn compare<T: Element, S: Element>(engine: &dyn Engine, operation: &Operation, array: &ArrayD<T>, second: &ArrayD<S>) {
+    let cpu = CpuEngine::new(Some(1));
+    let (a, b) = (View::from_ndarray(array.view()), View::from_ndarray(second.view()));
+    let resident = [engine.upload(&a).unwrap(), engine.upload(&b).unwrap()];
+    let [Storage::Gpu(here), Storage::Gpu(there)] = &resident else { panic!("not on the device") };
+    let (here, there) = (
+        Input::Gpu { buffer: here, dtype: T::DTYPE, shape: array.shape() },
+        Input::Gpu { buffer: there, dtype: S::DTYPE, shape: second.shape() },
+    );
+    let wanted = try_run(&cpu, operation, &[Input::Host(a.clone()), Input::Host(b.clone())]);
+    for inputs in [[Input::Host(a.clone()), Input::Host(b.clone())], [here.clone(), there.clone()], [here, Input::Host(b)]] {
+        let found = try_run(engine, operation, &inputs);
+        assert!(found == wanted, "{engine:?} {operation:?} by {}: {found:?}, not {wanted:?}", S::DTYPE);
+    }
+}
+
+#[test]
+fn masked_quantiles_have_the_bits_of_the_cpu() {
+    let mut noise = Noise(6);
+    for engine in engines() {
+        for dtype in [Dtype::Bool, Dtype::I8, Dtype::U16, Dtype::F32, Dtype::I64, Dtype::F64] {
+            for (shape, axis) in [(vec![1usize], 0), (vec![5, 67], 1), (vec![300, 3], 0), (vec![20_011], 0)] {
+                with_dtype!(dtype, T => {
+                    let array = random::<T>(&mut noise, &shape);
+                    for rare in [1, 2, 900] {
+                        let mask = ArrayD::from_shape_simple_fn(IxDyn(&shape), || noise.next().is_multiple_of(rare));
+                        let points = Quantile::of(&[0.0, 0.37, 1.0]).axes(&[axis as isize]);
+                        for how in [
+                            Quantile::median().axes(&[axis as isize]),
+                            points.clone().ignore_nan(),
+                            points.method(QuantileMethod::Nearest).ignore_nan(),
+                        ] {
+                            let plan = QuantilePlan::beside(&how, dtype, &shape, Beside::Mask, &shape).unwrap();
+                            compare(&engine, &Operation::Quantile(plan), &array, &mask);
+                        }
+                    }
+                });
+            }
+        }
+    }
+}
+
+#[test]
+fn weighted_quantiles_have_the_bits_of_the_cpu() {
+    let mut noise = Noise(7);
+    for engine in engines() {
+        for dtype in [Dtype::I8, Dtype::U16, Dtype::F32, Dtype::I64, Dtype::F64] {
+            for (shape, axis) in [(vec![1usize], 0), (vec![4, 33], 1), (vec![260, 2], 0), (vec![2003], 0)] {
+                with_dtype!(dtype, T => {
+                    let array = random::<T>(&mut noise, &shape);
+                    let how = Quantile::of(&[0.0, 0.3, 0.5, 1.0]).axes(&[axis as isize]).method(QuantileMethod::InvertedCdf);
+                    let mut with = |how: &Quantile, bits: &mut dyn FnMut(u64) -> u64, weights: Dtype| {
+                        with_dtype!(weights, W => {
+                            let from = |bits: u64| {
+                                let mut host = HostVec::zeros(weights, 1).unwrap();
+                                host.view_mut(&[1]).copy_from_bytes(&bits.to_le_bytes()[..weights.size()]);
+                                host.view(&[1]).as_slice::<W>().unwrap()[0]
+                            };
+                            let second = ArrayD::from_shape_simple_fn(IxDyn(&shape), || from(bits(noise.next())));
+                            let plan = QuantilePlan::beside(how, dtype, &shape, Beside::Weights(weights), &shape).unwrap();
+                            compare(&engine, &Operation::Quantile(plan), &array, &second);
+                        });
+                    };
+                    for how in [&how, &how.clone().ignore_nan()] {
+                        // Numbers of two digits, of every exponent, and of few.
+                        with(how, &mut |bits| bits % 100, Dtype::U8);
+                        with(how, &mut |bits| bits & 1, Dtype::Bool);
+                        with(how, &mut |bits| bits >> 1, Dtype::I64);
+                        with(how, &mut |bits| bits, Dtype::U64);
+                        with(how, &mut |bits| (bits >> 2) & !(3 << 60), Dtype::F64);
+                        with(how, &mut |bits| ((bits % 1000) as f64).to_bits(), Dtype::F64);
+                        with(how, &mut |bits| (bits & 0x3fff_ffff).min(bits % 3 * 0x3f00_0000), Dtype::F32);
+                    }
+                    // What is refused.
+                    with(&how, &mut |_| 0, Dtype::F32);
+                    with(&how, &mut |bits| bits % 5 % 2 * f64::MAX.to_bits(), Dtype::F64);
+                    with(&how, &mut |_| 200, Dtype::I8);
+                    with(&how, &mut |_| (-0.0f64).to_bits(), Dtype::F64);
+                    with(&how, &mut |_| f64::INFINITY.to_bits(), Dtype::F64);
                 });
             }
         }

@@ -31,12 +31,12 @@ fn lanes_in_several_segments_stay_on_the_device() {
     for engine in engines() {
         for view in &views {
             let dtype = view.dtype();
-            for axis in [0isize, 1, 2] {
+            for axes in [&[0isize][..], &[1], &[2], &[0, 2]] {
+                let axis = axes[0];
                 let scan = |op| Operation::Scan(ScanPlan::new(&Scan::of(op).axis(axis), dtype, &shape).unwrap());
-                let axes = [axis];
-                let quantile = QuantilePlan::new(&Quantile::median().axes(&axes), dtype, &shape).unwrap();
+                let quantile = QuantilePlan::new(&Quantile::median().axes(axes), dtype, &shape).unwrap();
                 let top = TopKPlan::new(&TopK::largest(3).axis(axis), dtype, &shape).unwrap();
-                let logsumexp = LogSumExpPlan::new(&LogSumExp::new().axes(&axes), dtype, &shape, None).unwrap();
+                let logsumexp = LogSumExpPlan::new(&LogSumExp::new().axes(axes), dtype, &shape, None).unwrap();
                 for operation in [
                     scan(ScanOp::Sum),
                     scan(ScanOp::Min),
@@ -61,12 +61,14 @@ fn lanes_in_several_segments_stay_on_the_device() {
                         let buffer = in_segments(&engine, view, most);
                         let before = engine.counters();
                         let found = run(Input::Gpu { buffer: &buffer, dtype, shape: &shape });
-                        assert_eq!(found, wanted, "{} {dtype} {axis} {most}", operation.name());
+                        assert_eq!(found, wanted, "{} {dtype} {axes:?} {most}", operation.name());
                         let after = engine.counters();
                         moved.push((after.uploaded - before.uploaded, after.downloaded - before.downloaded));
                     }
                     // As much as of one segment.
-                    assert!(moved.iter().all(|&each| each == moved[0]), "{} {dtype} {axis}: {moved:?}", operation.name());
+                    assert!(moved.iter().all(|&each| each == moved[0]), "{} {dtype} {axes:?}: {moved:?}", operation.name());
+                    // Ranks, or what is subtracted, of forty lanes.
+                    assert!(axes.len() == 1 || moved[0].0 < 2000, "{} {dtype} {axes:?}: {moved:?}", operation.name());
                 }
             }
         }

@@ -23,7 +23,7 @@ pub enum GroupOp {
         ddof: u64,
     },
     /// The median: the middle element or the mean of the middle two, rounded once to float64; NaN if there is one, and for
-    /// nothing. On CPUs.
+    /// nothing.
     Median,
     /// The smallest element; NaN if there is one, 0 for nothing.
     Min,
