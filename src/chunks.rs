@@ -86,6 +86,30 @@ impl Chunked {
     /// As [`Backend::reduce`]; [`Error::Invalid`] or [`Error::Dtype`] for a chunk of another shape (but for the length of its
     /// first axis) or dtype than the first one, and for one without axes. After an error the chunk does not count.
     pub fn push(&mut self, chunk: &Operand<'_>) -> Result<()> {
+        self.push_part(chunk, None)
+    }
+
+    /// [`push`](Self::push) of the elements for which `mask`, an array of bools broadcast to the shape of the chunk, is true: as
+    /// [`Backend::reduce_where`] of all chunks and masks in one. Every chunk has a mask, or none has.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push) and [`Backend::reduce_where`]; [`Error::Invalid`] after chunks without a mask.
+    ///
+    /// ```
+    /// # fn main() -> unisono::Result<()> {
+    /// use unisono::{AsOperand, Backend, HostVec, Reduce};
+    /// let mut sum = Backend::cpu().chunked(&Reduce::sum());
+    /// sum.push_where(&[1, 2, 3].as_operand(), &[true, false, true].as_operand())?;
+    /// sum.push_where(&[10].as_operand(), &[true].as_operand())?;
+    /// assert_eq!(sum.finish()?.into_host()?, HostVec::I64(vec![14]));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn push_where(&mut self, chunk: &Operand<'_>, mask: &Operand<'_>) -> Result<()> {
+        self.push_part(chunk, Some(mask))
+    }
+
+    fn push_part(&mut self, chunk: &Operand<'_>, mask: Option<&Operand<'_>>) -> Result<()> {
         let Some((&rows, rest)) = chunk.shape().split_first() else {
             return Err(Error::invalid("chunk", "an array without axes", "at least one axis, along which chunks lie end to end"));
         };
@@ -101,20 +125,28 @@ impl Chunked {
                 return Err(Error::invalid("shape of a chunk", format!("{:?}", chunk.shape()), format!("[.., {shape:?}]")));
             }
         }
+        if let Some(state) = self.state.as_ref().filter(|state| state.plan.masked != mask.is_some()) {
+            let [got, expected] = [mask.is_some(), state.plan.masked].map(|masked| if masked { "a mask" } else { "none" });
+            return Err(Error::invalid("mask of a chunk", got, format!("{expected}, as of the chunks before")));
+        }
         let before = expected.map_or(0, |(_, rows, _)| rows);
         let shape: Vec<usize> = std::iter::once(before + rows).chain(rest.iter().copied()).collect();
         // The reduction of nothing is an error only if nothing comes.
         let plan = ReducePlan::new(&self.how, chunk.dtype(), &shape);
-        let plan = match plan {
+        let mut plan = match plan {
             Err(_) if rows == 0 => return self.how_is_valid(chunk.dtype(), &shape),
             plan => plan?,
         };
+        if let Some(mask) = mask {
+            // The mask of the chunk alone is checked where it is reduced.
+            plan = plan.masked(mask.dtype(), &shape)?;
+        }
         let reduced = plan.reduced.first() == Some(&0);
         if rows == 0 && reduced && self.state.is_some() {
             return Ok(());
         }
         let found = if reduced {
-            let part = if rows == 0 { plan.empty_partials() } else { self.backend.reduce_partials(chunk, &self.how)?.1 };
+            let part = if rows == 0 { plan.empty_partials() } else { self.backend.partials(chunk, mask, &self.how)?.1 };
             let all = match self.state.take().map(|state| state.found) {
                 Some(Found::Partials(mut all)) => {
                     all.merge(&part, plan.op, plan.index_offset(before))?;
@@ -124,7 +156,11 @@ impl Chunked {
             };
             Found::Partials(all)
         } else {
-            let part = self.backend.reduce_dyn(chunk, &self.how)?.into_host()?;
+            let part = match mask {
+                Some(mask) => self.backend.reduce_where_dyn(chunk, mask, &self.how)?,
+                None => self.backend.reduce_dyn(chunk, &self.how)?,
+            };
+            let part = part.into_host()?;
             let mut all = match self.state.take().map(|state| state.found) {
                 Some(Found::Results(all)) => all,
                 _ => vec![],
@@ -211,6 +247,24 @@ mod tests {
         assert!(chunked.push(&[1i8].as_operand()).is_err() && chunked.push(&ndarray::arr2(&[[1u8]]).as_operand()).is_err());
         assert_eq!(chunked.finish().unwrap().into_host().unwrap(), HostVec::F64(vec![5f64.sqrt()]));
         assert!(cpu.chunked(&Reduce::sum()).finish().unwrap_err().to_string().contains("at least one"));
+        let mask = whole.mapv(|x| x > 0.0);
+        for (op, initial) in [(ReduceOp::Sum, None), (ReduceOp::Var, None), (ReduceOp::Max, Some(-7)), (ReduceOp::Mean, None)] {
+            for axes in [vec![0isize], vec![1], vec![0, 1, 2]] {
+                let how = Reduce::of(op).axes(&axes);
+                let how = initial.map_or(how.clone(), |initial: i32| how.initial(initial));
+                let mut chunked = cpu.chunked(&how);
+                for range in [0..0, 0..7, 7..8, 8..23] {
+                    let part = ndarray::s![range, .., ..];
+                    chunked.push_where(&whole.slice(part).as_operand(), &mask.slice(part).as_operand()).unwrap();
+                }
+                assert!(chunked.push(&whole.as_operand()).unwrap_err().to_string().contains("got none, expected a mask"));
+                let expected = cpu.reduce_where_dyn(&whole.as_operand(), &mask.as_operand(), &how).unwrap();
+                assert_eq!(chunked.finish().unwrap().into_host().unwrap(), expected.into_host().unwrap(), "{op} {axes:?}");
+            }
+        }
+        let mut chunked = cpu.chunked(&Reduce::sum());
+        assert!(chunked.push_where(&[1.0, 2.0].as_operand(), &[true; 3].as_operand()).is_err());
+        assert!(chunked.push_where(&[1.0, 2.0].as_operand(), &[1u8; 2].as_operand()).is_err());
         let failing = [Ok(vec![1.0]), Err(Error::invalid("chunk", 2, "another"))];
         assert!(cpu.reduce_chunks(failing, &Reduce::sum()).is_err());
     }

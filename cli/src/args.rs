@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use unisono::{Accuracy, Algorithm, Boundary, Dtype, IntegralMethod, Mode, NormOrder, Overflow, PiMethod};
+use unisono::{
+    Accuracy, Algorithm, Boundary, Dtype, IntegralMethod, Mode, NormOrder, Overflow, PiMethod, QuantileMethod, Scalar, SumMode,
+};
 
 use crate::order::Op;
 
@@ -48,6 +50,9 @@ pub struct Common {
     /// Where to compute: auto, cpu, cpu:4, gpu, gpu:1, gpu:NAME, cpu+gpu:0, all
     #[arg(short, long, default_value = "auto", value_name = "DEVICE")]
     pub device: String,
+    /// Memory that a device may take: 512MiB, 2GB … What does not fit is streamed piece by piece
+    #[arg(long, value_name = "SIZE", value_parser = crate::size::bytes)]
+    pub memory: Option<u64>,
     /// Print JSON instead of text
     #[arg(long)]
     pub json: bool,
@@ -106,9 +111,6 @@ pub struct ConvolveArgs {
     /// Spread the kernel's elements N pixels apart: N or N,N
     #[arg(long, value_name = "N,N", value_delimiter = ',', default_value = "1")]
     pub dilation: Vec<usize>,
-    /// Memory that a device may take for one image: 512MiB, 2GB … What does not fit is streamed piece by piece
-    #[arg(long, value_name = "SIZE", value_parser = crate::size::bytes)]
-    pub memory: Option<u64>,
     /// Say on standard error where and how each image is convolved, and why
     #[arg(long)]
     pub explain: bool,
@@ -135,8 +137,10 @@ pub struct ConvolveArgs {
   unisono reduce x.npy --op argmax --axis 0,-1 --keepdims --json
   unisono reduce week/ --op std --ddof 1 --skip-nan
   unisono reduce x.npy --op quantile:0.9 --axis 0
+  unisono reduce x.npy --op quantile:0.5 --weights w.npy
   unisono reduce x.npy y.npy --op dot
   unisono reduce x.npy --op mean --where mask.npy
+  unisono reduce week/ --op max --where valid/ --initial 0
   unisono reduce x.npy --op var --labels regions.npy
   unisono reduce x.npy --op topk:10 --json
 
@@ -167,12 +171,16 @@ pub struct ReduceArgs {
     /// Pass over NaN
     #[arg(long)]
     pub skip_nan: bool,
-    /// Reduce only the elements that this .npy file of bool, of the same shape, is true for (one file, not scans)
-    #[arg(long = "where", value_name = "MASK.npy")]
+    /// What sum, prod, min and max start from, as one element more: a number
+    #[arg(long, value_name = "NUMBER", value_parser = number, allow_hyphen_values = true)]
+    pub initial: Option<Scalar>,
+    /// Reduce only the elements that this .npy file of bool is true for, or those of the same names in this folder; of the
+    /// shape of the whole, or of each file (not for scans)
+    #[arg(long = "where", value_name = "MASK.npy|DIR")]
     pub mask: Option<PathBuf>,
-    /// A result for every label in this .npy file of integers, of the same shape: sum, mean, var, std, median, min, max, argmin,
-    /// argmax
-    #[arg(long, value_name = "LABELS.npy")]
+    /// A result for every label in this .npy file of integers, or in those of the same names in this folder: sum, mean, var, std,
+    /// median, min, max, argmin, argmax
+    #[arg(long, value_name = "LABELS.npy|DIR")]
     pub labels: Option<PathBuf>,
     /// The labels that a result is wanted for (repeatable, or a list: 1,2,7); all that occur if not given
     #[arg(
@@ -184,12 +192,24 @@ pub struct ReduceArgs {
         requires = "labels"
     )]
     pub index: Vec<i64>,
+    /// How much each element counts, in a .npy file that broadcasts to the array: of quantiles, by --method inverted_cdf
+    #[arg(long, value_name = "WEIGHTS.npy", conflicts_with = "mask")]
+    pub weights: Option<PathBuf>,
+    /// Of quantiles, what lies between two elements: linear, hazen, nearest … (NumPy's names); inverted_cdf with weights
+    #[arg(long, value_name = "METHOD")]
+    pub method: Option<QuantileMethod>,
+    /// Of sum and mean: exact, or fast, which is not reproducible
+    #[arg(long, default_value = "exact", value_name = "MODE")]
+    pub mode: SumMode,
     /// Of topk, the smallest elements
     #[arg(long)]
     pub smallest: bool,
     /// Of scans, each result without its own element
     #[arg(long)]
     pub exclusive: bool,
+    /// Of scans, the value of nothing in front of all results
+    #[arg(long, conflicts_with = "exclusive")]
+    pub include_initial: bool,
     /// Of scans, from the last element to the first
     #[arg(long)]
     pub reverse: bool,
@@ -434,6 +454,15 @@ fn samples(text: &str) -> Result<u64, String> {
     match value {
         Some(value) => Ok(value),
         None => wrong("more than 18446744073709551615"),
+    }
+}
+
+/// A number that a reduction starts from: an integer, or a float.
+fn number(text: &str) -> Result<Scalar, String> {
+    match (text.parse::<i128>(), text.parse::<f64>()) {
+        (Ok(integer), _) => Ok(Scalar::Integer(integer)),
+        (_, Ok(float)) => Ok(Scalar::Float(float)),
+        _ => Err(format!("got {text:?}, expected a number")),
     }
 }
 

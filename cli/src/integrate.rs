@@ -44,7 +44,7 @@ pub fn run(args: &IntegrateArgs) -> Result<Outcome> {
         how = how.round(round);
     }
     let control = Control::new();
-    let backend = crate::open(&args.common.device)?.with_control(&control);
+    let backend = crate::backend(&args.common)?.with_control(&control);
     let mut state = IntegralState::new(&how)?;
     let saved = args.checkpoint.as_deref().map(IntegralState::load_if_there).transpose()?.flatten();
     let resumed = saved.as_ref().map_or(0, IntegralState::samples);

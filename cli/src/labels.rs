@@ -1,12 +1,13 @@
 //! `unisono reduce --labels`: a result for every label.
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use unisono::{Control, GroupOp, Operand, Reduce};
+use unisono::{Backend, Control, GroupOp, HostVec, LabelPartials, Operand, Reduce};
 
 use crate::args::ReduceArgs;
+use crate::beside::Beside;
 use crate::erased::{nested_json, nested_text};
 use crate::failure::{Failure, Outcome, Result};
 use crate::interrupt;
@@ -20,7 +21,10 @@ const MOST: u128 = 1 << 24;
 
 #[derive(Serialize)]
 struct Report<'a> {
-    file: &'a Path,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<&'a Path>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    files: Option<usize>,
     op: &'static str,
     device: String,
     labels: &'a [i64],
@@ -28,11 +32,8 @@ struct Report<'a> {
     value: serde_json::Value,
 }
 
-/// Runs the operation on a mapped file, whose elements another one labels.
-pub fn run(args: &ReduceArgs, labels: &Path) -> Result<Outcome> {
-    let [file] = &args.files[..] else {
-        return Err(Failure::usage(format!("{} files with --labels; expected one", args.files.len())));
-    };
+/// Runs the operation on mapped files, whose elements others label.
+pub fn run(args: &ReduceArgs, files: &[PathBuf], labels: &Path) -> Result<Outcome> {
     let op = match &args.op {
         Op::Reduce(unisono::ReduceOp::CountNonzero) => Err("count_nonzero".into()),
         Op::Reduce(op) => op.name().parse::<GroupOp>().map_err(|_| op.name().to_string()),
@@ -43,18 +44,27 @@ pub fn run(args: &ReduceArgs, labels: &Path) -> Result<Outcome> {
         let names: Vec<_> = GroupOp::ALL.into_iter().filter(|op| *op != GroupOp::Count).map(GroupOp::name).collect();
         Failure::usage(format!("--op with --labels: got {op}, expected {}", names.join(", ")))
     })?;
-    if args.mask.is_some() || !args.axis.is_empty() || args.skip_nan || args.keepdims || args.dtype.is_some() {
+    if args.mask.is_some()
+        || !args.axis.is_empty()
+        || args.skip_nan
+        || args.keepdims
+        || args.dtype.is_some()
+        || args.initial.is_some()
+    {
         return Err(Failure::usage(
-            "--labels goes with --op, --index and --ddof; --where, --axis, --keepdims, --skip-nan and --dtype do not",
+            "--labels goes with --op, --index and --ddof; --where, --initial, --axis, --keepdims, --skip-nan and --dtype do not",
         ));
     }
-    let (npy, keys) = (Npy::open(file)?, Npy::open(labels)?);
+    if files.len() > 1 && !op.is_mergeable() {
+        let text = format!("{} files for {} by label, which needs all of them at once; expected one", files.len(), op.name());
+        return Err(Failure::usage(text));
+    }
+    let (op, labels) = (op.ddof(args.ddof), Beside::open(labels, files)?);
     let control = Control::new();
-    let backend = crate::open(&args.common.device)?.with_control(&control);
+    let backend = crate::backend(&args.common)?.with_control(&control);
     interrupt::cancels(&control)?;
-    let (values, keys) = (npy.operand()?, keys.operand()?);
-    let index = if args.index.is_empty() { occurring(&backend, &keys)? } else { args.index.clone() };
-    let found = backend.reduce_by_label(&values, &keys, op.ddof(args.ddof), Some(&index))?.into_host()?;
+    let index = if args.index.is_empty() { occurring(&backend, &labels)? } else { args.index.clone() };
+    let found = reduce(&backend, files, &labels, op, &index)?;
     if let Some(path) = &args.output {
         let sink = Sink::create(path)?;
         npy::write(sink.file(), &found, &[index.len()]).map_err(|text| Failure::file(path, text))?;
@@ -63,7 +73,11 @@ pub fn run(args: &ReduceArgs, labels: &Path) -> Result<Outcome> {
     if args.common.json {
         let value = if args.output.is_some() { serde_json::Value::Null } else { nested_json(&found, &[index.len()]) };
         let (device, dtype) = (backend.info().id, found.dtype().name());
-        print_json_line(&Report { file, op: op.name(), device, labels: &index, dtype, value })?;
+        let (file, files) = match files {
+            [one] => (Some(one.as_path()), None),
+            many => (None, Some(many.len())),
+        };
+        print_json_line(&Report { file, files, op: op.name(), device, labels: &index, dtype, value })?;
     } else if args.output.is_none() {
         let values = nested_text(&found, &[index.len(), 1]);
         let values = values.split(['[', ']', ',', ' ', '\n']).filter(|text| !text.is_empty());
@@ -76,8 +90,53 @@ pub fn run(args: &ReduceArgs, labels: &Path) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
+/// A result for each label in `index`, of all files.
+fn reduce(backend: &Backend, files: &[PathBuf], labels: &Beside, op: GroupOp, index: &[i64]) -> Result<HostVec> {
+    let opened = files.iter().map(|path| Npy::open(path)).collect::<Result<Vec<_>>>()?;
+    if let [npy] = &opened[..] {
+        let here = labels.of(0)?;
+        let keys = match (&here, labels) {
+            (Some(here), _) | (None, Beside::Whole(here)) => here.operand()?,
+            (None, Beside::Each(_)) => return Err(Failure::work("a file without labels")),
+        };
+        return Ok(backend.reduce_by_label(&npy.operand()?, &keys, op, Some(index))?.into_host()?);
+    }
+    let total = opened.iter().map(|npy| npy.shape().first().copied().unwrap_or(1)).sum();
+    let (mut all, mut before): (Option<LabelPartials>, _) = (None, 0);
+    for (i, npy) in opened.iter().enumerate() {
+        let Some(&rows) = npy.shape().first() else {
+            return Err(Failure::file(npy.path(), "has no axis; files lie end to end along their first one"));
+        };
+        let here = labels.of(i)?;
+        let keys = labels.rows(here.as_ref(), npy.shape(), 0..rows, before..before + rows, total)?;
+        let part = backend.label_partials(&npy.operand()?, &keys, op, Some(index))?;
+        match &mut all {
+            None => all = Some(part),
+            Some(all) => all.merge(&part)?,
+        }
+        before += rows;
+    }
+    match all {
+        Some(all) => Ok(all.finish()?.into_host()?),
+        None => Err(Failure::usage("no file to reduce")),
+    }
+}
+
 /// The labels that occur, ascending.
-fn occurring(backend: &unisono::Backend, keys: &Operand<'_>) -> Result<Vec<i64>> {
+fn occurring(backend: &Backend, labels: &Beside) -> Result<Vec<i64>> {
+    let paths = match labels {
+        Beside::Whole(npy) => return occurring_in(backend, &npy.operand()?),
+        Beside::Each(paths) => paths,
+    };
+    let mut all = std::collections::BTreeSet::new();
+    for path in paths {
+        all.extend(occurring_in(backend, &Npy::open(path)?.operand()?)?);
+    }
+    Ok(all.into_iter().collect())
+}
+
+/// The labels that occur in an array, ascending.
+fn occurring_in(backend: &Backend, keys: &Operand<'_>) -> Result<Vec<i64>> {
     if keys.dtype().integer_range().is_none() {
         return Err(Failure::usage(format!("labels of {}; expected integers", keys.dtype())));
     }

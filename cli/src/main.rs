@@ -1,6 +1,7 @@
 //! The `unisono` command: convolution, exact reductions and Monte Carlo on every device.
 
 mod args;
+mod beside;
 mod compare;
 mod convolve;
 mod devices;
@@ -45,6 +46,12 @@ fn main() -> ExitCode {
         Ok(Outcome::Incomplete) => ExitCode::from(1),
         Err(failure) => failure.report(),
     }
+}
+
+/// The backend of a command: its device, with no more memory than `--memory` says.
+fn backend(common: &args::Common) -> unisono::Result<unisono::Backend> {
+    let backend = open(&common.device)?;
+    Ok(common.memory.map_or_else(|| backend.clone(), |bytes| backend.with_memory_limit(bytes)))
 }
 
 /// The device of `--device`: `auto` listens to UNISONO_DEVICE, strictly.

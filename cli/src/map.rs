@@ -21,7 +21,7 @@ pub fn run(args: &MapArgs) -> Result<Outcome> {
     let operands = files.iter().map(Npy::operand).collect::<Result<Vec<_>>>()?;
     let arrays: Vec<_> = args.arrays.iter().map(|(name, _)| name.as_str()).zip(operands).collect();
     let control = Control::new();
-    let backend = crate::open(&args.common.device)?.with_control(&control);
+    let backend = crate::backend(&args.common)?.with_control(&control);
     interrupt::cancels(&control)?;
     let shapes: Vec<_> = arrays.iter().map(|(name, operand)| (*name, operand.dtype(), operand.shape())).collect();
     let bar = progress::bar(MapPlan::new(&how, &shapes)?.work(), "operations", args.common.json);

@@ -40,6 +40,11 @@ impl Npy {
         Ok(npy)
     }
 
+    /// Where it lies.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The element type.
     pub fn dtype(&self) -> Dtype {
         self.dtype

@@ -1,12 +1,17 @@
 //! `unisono reduce` with an operation that needs whole lanes (scans, quantiles, the largest elements, log-sum-exp) or a second
 //! array (a mask, a dot product), and `unisono histogram`.
 
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use serde::Serialize;
-use unisono::{Backend, Bins, Control, DynArray, HostVec, LogSumExp, Overflow, Quantile, ReduceOp, Scan, ScanOp, TopK};
+use unisono::{
+    Backend, Bins, Control, DynArray, HostVec, LogSumExp, Overflow, Quantile, QuantileMethod, ReduceOp, Scan, ScanOp, SumMode,
+    TopK,
+};
 
 use crate::args::{HistogramArgs, ReduceArgs};
+use crate::beside::Beside;
 use crate::erased::{nested_json, nested_text};
 use crate::failure::{Failure, Outcome, Result};
 use crate::interrupt;
@@ -94,12 +99,42 @@ struct Report<'a> {
     indices: Option<serde_json::Value>,
 }
 
+/// Refuses options that the operation would not look at.
+pub fn check(args: &ReduceArgs, op: &Op) -> Result<()> {
+    let (scan, quantile) = (matches!(op, Op::Scan(_)), matches!(op, Op::Quantile(..)));
+    let (reduce, top) = (matches!(op, Op::Reduce(_)), matches!(op, Op::TopK(_)));
+    let options = [
+        ("--exclusive", args.exclusive, scan, "scans"),
+        ("--include-initial", args.include_initial, scan, "scans"),
+        ("--reverse", args.reverse, scan, "scans"),
+        ("--smallest", args.smallest, top, "topk"),
+        ("--weights", args.weights.is_some(), quantile, "quantiles"),
+        ("--method", args.method.is_some(), quantile, "quantiles"),
+        ("--initial", args.initial.is_some(), reduce, "sum, prod, min and max"),
+        ("--mode", args.mode != SumMode::Exact, reduce, "sum and mean"),
+        ("--dtype", args.dtype.is_some(), reduce || scan, "reductions and scans"),
+        ("--where", args.mask.is_some(), reduce || quantile, "reductions, medians and quantiles"),
+        ("--skip-nan", args.skip_nan, reduce || scan || quantile, "reductions, scans, medians and quantiles"),
+        ("--keepdims", args.keepdims, !scan && !top, "reductions, medians, quantiles and logsumexp"),
+    ];
+    match options.into_iter().find(|&(_, given, fits, _)| given && !fits) {
+        Some((option, _, _, expected)) => Err(Failure::usage(format!("{option} is for {expected}, not for {}", op.name()))),
+        None => Ok(()),
+    }
+}
+
 /// Runs an operation on the whole of a mapped file, or of two.
-pub fn run(args: &ReduceArgs, op: &Op) -> Result<Outcome> {
+pub fn run(args: &ReduceArgs, files: &[PathBuf], op: &Op) -> Result<Outcome> {
     let dot = matches!(op, Op::Reduce(ReduceOp::Dot));
-    let (file, second) = match (&args.files[..], &args.mask) {
+    let named = args.mask.as_deref().map(|path| Beside::open(path, files)).transpose()?;
+    let mask = match (&named, args.mask.as_ref()) {
+        (Some(Beside::Each(paths)), _) => paths.first(),
+        (_, path) => path,
+    };
+    let mask = mask.or(args.weights.as_ref());
+    let (file, second) = match (files, mask) {
         ([one, other], None) if dot => (one, Some(other)),
-        ([one], mask) if !dot => (one, mask.as_ref()),
+        ([one], mask) if !dot => (one, mask),
         (files, _) if dot => return Err(Failure::usage(format!("{} files for dot; expected two, and no mask", files.len()))),
         (files, _) => {
             let got = format!("{} files for an operation that needs all of them at once; expected one", files.len());
@@ -108,7 +143,7 @@ pub fn run(args: &ReduceArgs, op: &Op) -> Result<Outcome> {
     };
     let (npy, second) = (Npy::open(file)?, second.map(|path| Npy::open(path)).transpose()?);
     let control = Control::new();
-    let backend = crate::open(&args.common.device)?.with_control(&control);
+    let backend = crate::backend(&args.common)?.with_control(&control);
     interrupt::cancels(&control)?;
     let (result, indices) = compute(&backend, &npy, second.as_ref(), args, op)?;
     let (shape, values) = (result.shape().to_vec(), result.into_host()?);
@@ -151,9 +186,6 @@ fn compute(
 ) -> Result<(DynArray, Option<DynArray>)> {
     let operand = npy.operand()?;
     let second = second.map(Npy::operand).transpose()?;
-    if let (Some(_), Op::Scan(_) | Op::TopK(_) | Op::LogSumExp) = (&second, op) {
-        return Err(Failure::usage(format!("--where is for reductions, medians and quantiles, not for {}", op.name())));
-    }
     if let Op::TopK(k) = *op {
         let axis = match args.axis[..] {
             [] => -1,
@@ -191,6 +223,7 @@ fn compute_one(
                 _ => return Err(Failure::usage(format!("--axis: got {:?}, expected one axis for {op}", args.axis))),
             };
             let how = if args.exclusive { how.exclusive() } else { how };
+            let how = if args.include_initial { how.include_initial() } else { how };
             let how = if args.reverse { how.reverse() } else { how };
             let how = if args.skip_nan { how.skip_nan() } else { how };
             let how = match args.overflow {
@@ -202,10 +235,16 @@ fn compute_one(
         }
         Op::Quantile(point, ignore_nan) => {
             let mut how = point.map_or_else(Quantile::median, Quantile::one);
+            how = match (args.method, args.weights.is_some()) {
+                (Some(method), _) => how.method(method),
+                (None, true) => how.method(QuantileMethod::InvertedCdf),
+                (None, false) => how,
+            };
             how = if args.axis.is_empty() { how } else { how.axes(&args.axis) };
             how = if args.keepdims { how.keepdims() } else { how };
             how = if *ignore_nan || args.skip_nan { how.ignore_nan() } else { how };
             match second {
+                Some(weights) if args.weights.is_some() => Ok(backend.quantile_weighted(operand, weights, &how)?),
                 Some(mask) => Ok(backend.quantile_where(operand, mask, &how)?),
                 None => Ok(backend.quantile_dyn(operand, &how)?),
             }
@@ -231,7 +270,7 @@ pub fn histogram(args: &HistogramArgs) -> Result<Outcome> {
     let npy = Npy::open(&args.file)?;
     let weights = args.weights.as_deref().map(Npy::open).transpose()?;
     let control = Control::new();
-    let backend = crate::open(&args.common.device)?.with_control(&control);
+    let backend = crate::backend(&args.common)?.with_control(&control);
     interrupt::cancels(&control)?;
     let mut bins = if args.edges.is_empty() { Bins::uniform(args.bins) } else { Bins::edges(&args.edges) };
     match args.range[..] {

@@ -32,7 +32,7 @@ struct Report {
 
 pub fn run(args: &PiArgs) -> Result<Outcome> {
     let control = Control::new();
-    let backend = crate::open(&args.common.device)?.with_control(&control);
+    let backend = crate::backend(&args.common)?.with_control(&control);
     let how = MonteCarlo::pi().method(args.method).seed(args.seed);
     let mut state = MonteCarloState::new(&args.bits.map_or(how, |bits| how.bits(bits)))?;
     let saved = args.checkpoint.as_deref().map(MonteCarloState::load_if_there).transpose()?.flatten();

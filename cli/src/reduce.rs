@@ -10,6 +10,7 @@ use serde::Serialize;
 use unisono::{Backend, Control, Dtype, Element, HostVec, Operand, Partials, Reduce, ReduceOp, ReducePlan, View};
 
 use crate::args::ReduceArgs;
+use crate::beside::{self, Beside};
 use crate::erased::{nested_json, nested_text, with_dtype, with_pair};
 use crate::failure::{Failure, Outcome, Result};
 use crate::npy::{self, Npy};
@@ -39,19 +40,21 @@ struct Report<'a> {
 }
 
 pub fn run(args: &ReduceArgs) -> Result<Outcome> {
+    order::check(args, &args.op)?;
     if let Some(path) = &args.labels {
-        return labels::run(args, path);
+        return labels::run(args, &expand(&args.files)?, path);
     }
-    let op = match &args.op {
-        Op::Reduce(op) if *op != ReduceOp::Dot && args.mask.is_none() => *op,
-        other => return order::run(args, other),
-    };
     let files = expand(&args.files)?;
+    let op = match &args.op {
+        Op::Reduce(op) if *op != ReduceOp::Dot && (args.mask.is_none() || files.len() > 1) => *op,
+        other => return order::run(args, &files, other),
+    };
+    let mask = args.mask.as_deref().map(|path| Beside::open(path, &files)).transpose()?;
     let how = how(args, op)?;
     let (dtype, input) = whole(&files)?;
     let plan = ReducePlan::new(&how, dtype, &input)?;
     let control = Control::new();
-    let backend = crate::open(&args.common.device)?.with_control(&control);
+    let backend = crate::backend(&args.common)?.with_control(&control);
     interrupt::cancels(&control)?;
     let bar = progress::bar(plan.work(), "elements", args.common.json);
     let values = match &files[..] {
@@ -59,7 +62,7 @@ pub fn run(args: &ReduceArgs) -> Result<Outcome> {
             let npy = Npy::open(one)?;
             with_dtype!(dtype, T => tiles::<T>(&backend, &control, npy.typed::<T>()?, &how, &plan, &bar))
         }
-        many => progress::follow(&bar, &control, || chunks(&backend, many, &how)),
+        many => progress::follow(&bar, &control, || chunks(&backend, many, mask.as_ref(), &how, input[0])),
     };
     bar.finish_and_clear();
     let values = values?;
@@ -95,7 +98,7 @@ pub fn how(args: &ReduceArgs, op: ReduceOp) -> Result<Reduce> {
         (op, None) => op,
         (op, Some(_)) => return Err(Failure::usage(format!("--ord is for --op norm, not for {op}"))),
     };
-    let mut how = Reduce::of(op).ddof(args.ddof).overflow(args.overflow);
+    let mut how = Reduce::of(op).ddof(args.ddof).overflow(args.overflow).mode(args.mode);
     if !args.axis.is_empty() {
         how = how.axes(&args.axis);
     }
@@ -103,6 +106,7 @@ pub fn how(args: &ReduceArgs, op: ReduceOp) -> Result<Reduce> {
         how = how.out_dtype(dtype);
     }
     let how = if args.skip_nan { how.skip_nan() } else { how };
+    let how = args.initial.iter().fold(how, |how, &initial| how.initial(initial));
     Ok(if args.keepdims { how.keepdims() } else { how })
 }
 
@@ -157,21 +161,27 @@ fn whole(files: &[PathBuf]) -> Result<(Dtype, Vec<usize>)> {
     all.ok_or_else(|| Failure::usage("no file to reduce"))
 }
 
-/// The results over many files, each in tiles along the first axis.
-fn chunks(backend: &Backend, files: &[PathBuf], how: &Reduce) -> Result<HostVec> {
-    let mut all = backend.chunked(how);
-    for path in files {
+/// The results over many files of so many rows together, each in tiles along the first axis.
+fn chunks(backend: &Backend, files: &[PathBuf], mask: Option<&Beside>, how: &Reduce, total: usize) -> Result<HostVec> {
+    let (mut all, mut before) = (backend.chunked(how), 0);
+    for (index, path) in files.iter().enumerate() {
         let npy = Npy::open(path)?;
+        let here = mask.map(|mask| mask.of(index)).transpose()?.flatten();
         let row = npy.shape().iter().skip(1).product::<usize>() * npy.dtype().size();
         let step = (TILE_BYTES / row.max(1)).max(1);
         let rows = npy.shape()[0];
-        with_dtype!(npy.dtype(), T => {
-            let view = npy.typed::<T>()?;
-            for start in (0..rows).step_by(step) {
-                let tile = view.slice_axis(ndarray::Axis(0), Slice::from(start..rows.min(start + step)));
-                all.push(&Operand::from(View::from_ndarray(tile)))?;
+        for start in (0..rows).step_by(step) {
+            let range = start..rows.min(start + step);
+            let tile = beside::part(&npy, range.clone())?;
+            match mask {
+                None => all.push(&tile)?,
+                Some(mask) => {
+                    let place = before + range.start..before + range.end;
+                    all.push_where(&tile, &mask.rows(here.as_ref(), npy.shape(), range, place, total)?)?;
+                }
             }
-        });
+        }
+        before += rows;
     }
     Ok(all.finish()?.into_host()?)
 }

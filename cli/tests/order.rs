@@ -26,6 +26,17 @@ fn quantiles_and_scans_are_operations_of_reduce() {
     assert_eq!(read_npy::<_, Array1<u64>>(&output).unwrap(), arr1(&[3, 4, 6]));
     assert!(error(2, &["reduce", arg(&path), "--op", "quantile:1.5"]).contains("from 0 to 1"));
     assert!(error(2, &["reduce", arg(&path), "--op", "cumsum", "--axis", "0,1"]).contains("one axis"));
+    let value = |args: &[&str]| json(&[&["reduce", arg(&path)], args].concat())["value"].clone();
+    assert_eq!(value(&["--op", "cumsum", "--include-initial"]), json!([0, 3, 4, 6]));
+    assert_eq!(value(&["--op", "quantile:0.25", "--method", "hazen"]), json!(1.25));
+    let weights = folder.path().join("w.npy");
+    write_npy(&weights, &arr1(&[1.0, 0.5, 0.25])).unwrap();
+    assert_eq!(value(&["--op", "quantile:0.5", "--weights", arg(&weights)]), json!(3));
+    assert_eq!(value(&["--op", "mean", "--mode", "fast"]), json!(2.0));
+    for (op, option) in [("sum", "--reverse"), ("cumsum", "--smallest"), ("sum", "--method=hazen"), ("topk:1", "--skip-nan")] {
+        let text = error(2, &["reduce", arg(&path), "--op", op, option]);
+        assert!(text.contains(&option[..6]) && text.contains("is for"), "{text}");
+    }
 }
 
 #[test]

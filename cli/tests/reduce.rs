@@ -111,6 +111,60 @@ fn a_result_can_be_written_to_a_file() {
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "no temporary file is left");
 }
 
+/// A folder of parts, one of masks and one of labels of the same names, and all of each in one file, are one array.
+#[test]
+fn masks_and_labels_may_be_folders_too() {
+    let folder = tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let values = Array::from_shape_fn((23, 3), |(i, j)| ((i * 31 + j * 17) % 23) as f64 * 0.1 - 1.0);
+    let masks = values.mapv(|x| x > -0.5);
+    let labels = Array::from_shape_fn((23, 3), |(i, j)| ((i * 7 + j) % 4) as i16);
+    for name in ["parts", "masks", "labels"] {
+        fs::create_dir(at(name)).unwrap();
+    }
+    for (name, range) in [("a.npy", 0..9usize), ("b.npy", 9..10), ("c.npy", 10..23)] {
+        let rows = ndarray::s![range, ..];
+        write_npy(at("parts").join(name), &values.slice(rows)).unwrap();
+        write_npy(at("masks").join(name), &masks.slice(rows)).unwrap();
+        write_npy(at("labels").join(name), &labels.slice(rows)).unwrap();
+    }
+    write_npy(at("all.npy"), &values).unwrap();
+    write_npy(at("mask.npy"), &masks).unwrap();
+    write_npy(at("label.npy"), &labels).unwrap();
+    write_npy(at("row.npy"), &ndarray::arr1(&[true, false, true])).unwrap();
+    let [all, parts] = ["all.npy", "parts"].map(at);
+    let run = |file: &std::path::Path, rest: &[&str]| value(&[&[arg(file)], rest].concat());
+    for axis in ["0", "1", "0,1"] {
+        for (op, initial) in [("sum", "2.5"), ("max", "-3"), ("mean", ""), ("std", "")] {
+            let start: &[&str] = if initial.is_empty() { &[] } else { &["--initial", initial] };
+            for (whole, each) in [("mask.npy", "masks"), ("mask.npy", "mask.npy"), ("row.npy", "row.npy")] {
+                let [found, wanted] = [(&parts, each), (&all, whole)].map(|(file, mask)| {
+                    let mask = at(mask);
+                    run(file, &[&["--op", op, "--axis", axis, "--where", arg(&mask)][..], start].concat())
+                });
+                assert_eq!(found, wanted, "{op} {axis} {each}");
+            }
+        }
+    }
+    let [label, each] = ["label.npy", "labels"].map(at);
+    for op in ["sum", "var", "min", "argmax"] {
+        let whole = run(&all, &["--op", op, "--labels", arg(&label)]);
+        for labels in [&label, &each] {
+            assert_eq!(run(&parts, &["--op", op, "--labels", arg(labels)]), whole, "{op}");
+        }
+    }
+    let wrong = |rest: &[&str]| error(2, &[&["reduce", arg(&parts)], rest].concat());
+    assert!(wrong(&["--op", "median", "--labels", arg(&each)]).contains("expected one"));
+    assert!(wrong(&["--op", "mean", "--initial", "1"]).contains("initial"));
+    assert!(wrong(&["--op", "sum", "--initial", "x"]).contains("expected a number"));
+    fs::remove_file(at("masks").join("b.npy")).unwrap();
+    assert!(error(1, &["reduce", arg(&parts), "--op", "sum", "--where", arg(&at("masks"))]).contains("b.npy"));
+    write_npy(at("masks").join("b.npy"), &masks).unwrap();
+    let text = error(1, &["reduce", arg(&parts), "--op", "sum", "--where", arg(&at("masks"))]);
+    assert!(text.contains("[23, 3]") && text.contains("[1, 3]"), "{text}");
+    assert_eq!(value(&[arg(&all), "--op", "sum", "--memory", "1MiB"]), value(&[arg(&all), "--op", "sum"]));
+}
+
 #[test]
 fn files_that_cannot_be_read_say_why() {
     let folder = tempdir().unwrap();

@@ -54,8 +54,7 @@ pub fn run(args: &ConvolveArgs) -> Result<Outcome> {
     let boundary = boundary(args)?;
     let jobs = jobs(args)?;
     let control = Control::new();
-    let backend = crate::open(&args.common.device)?.with_control(&control);
-    let backend = args.memory.map_or_else(|| backend.clone(), |bytes| backend.with_memory_limit(bytes));
+    let backend = crate::backend(&args.common)?.with_control(&control);
     interrupt::cancels(&control)?;
     let device = backend.info().id;
     let how = Convolve::d2().mode(args.mode).boundary(boundary).algorithm(args.algorithm).accuracy(args.accuracy);
