@@ -103,15 +103,26 @@ pub(crate) fn quantile<'py>(
     let backend = device::backend(device)?;
     let operand = source.operand();
     if let Some((second, weighted)) = weights.map(|one| (one, true)).or(mask.map(|one| (one, false))) {
-        if out.is_some() || (weights.is_some() && mask.is_some()) {
-            return Err(invalid("weights, where and out", "more than one of them", "one at most"));
+        if weights.is_some() && mask.is_some() {
+            return Err(invalid("weights and where", "both", "one at most"));
         }
         let second = Source::new(if weighted { "weights" } else { "where" }, second, false)?;
         let beside = second.operand();
+        if let Some(out) = out {
+            let mut out = Sink::new(out, &[&source, &second])?;
+            let target = out.output();
+            let done = run::run(py, &backend, source.len(), |on| match weighted {
+                true => on.quantile_weighted_into(&operand, &beside, &how, target),
+                false => on.quantile_where_into(&operand, &beside, &how, target),
+            });
+            let out = out.finish();
+            return done.map(|()| out);
+        }
+        let stay = source.is_array();
         let found = run::run(py, &backend, source.len(), |on| {
             let found =
                 if weighted { on.quantile_weighted(&operand, &beside, &how) } else { on.quantile_where(&operand, &beside, &how) };
-            place(found?, false)
+            place(found?, stay)
         })?;
         return unwrap(py, found);
     }

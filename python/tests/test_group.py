@@ -149,9 +149,6 @@ def test_labels(device, rng, dtype):
             # 12 does not occur; 300 is no label of a byte.
             for index in (None, 3, [1, 2, 5], [7, 2, 12, 2], [300, 1], np.array([[1, 2], [3, 4]])):
                 for name, scipy in pairs.items():
-                    if name == "median" and device.startswith("gpu"):
-                        # On CPUs only: tests of medians alone say so.
-                        continue
                     if index is None:
                         # SciPy takes the elements without a label with them where there is no index, but for sums.
                         inside = x[labels > 0]

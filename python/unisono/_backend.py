@@ -93,9 +93,10 @@ class Backend:
     device : str
         As ``device`` everywhere.
     memory_limit : int, optional
-        Bytes that a convolution or filter may take on each device. A GPU computes what does not fit piece by piece and streams
-        it; results do not depend on it, but for floats within their bound. A limit too small for a single output makes the
-        operation raise `ValueError`, which names one that would do.
+        Bytes that an operation may take on each device, beside the arrays that lie there already. A GPU computes what does not
+        fit piece by piece and streams it, and brings results that would take too much of it to the host; results do not depend
+        on it, but for convolutions of floats within their bound. A limit too small makes the operation raise `ValueError`,
+        which names one that would do.
 
     Raises
     ------

@@ -228,7 +228,7 @@ def std_by_label(values, labels, index=None, device="auto", *, ddof=0):
 def median_by_label(values, labels, index=None, device="auto"):
     """Median of the values of each label, as :func:`scipy.ndimage.median`: rounded once to float64.
 
-    NaN where there is one, and for a label that does not occur. Computed on CPUs. See :func:`sum_by_label`.
+    NaN where there is one, and for a label that does not occur. See :func:`sum_by_label`.
 
     Examples
     --------
@@ -300,7 +300,7 @@ def histogram_by_label(values, bins, labels, index=None, range=None, device="aut
     Returns
     -------
     hist : ndarray of int64
-        The axes of ``index``, and one for the bins. Computed on CPUs.
+        The axes of ``index``, and one for the bins.
     edges : ndarray
         Those of :func:`histogram`.
 

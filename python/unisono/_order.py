@@ -23,7 +23,7 @@ def cumsum(a, axis=None, device="auto", out=None, *, dtype=None, exclusive=False
         Where the result goes.
     dtype : dtype, optional
         The dtype of the result, to which each exact value is rounded or narrowed once: a float dtype, or an integer one for
-        integers. Computed on CPUs, unless it is the dtype that the result has anyway.
+        integers.
     exclusive : bool
         Each result without its own element: the first is 0.
     reverse : bool
@@ -72,7 +72,7 @@ def cumprod(a, axis=None, device="auto", out=None, *, dtype=None, exclusive=Fals
 
 
 def nancumsum(a, axis=None, device="auto", out=None, *, dtype=None, exclusive=False, reverse=False, wrapping=False):
-    """:func:`cumsum` that passes over NaN, as :func:`numpy.nancumsum`: as if it were 0. Of floats on CPUs.
+    """:func:`cumsum` that passes over NaN, as :func:`numpy.nancumsum`: as if it were 0.
 
     Examples
     --------
@@ -83,7 +83,7 @@ def nancumsum(a, axis=None, device="auto", out=None, *, dtype=None, exclusive=Fa
 
 
 def nancumprod(a, axis=None, device="auto", out=None, *, dtype=None, exclusive=False, reverse=False, wrapping=False):
-    """:func:`cumprod` that passes over NaN, as :func:`numpy.nancumprod`: as if it were 1. Of floats on CPUs.
+    """:func:`cumprod` that passes over NaN, as :func:`numpy.nancumprod`: as if it were 1.
 
     Examples
     --------
@@ -183,7 +183,7 @@ def median(a, axis=None, keepdims=False, device="auto", out=None, *, where=None)
     out : ndarray or Array, optional
         Where the result goes.
     where : array_like of bool, optional
-        Only the elements that it is true for; broadcast to ``a``. Computed on CPUs, and not into ``out``.
+        Only the elements that it is true for; broadcast to ``a``.
 
     Returns
     -------
@@ -227,7 +227,7 @@ def quantile(a, q, axis=None, keepdims=False, device="auto", out=None, *, method
         ``weibull``, ``linear``, ``median_unbiased``, ``normal_unbiased``, ``lower``, ``higher``, ``midpoint`` or ``nearest``.
     weights : array_like, optional
         How much each element counts, for ``method="inverted_cdf"``: of the shape of ``a``, or along ``axis``. Sums of weights are
-        exact. Computed on CPUs, and not into ``out``.
+        exact.
     where : array_like of bool, optional
         As for :func:`median`.
 
@@ -296,17 +296,20 @@ def _quantile(a, q, axis, keepdims, device, out, method, ignore, weights, where)
 
 
 def _with(a, points, scalar, method, axis, keepdims, ignore, weights, where, device, out):
-    """Quantiles, with weights or a mask if there are any, which get the shape of the array."""
+    """Quantiles, with weights or a mask if there are any, which broadcast to the array."""
     if weights is not None or where is not None:
         if not isinstance(a, (np.ndarray, _unisono.Array)):
             a = np.asarray(a)
     if weights is not None:
-        weights = np.asarray(weights)
+        if not isinstance(weights, _unisono.Array):
+            weights = np.asarray(weights)
         if weights.ndim == 1 and a.ndim > 1 and axis is not None and np.ndim(axis) == 0:
-            weights = weights.reshape([-1 if i == operator.index(axis) % a.ndim else 1 for i in range(a.ndim)])
-        weights = np.broadcast_to(weights, a.shape)
-    if where is not None:
-        where = np.broadcast_to(np.asarray(where, dtype=np.bool_), a.shape)
+            # As long as the axis is; the last one is where it would broadcast to anyway.
+            axis_index = operator.index(axis) % a.ndim
+            if axis_index != a.ndim - 1:
+                weights = np.asarray(weights).reshape([-1 if i == axis_index else 1 for i in range(a.ndim)])
+    if where is not None and not isinstance(where, _unisono.Array):
+        where = np.asarray(where, dtype=np.bool_)
     return _unisono.quantile(a, points, scalar, method, _axes(axis), keepdims, ignore, weights, where, device, out)
 
 
@@ -356,7 +359,7 @@ def logsumexp(a, axis=None, b=None, keepdims=False, return_sign=False, device="a
     axis : int or tuple of int, optional
         The axes; all of them if not given.
     b : array_like, optional
-        Factors, which broadcast with ``a``.
+        Factors, which broadcast with ``a`` (of an :class:`Array` to its shape).
     keepdims : bool
         Leave the axes in the result with length 1.
     return_sign : bool
@@ -367,7 +370,7 @@ def logsumexp(a, axis=None, b=None, keepdims=False, return_sign=False, device="a
     Returns
     -------
     NumPy scalar or ndarray
-        float64, or float32 of float32. Without factors within ``(3 + log(n)) * 2**-53``, and ``2**-53`` relative. NaN if the
+        float64, or float32 of float32. Without factors within ``(4 + log(n)) * 2**-53``, and ``2**-52`` relative. NaN if the
         sum is negative and its sign was not asked for.
     sign : NumPy scalar or ndarray
         With ``return_sign``.
@@ -377,6 +380,8 @@ def logsumexp(a, axis=None, b=None, keepdims=False, return_sign=False, device="a
     >>> unisono.logsumexp([1000.0, 1000.0])
     np.float64(1000.6931471805599)
     """
-    if b is not None:
-        a, b = np.broadcast_arrays(np.asarray(a), np.asarray(b))
+    if b is not None and not isinstance(a, _unisono.Array):
+        a = np.asarray(a)
+        shape = np.broadcast_shapes(a.shape, b.shape if isinstance(b, _unisono.Array) else np.shape(b))
+        a = np.broadcast_to(a, shape)
     return _unisono.logsumexp(a, b, _axes(axis), keepdims, bool(return_sign), device)

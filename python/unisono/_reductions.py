@@ -404,7 +404,7 @@ def nansum(a, axis=None, keepdims=False, device="auto", out=None, *, dtype=None,
     return _reduce("sum", a, axis, keepdims, device, out, dtype=dtype, initial=initial, where=where, skip=True)
 
 
-def nanprod(a, axis=None, keepdims=False, device="auto", out=None, *, initial=None, where=None):
+def nanprod(a, axis=None, keepdims=False, device="auto", out=None, *, dtype=None, initial=None, where=None):
     """:func:`prod` without NaN; of NaN alone 1.
 
     Examples
@@ -412,7 +412,7 @@ def nanprod(a, axis=None, keepdims=False, device="auto", out=None, *, initial=No
     >>> unisono.nanprod([2.0, np.nan, 3.0])
     np.float64(6.0)
     """
-    return _reduce("prod", a, axis, keepdims, device, out, initial=initial, where=where, skip=True)
+    return _reduce("prod", a, axis, keepdims, device, out, dtype=dtype, initial=initial, where=where, skip=True)
 
 
 def nanmean(a, axis=None, keepdims=False, device="auto", out=None, *, dtype=None, where=None):
