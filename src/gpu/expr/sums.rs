@@ -29,7 +29,6 @@ impl Slots {
     pub(super) fn new(context: &Arc<Context>, digits: u32, size: u64) -> Result<Self> {
         // Enough to keep the device busy.
         let groups: u64 = if context.caps.software { 16 } else { 2048 };
-        let groups = groups.min(context.share(4) / (4 * u64::from(digits + 1)));
         let bytes = groups * u64::from(digits + 1) * 4;
         let block = context.block(bytes)?;
         context.clear(&block, bytes)?;
