@@ -15,6 +15,7 @@ pub(crate) mod products;
 pub(crate) mod round;
 #[cfg(feature = "serde")]
 mod serde;
+pub(crate) mod squares;
 #[cfg(target_arch = "x86_64")]
 mod sticky;
 pub(crate) mod windows;

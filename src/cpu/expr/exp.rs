@@ -31,14 +31,14 @@ pub(super) fn common(a: &[f32; LANES], out: &mut [f32; LANES]) -> bool {
             outside |= _mm512_cmpgt_epi32_mask(magnitude, splat(MOST.to_bits()));
             // `x & 0x7f_ffff | 0x80_0000`, wrong for subnormal numbers, of which nothing is left by the shift.
             let m = _mm512_ternarylogic_epi32::<0xf8>(splat(0x80_0000), x, splat(0x7f_ffff));
-            // 63 is as good as more; below 2^7 it is 16 at least.
-            let shift = _mm512_min_epu32(_mm512_sub_epi32(splat(149), _mm512_srli_epi32::<23>(magnitude)), splat(63));
+            // Below 2^7 it is 16 at least; of 64 and more nothing is left.
+            let shift = _mm512_sub_epi32(splat(149), _mm512_srli_epi32::<23>(magnitude));
             let negative = [_mm512_test_epi64_mask(x, wide(1 << 31)), _mm512_test_epi64_mask(x, wide(1 << 63))];
-            let m = [m, _mm512_srli_epi64::<32>(m)];
+            let m = [_mm512_and_si512(m, wide(0xffff_ffff)), _mm512_srli_epi64::<32>(m)];
             let shift = [_mm512_and_si512(shift, wide(0xffff_ffff)), _mm512_srli_epi64::<32>(shift)];
             for half in 0..2 {
-                let low = _mm512_srli_epi64::<32>(_mm512_mul_epu32(m[half], wide(LOG2_E & 0xffff_ffff)));
-                let p = _mm512_add_epi64(_mm512_mul_epu32(m[half], wide(LOG2_E >> 32)), low);
+                let high = _mm512_mul_epu32(m[half], wide(LOG2_E >> 32));
+                let p = _mm512_madd52hi_epu64(high, m[half], wide((LOG2_E & 0xffff_ffff) << 20));
                 let p = _mm512_srlv_epi64(p, shift[half]);
                 t[v][half] = _mm512_mask_sub_epi64(p, negative[half], wide(0), p);
                 // The upper 52 bits of a product of 52 bits each: bits above are of no matter.

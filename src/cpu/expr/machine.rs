@@ -1,5 +1,7 @@
 //! The interpreter: a program with registers, and the loops of its instructions.
 
+use std::ops::{Deref, DerefMut};
+
 use super::LANES;
 use super::fuse::{Code, Fused};
 use crate::cpu::simd::{Kernel, Simd};
@@ -9,8 +11,35 @@ use crate::expr::scalar::{Lane, binary, unary};
 use crate::expr::{Binary, Unary};
 use crate::plan::Function;
 
+/// What starts at a cache line, so that no vector of it lies across two.
+#[derive(Debug, Clone, Copy)]
+#[repr(C, align(64))]
+pub(super) struct Aligned<A>(A);
+
+impl<T: Copy, const N: usize> Aligned<[T; N]> {
+    pub(super) fn new(value: T) -> Box<Self> {
+        Box::new(Self([value; N]))
+    }
+}
+
+impl<A> Deref for Aligned<A> {
+    type Target = A;
+
+    #[inline(always)]
+    fn deref(&self) -> &A {
+        &self.0
+    }
+}
+
+impl<A> DerefMut for Aligned<A> {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut A {
+        &mut self.0
+    }
+}
+
 /// A register.
-pub(super) type Block<T> = Box<[T; LANES]>;
+pub(super) type Block<T> = Box<Aligned<[T; LANES]>>;
 
 /// A dtype that blocks are computed in.
 pub(super) trait Element: Lane + Float {
@@ -58,11 +87,11 @@ pub(super) struct Machine<T> {
 impl<T: Element> Machine<T> {
     pub(super) fn new(program: &Program, uniforms: &[T], simd: Simd) -> Self {
         let Fused { code, result, registers } = Fused::new(program, uniforms.len());
-        let mut registers: Vec<Block<T>> = (0..registers).map(|_| Box::new([T::default(); LANES])).collect();
+        let mut registers: Vec<Block<T>> = (0..registers).map(|_| Aligned::new(T::default())).collect();
         for (uniform, &value) in uniforms.iter().enumerate() {
             registers[program.inputs + uniform].fill(value);
         }
-        let spare = Box::new([T::default(); LANES]);
+        let spare = Aligned::new(T::default());
         Self { registers, code, result, spare, simd, function: None, inputs: program.inputs }
     }
 
@@ -75,7 +104,7 @@ impl<T: Element> Machine<T> {
         }
         for (at, &(instruction, to)) in code.iter().enumerate() {
             let of = |register: usize| -> &[T; LANES] {
-                direct.get(register).copied().flatten().unwrap_or_else(|| &*registers[register])
+                direct.get(register).copied().flatten().unwrap_or_else(|| &registers[register])
             };
             let operation = instruction.map(of);
             if at + 1 == code.len()
@@ -88,7 +117,7 @@ impl<T: Element> Machine<T> {
             compute(operation, spare, *simd);
             std::mem::swap(&mut registers[to], spare);
         }
-        let result = direct.get(*result).copied().flatten().unwrap_or_else(|| &*registers[*result]);
+        let result = direct.get(*result).copied().flatten().unwrap_or_else(|| &registers[*result]);
         out.copy_from_slice(&result[first..][..out.len()]);
     }
 }

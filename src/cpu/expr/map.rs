@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Mutex;
 
 use super::LANES;
-use super::machine::{Element, Machine, canonical};
+use super::machine::{Aligned, Element, Machine, canonical};
 use crate::array::{HostVec, Storage};
 use crate::cpu::simd::{AHEAD, Simd, prefetch};
 use crate::cpu::{deliver, reduce, tasks};
@@ -166,7 +166,7 @@ impl<'a, T: Element> Run<'a, T> {
         let per_task = task_len(len);
         tasks::for_each(len.div_ceil(per_task), 1, &|task| {
             self.control.check()?;
-            let (mut machine, mut block) = (self.machine(), vec![T::default(); TASK.min(len)]);
+            let (mut machine, mut block) = (self.machine(), Aligned::<[T; TASK]>::new(T::default()));
             let mut own = whole.empty_partials();
             let end = len.min((task + 1) * per_task);
             for start in (task * per_task..end).step_by(TASK) {
@@ -191,7 +191,7 @@ impl<'a, T: Element> Run<'a, T> {
         let per_task = task_len(len);
         tasks::for_each(len.div_ceil(per_task), 1, &|task| {
             self.control.check()?;
-            let (mut machine, mut block) = (self.machine(), vec![T::default(); SUMMED.min(len)]);
+            let (mut machine, mut block) = (self.machine(), Aligned::<[T; SUMMED]>::new(T::default()));
             let mut sum = Accumulator::new();
             let range = task * per_task..len.min((task + 1) * per_task);
             for start in range.clone().step_by(SUMMED) {

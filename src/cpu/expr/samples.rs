@@ -4,10 +4,9 @@ use std::ops::Range;
 
 use super::LANES;
 use super::grid::Cells;
-use super::machine::{Element, Machine};
+use super::machine::{Aligned, Element, Machine};
 use super::sobol::Points;
 use crate::cpu::simd::{Kernel, Simd};
-use crate::exact::accumulator::Accumulator;
 use crate::exact::fast::Float;
 use crate::philox::{MULTIPLIERS, ROUNDS};
 use crate::plan::{IntegratePlan, words_per_sample};
@@ -22,7 +21,7 @@ pub(super) struct Samples<T> {
     scales: Vec<[T; 2]>,
     /// Words of a sample.
     words: usize,
-    blocks: Box<Words>,
+    blocks: Box<Aligned<Words>>,
     /// Sobol's points, in the place of random words.
     points: Option<Points>,
     simd: Simd,
@@ -34,7 +33,7 @@ impl<T: Sample> Samples<T> {
             keys: plan.philox().round_keys(),
             scales: plan.bounds.iter().map(|&[from, to]| [T::nearest(from), T::nearest(to - from)]).collect(),
             words: words_per_sample(plan.bounds.len()),
-            blocks: Box::new([[0; LANES]; 4]),
+            blocks: Aligned::new([0; LANES]),
             points: Points::new(plan),
             simd,
         }
@@ -77,7 +76,7 @@ impl<T: Sample> Samples<T> {
             words(&self.keys, first, group as u32, LANES / together, &mut self.blocks, self.simd);
             for (dimension, &scale) in self.scales.iter().enumerate().skip(4 * group).take(4) {
                 let out = &mut machine.registers[dimension];
-                let (blocks, word) = (&*self.blocks, dimension % 4);
+                let (blocks, word) = (&**self.blocks, dimension % 4);
                 let Some(cells) = &mut cells else {
                     place(blocks, word, together, scale, out, self.simd);
                     continue;
@@ -148,6 +147,7 @@ struct Coordinates<'a, T> {
     word: usize,
     together: usize,
     from: T,
+    width: T,
     /// See [`Sample::step`].
     step: T,
     exact: bool,
@@ -159,9 +159,12 @@ impl<T: Sample> Kernel for Coordinates<'_, T> {
 
     #[inline(always)]
     fn run<const BYTES: usize>(self) {
-        let Self { blocks, word, together, from, step, exact, out } = self;
+        let Self { blocks, word, together, from, width, step, exact, out } = self;
         // An exact product and its sum are rounded once, fused or not.
-        if exact && (cfg!(target_arch = "aarch64") || BYTES > 16) {
+        let fused = exact && (cfg!(target_arch = "aarch64") || BYTES > 16);
+        if let Some(from) = T::from_less_one(from, width).filter(|_| fused) {
+            scatter(blocks, word, together, out, |word| T::above_one(word).mul_add(width, from));
+        } else if fused {
             scatter(blocks, word, together, out, |word| T::numerator(word).mul_add(step, from));
         } else {
             scatter(blocks, word, together, out, |word| from.add(T::numerator(word).mul(step)));
@@ -173,7 +176,7 @@ impl<T: Sample> Kernel for Coordinates<'_, T> {
 fn place<T: Sample>(blocks: &Words, word: usize, together: usize, scale: [T; 2], out: &mut [T; LANES], simd: Simd) {
     let [from, width] = scale;
     match T::step(width) {
-        Some((step, exact)) => simd.run(Coordinates { blocks, word, together, from, step, exact, out }),
+        Some((step, exact)) => simd.run(Coordinates { blocks, word, together, from, width, step, exact, out }),
         None => scatter(blocks, word, together, out, |word| from.add(width.mul(T::fraction(word)))),
     }
 }
@@ -223,12 +226,19 @@ pub(super) trait Sample: Element {
         let power_of_two = step.to_bits() << 12 == 0;
         (step.abs() >= Self::LEAST).then_some((<Self as Float>::of(step), power_of_two))
     }
+    /// The fraction less half a cell, plus 1: bits of the word behind the exponent of 1.
+    #[inline(always)]
+    fn above_one(word: u32) -> Self {
+        Self::fraction(word)
+    }
+    /// Where an axis that starts at `from` would have to start for [`above_one`](Self::above_one), if that is a number.
+    fn from_less_one(_from: Self, _width: Self) -> Option<Self> {
+        None
+    }
     /// Twice the smallest normal number.
     const LEAST: f64;
     /// `self · a + b`, rounded once.
     fn mul_add(self, a: Self, b: Self) -> Self;
-    /// Adds the squares of some values, exactly.
-    fn add_squares(sum: &mut Accumulator, values: &[Self], simd: Simd);
 }
 
 impl Sample for f32 {
@@ -241,13 +251,24 @@ impl Sample for f32 {
     }
 
     #[inline(always)]
-    fn mul_add(self, a: f32, b: f32) -> f32 {
-        f32::mul_add(self, a, b)
+    fn above_one(word: u32) -> Self {
+        f32::from_bits((word >> 9) | 1f32.to_bits())
     }
 
-    fn add_squares(sum: &mut Accumulator, values: &[f32], simd: Simd) {
-        // 24 bits times 24 bits: exact.
-        sum.extend_squares(values, simd);
+    #[inline(always)]
+    fn from_less_one(from: f32, width: f32) -> Option<f32> {
+        let (from, width) = (f64::from(from), f64::from(width));
+        let less = width - width / f64::from(Self::CELLS);
+        // The difference, and what its rounding took away (Knuth).
+        let moved = from - less;
+        let taken = moved - from;
+        let rest = (from - (moved - taken)) - (less + taken);
+        Some(moved as f32).filter(|&start| f64::from(start) == moved && rest == 0.0)
+    }
+
+    #[inline(always)]
+    fn mul_add(self, a: f32, b: f32) -> f32 {
+        f32::mul_add(self, a, b)
     }
 }
 
@@ -263,19 +284,6 @@ impl Sample for f64 {
     #[inline(always)]
     fn mul_add(self, a: f64, b: f64) -> f64 {
         f64::mul_add(self, a, b)
-    }
-
-    fn add_squares(sum: &mut Accumulator, values: &[f64], simd: Simd) {
-        let mut parts = Vec::with_capacity(2 * values.len());
-        for &value in values {
-            let square = value * value;
-            parts.push(square);
-            // Nothing is left of an infinite square; of a finite one, what was rounded away.
-            if square.is_finite() {
-                parts.push(value.mul_add(value, -square));
-            }
-        }
-        sum.extend(&parts, simd);
     }
 }
 
