@@ -1,6 +1,10 @@
 //! Functions of binary64 on blocks: the operations of the crate `libm` (after FreeBSD's msun), one for one, for arguments that
 //! take its common way, so that the compiler finds vectors; the others go through the crate. The same bits, whichever way.
 
+mod power;
+
+pub(super) use power::power;
+
 use super::LANES;
 use crate::cpu::simd::{Kernel, Simd};
 use crate::expr::Unary;
@@ -12,11 +16,22 @@ const TO_INT: f64 = 6_755_399_441_055_744.0;
 const LN2_HI: f64 = f64::from_bits(0x3fe6_2e42_fee0_0000);
 const LN2_LO: f64 = f64::from_bits(0x3dea_39ef_3579_3c76);
 
+/// The exponentials' polynomial.
+const EXP: [f64; 5] = [
+    f64::from_bits(0x3fc5_5555_5555_553e),
+    f64::from_bits(0xbf66_c16c_16be_bd93),
+    f64::from_bits(0x3f11_566a_af25_de2c),
+    f64::from_bits(0xbebb_bd41_c5d2_6bf1),
+    f64::from_bits(0x3e66_3769_72be_a4d0),
+];
+
 /// A function of all elements of a block. The answer is whether there is one here for it.
 pub(super) fn unary(op: Unary, a: &Block, out: &mut Block, simd: Simd) -> bool {
     match op {
         Unary::Exp => simd.run(Exp(a, out)),
         Unary::Log => simd.run(Log(a, out)),
+        Unary::Log2 => simd.run(LogTo::<2>(a, out)),
+        Unary::Log10 => simd.run(LogTo::<10>(a, out)),
         Unary::Sin => simd.run(Circular::<false>(a, out)),
         Unary::Cos => simd.run(Circular::<true>(a, out)),
         _ => false,
@@ -26,18 +41,30 @@ pub(super) fn unary(op: Unary, a: &Block, out: &mut Block, simd: Simd) -> bool {
 /// Applies `common` everywhere, and `all` where that says that it does not know the answer. Without vectors to round in, nothing.
 #[inline(always)]
 fn each<const BYTES: usize>(a: &Block, out: &mut Block, common: impl Fn(f64) -> (f64, bool), all: fn(f64) -> f64) -> bool {
+    pairs::<BYTES>(a, a, out, |a, _| common(a), |a, _| all(a))
+}
+
+/// [`each`] of two operands.
+#[inline(always)]
+fn pairs<const BYTES: usize>(
+    a: &Block,
+    b: &Block,
+    out: &mut Block,
+    common: impl Fn(f64, f64) -> (f64, bool),
+    all: impl Fn(f64, f64) -> f64,
+) -> bool {
     if BYTES <= 16 && cfg!(not(target_arch = "aarch64")) {
         return false;
     }
     let (mut rare, mut any) = ([0u64; LANES], 0);
-    for ((&a, out), rare) in a.iter().zip(out.iter_mut()).zip(&mut rare) {
-        let (y, known) = common(a);
+    for (((&a, &b), out), rare) in a.iter().zip(b).zip(out.iter_mut()).zip(&mut rare) {
+        let (y, known) = common(a, b);
         (*out, *rare) = (y, u64::from(!known));
         any |= *rare;
     }
     if any != 0 {
-        for ((&a, out), _) in a.iter().zip(out).zip(&rare).filter(|&(_, &rare)| rare != 0) {
-            *out = all(a);
+        for (((&a, &b), out), _) in a.iter().zip(b).zip(out).zip(&rare).filter(|&(_, &rare)| rare != 0) {
+            *out = all(a, b);
         }
     }
     true
@@ -57,13 +84,6 @@ impl Kernel for Exp<'_> {
     #[inline(always)]
     fn run<const BYTES: usize>(self) -> bool {
         const PER_LN2: f64 = f64::from_bits(0x3ff7_1547_652b_82fe);
-        const P: [f64; 5] = [
-            f64::from_bits(0x3fc5_5555_5555_553e),
-            f64::from_bits(0xbf66_c16c_16be_bd93),
-            f64::from_bits(0x3f11_566a_af25_de2c),
-            f64::from_bits(0xbebb_bd41_c5d2_6bf1),
-            f64::from_bits(0x3e66_3769_72be_a4d0),
-        ];
         let common = |x: f64| {
             let hx = high(x);
             let far = (PER_LN2 * x + 0.5f64.copysign(x)).trunc();
@@ -72,7 +92,7 @@ impl Kernel for Exp<'_> {
             let (hi, lo) = (x - k * LN2_HI, k * LN2_LO);
             let r = hi - lo;
             let rr = r * r;
-            let c = r - rr * (P[0] + rr * (P[1] + rr * (P[2] + rr * (P[3] + rr * P[4]))));
+            let c = r - rr * (EXP[0] + rr * (EXP[1] + rr * (EXP[2] + rr * (EXP[3] + rr * EXP[4]))));
             let y = 1.0 + (r * c / (2.0 - c) - lo + hi);
             let power = f64::from_bits((k + TO_INT).to_bits().wrapping_add(1023) << 52);
             // Below 2^-28.
@@ -84,6 +104,51 @@ impl Kernel for Exp<'_> {
     }
 }
 
+/// Whether these are the bits of a positive normal number.
+#[inline(always)]
+fn is_positive_normal(bits: u64) -> bool {
+    bits.wrapping_sub(1 << 52) < (0x7fe << 52)
+}
+
+/// The upper half, of a sum or product that is to be exact.
+#[inline(always)]
+fn upper(x: f64) -> f64 {
+    f64::from_bits(x.to_bits() & (u64::MAX << 32))
+}
+
+/// What the logarithms have in common: an exponent `k`, `f` of `x = 2^k (1 + f)` between √½ and √2, half its square, and
+/// `s (f²/2 + r)`, which is `log(1 + f) − f + f²/2`.
+#[inline(always)]
+fn log_parts(bits: u64) -> [f64; 4] {
+    const L: [f64; 7] = [
+        f64::from_bits(0x3fe5_5555_5555_5593),
+        f64::from_bits(0x3fd9_9999_9997_fa04),
+        f64::from_bits(0x3fd2_4924_9422_9359),
+        f64::from_bits(0x3fcc_71c5_1d8e_78af),
+        f64::from_bits(0x3fc7_4664_96cb_03de),
+        f64::from_bits(0x3fc3_9a09_d078_c69f),
+        f64::from_bits(0x3fc2_f112_df3e_5244),
+    ];
+    /// √½, to 20 bits behind the point, in the upper half.
+    const ROOT: u64 = 0x3fe6_a09e << 32;
+    let moved = bits.wrapping_add((0x3ff0_0000 << 32) - ROOT);
+    let f = f64::from_bits((moved & ((1 << 52) - 1)).wrapping_add(ROOT)) - 1.0;
+    let half = 0.5 * f * f;
+    let s = f / (2.0 + f);
+    let z = s * s;
+    let w = z * z;
+    let t1 = w * (L[1] + w * (L[3] + w * L[5]));
+    let t2 = z * (L[0] + w * (L[2] + w * (L[4] + w * L[6])));
+    [exponent(moved >> 52), f, half, s * (half + (t2 + t1))]
+}
+
+/// An exponent's field as a number.
+#[inline(always)]
+fn exponent(field: u64) -> f64 {
+    // 2^52 + the field, less as much.
+    f64::from_bits(0x4330_0000_0000_0000 | field) - (4_503_599_627_370_496.0 + 1023.0)
+}
+
 struct Log<'a>(&'a Block, &'a mut Block);
 
 impl Kernel for Log<'_> {
@@ -91,35 +156,43 @@ impl Kernel for Log<'_> {
 
     #[inline(always)]
     fn run<const BYTES: usize>(self) -> bool {
-        const L: [f64; 7] = [
-            f64::from_bits(0x3fe5_5555_5555_5593),
-            f64::from_bits(0x3fd9_9999_9997_fa04),
-            f64::from_bits(0x3fd2_4924_9422_9359),
-            f64::from_bits(0x3fcc_71c5_1d8e_78af),
-            f64::from_bits(0x3fc7_4664_96cb_03de),
-            f64::from_bits(0x3fc3_9a09_d078_c69f),
-            f64::from_bits(0x3fc2_f112_df3e_5244),
-        ];
-        /// √½, to 20 bits behind the point, in the upper half.
-        const ROOT: u64 = 0x3fe6_a09e << 32;
         let common = |x: f64| {
-            let bits = x.to_bits();
-            // Between √½ and √2 times a power of two.
-            let moved = bits.wrapping_add((0x3ff0_0000 << 32) - ROOT);
-            // 2^52 + its exponent, less as much.
-            let k = f64::from_bits(0x4330_0000_0000_0000 | (moved >> 52)) - (4_503_599_627_370_496.0 + 1023.0);
-            let f = f64::from_bits((moved & ((1 << 52) - 1)).wrapping_add(ROOT)) - 1.0;
-            let half = 0.5 * f * f;
-            let s = f / (2.0 + f);
-            let z = s * s;
-            let w = z * z;
-            let t1 = w * (L[1] + w * (L[3] + w * L[5]));
-            let t2 = z * (L[0] + w * (L[2] + w * (L[4] + w * L[6])));
-            let y = s * (half + (t2 + t1)) + k * LN2_LO - half + f + k * LN2_HI;
-            // Positive normal numbers.
-            (y, bits.wrapping_sub(1 << 52) < (0x7fe << 52))
+            let [k, f, half, rest] = log_parts(x.to_bits());
+            (rest + k * LN2_LO - half + f + k * LN2_HI, is_positive_normal(x.to_bits()))
         };
         each::<BYTES>(self.0, self.1, common, libm::log)
+    }
+}
+
+/// The logarithm to base 2 or 10.
+struct LogTo<'a, const BASE: u32>(&'a Block, &'a mut Block);
+
+impl<const BASE: u32> Kernel for LogTo<'_, BASE> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn run<const BYTES: usize>(self) -> bool {
+        /// One over the logarithm of the base, in two parts.
+        const PER: [[f64; 2]; 2] = [
+            [f64::from_bits(0x3ff7_1547_6520_0000), f64::from_bits(0x3de7_05fc_2eef_a200)],
+            [f64::from_bits(0x3fdb_cb7b_1520_0000), f64::from_bits(0x3dbb_9438_ca9a_add5)],
+        ];
+        const LOG10_2: [f64; 2] = [f64::from_bits(0x3fd3_4413_509f_6000), f64::from_bits(0x3d59_fef3_11f1_2b36)];
+        let [per_high, per_low] = PER[usize::from(BASE == 10)];
+        let common = |x: f64| {
+            let [k, f, half, rest] = log_parts(x.to_bits());
+            let high = upper(f - half);
+            let low = f - high - half + rest;
+            let value = high * per_high;
+            let (y, less) = if BASE == 10 {
+                (k * LOG10_2[0], k * LOG10_2[1] + (low + high) * per_low + low * per_high)
+            } else {
+                (k, (low + high) * per_low + low * per_high)
+            };
+            let w = y + value;
+            (less + ((y - w) + value) + w, is_positive_normal(x.to_bits()))
+        };
+        each::<BYTES>(self.0, self.1, common, if BASE == 10 { libm::log10 } else { libm::log2 })
     }
 }
 
@@ -187,8 +260,14 @@ mod tests {
 
     /// Compares with the crate, at every level.
     fn check(a: &Block) {
-        let functions: [Function; 4] =
-            [(Unary::Exp, libm::exp), (Unary::Log, libm::log), (Unary::Sin, libm::sin), (Unary::Cos, libm::cos)];
+        let functions: [Function; 6] = [
+            (Unary::Exp, libm::exp),
+            (Unary::Log, libm::log),
+            (Unary::Log2, libm::log2),
+            (Unary::Log10, libm::log10),
+            (Unary::Sin, libm::sin),
+            (Unary::Cos, libm::cos),
+        ];
         for (op, function) in functions {
             for simd in Simd::available() {
                 let mut out = [0.0; LANES];
@@ -243,7 +322,18 @@ mod tests {
     fn special_numbers() {
         let mut all =
             vec![0.0, 1.0, 0.5, 2.0, f64::MIN_POSITIVE, 5e-324, f64::MAX, f64::INFINITY, f64::NAN, 708.0, 709.79, 745.2];
-        for high in [0x3fd6_2e42u64, 0x3ff0_a2b2, 0x3e30_0000, 0x3fe9_21fb, 0x3e50_0000, 0x4139_21fb, 0x4002_d97c, 0x400f_6a7a] {
+        for high in [
+            0x3fd6_2e42u64,
+            0x3ff0_a2b2,
+            0x3e30_0000,
+            0x3fe9_21fb,
+            0x3e50_0000,
+            0x4139_21fb,
+            0x4002_d97c,
+            0x400f_6a7a,
+            0x3fe6_a09e,
+            0x3ff6_a09e,
+        ] {
             all.extend((0..6).map(|i| f64::from_bits((high << 32) + (i << 31) - (1 << 32))));
         }
         all.extend(all.clone().iter().map(|x| -x));

@@ -70,6 +70,10 @@ impl Element for f64 {
     fn function(op: Unary, a: &[f64; LANES], out: &mut [f64; LANES], simd: Simd) -> bool {
         super::double::unary(op, a, out, simd)
     }
+
+    fn power(a: &[f64; LANES], b: &[f64; LANES], out: &mut [f64; LANES], simd: Simd) -> bool {
+        super::double::power(a, b, out, simd)
+    }
 }
 
 /// A program at work: inputs in the first registers, uniforms in the next.
