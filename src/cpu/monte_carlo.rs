@@ -112,7 +112,7 @@ fn count_groups(plan: &MonteCarloPlan, philox: &Philox4x32, first: u64, groups: 
         #[cfg(target_arch = "x86_64")]
         // SAFETY: the level stands for AVX2.
         Simd::Avx2 => unsafe { x86::count_avx2(how, philox, first, groups) },
-        _ => count::by_method::<portable::Portable, 1>(how, philox, first, groups),
+        _ => count::by_method::<portable::Portable, 1, 1>(how, philox, first, groups),
     }
 }
 

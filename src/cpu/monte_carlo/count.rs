@@ -34,6 +34,11 @@ pub(super) trait Lanes: Copy {
     }
     /// The high half in the low half; what is above is of no matter.
     fn high(self) -> Self;
+    /// The same two vectors, of which the compiler knows nothing: it keeps the order of what comes before and after.
+    #[inline(always)]
+    fn fence(a: Self, b: Self) -> (Self, Self) {
+        (a, b)
+    }
     /// The low half in the high half, zero below.
     fn shift_up(self) -> Self;
     /// Adds 1 to each half of `misses` whose half of `self`, read as a point, lies outside the circle.
@@ -288,12 +293,18 @@ impl<V: Lanes, G: Grid<V>, const METHOD: u8> Count<V> for Quadrant<V, G, METHOD>
     }
 }
 
-/// How many samples of `groups` groups of blocks from `first` on, which share their high word, miss once and twice.
+/// How many samples of `groups` groups of blocks from `first` on, which share their high word, miss once and twice. `N` vectors are in
+/// flight at a time, `PLAIN_N` of plain samples of 16 bits, which need fewer registers.
 #[inline(always)]
-pub(super) fn by_method<V: Lanes, const N: usize>(how: &MonteCarlo, philox: &Philox4x32, first: u64, groups: u64) -> [u64; 2] {
+pub(super) fn by_method<V: Lanes, const N: usize, const PLAIN_N: usize>(
+    how: &MonteCarlo,
+    philox: &Philox4x32,
+    first: u64,
+    groups: u64,
+) -> [u64; 2] {
     let steps = groups * (GROUP / (N as u64 * V::BLOCKS));
     match (how.method, how.coordinate_bits()) {
-        (PiMethod::Plain, 16) => count::<V, N, Square<V>>(philox, first, steps),
+        (PiMethod::Plain, 16) => count::<V, PLAIN_N, Square<V>>(philox, first, groups * (GROUP / (PLAIN_N as u64 * V::BLOCKS))),
         (PiMethod::Plain, _) => count::<V, N, Quadrant<V, Whole, PLAIN>>(philox, first, steps),
         (PiMethod::Antithetic, 16) => count::<V, N, Quadrant<V, Halves, ANTITHETIC>>(philox, first, steps),
         (PiMethod::Antithetic, _) => count::<V, N, Quadrant<V, Whole, ANTITHETIC>>(philox, first, steps),
@@ -340,8 +351,8 @@ fn count<V: Lanes, const N: usize, C: Count<V>>(philox: &Philox4x32, first: u64,
         for [k0, k1] in middle {
             for i in 0..N {
                 let (p0, p1) = (a[i].mul(m0), c[i].mul(m1));
-                (a[i], b[i]) = (p1.high().xor3(b[i], k0), p1);
-                (c[i], d[i]) = (p0.high().xor3(d[i], k1), p0);
+                (a[i], c[i]) = V::fence(p1.high().xor3(b[i], k0), p0.high().xor3(d[i], k1));
+                (b[i], d[i]) = (p1, p0);
             }
         }
         // The last round leaves two words in each lane: the low half of a product, and above it its high half mixed.

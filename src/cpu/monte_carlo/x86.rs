@@ -171,6 +171,12 @@ impl<const VNNI: bool> Lanes for Avx512<VNNI> {
         Self(unsafe { _mm512_srli_epi64::<32>(self.0) })
     }
     #[inline(always)]
+    fn fence(a: Self, b: Self) -> (Self, Self) {
+        // SAFETY: see above.
+        let (a, b) = unsafe { fence(a.0, b.0) };
+        (Self(a), Self(b))
+    }
+    #[inline(always)]
     fn shift_up(self) -> Self {
         // SAFETY: see above.
         Self(unsafe { _mm512_slli_epi64::<32>(self.0) })
@@ -256,20 +262,32 @@ impl<const VNNI: bool> Lanes for Avx512<VNNI> {
     }
 }
 
+/// No instruction, but the compiler does not know. Without it, it finishes one vector after the other, and the processor cannot look
+/// far enough ahead to overlap them.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn fence(mut a: __m512i, mut b: __m512i) -> (__m512i, __m512i) {
+    // SAFETY: a comment of the assembler.
+    unsafe {
+        std::arch::asm!("/* {0} {1} */", inlateout(zmm_reg) a, inlateout(zmm_reg) b, options(nomem, nostack, preserves_flags));
+    }
+    (a, b)
+}
+
 /// [`by_method`] with AVX2.
 #[target_feature(enable = "avx2")]
 pub(super) fn count_avx2(how: &MonteCarlo, philox: &Philox4x32, first: u64, groups: u64) -> [u64; 2] {
-    by_method::<Avx2, 2>(how, philox, first, groups)
+    by_method::<Avx2, 2, 2>(how, philox, first, groups)
 }
 
 /// [`by_method`] with AVX-512.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
 pub(super) fn count_avx512(how: &MonteCarlo, philox: &Philox4x32, first: u64, groups: u64) -> [u64; 2] {
-    by_method::<Avx512<false>, 4>(how, philox, first, groups)
+    by_method::<Avx512<false>, 4, 8>(how, philox, first, groups)
 }
 
 /// [`by_method`] with AVX-512 and its dot products.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
 pub(super) fn count_avx512_vnni(how: &MonteCarlo, philox: &Philox4x32, first: u64, groups: u64) -> [u64; 2] {
-    by_method::<Avx512<true>, 4>(how, philox, first, groups)
+    by_method::<Avx512<true>, 4, 8>(how, philox, first, groups)
 }
