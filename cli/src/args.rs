@@ -297,14 +297,21 @@ pub struct MapArgs {
   unisono integrate 'exp(-1e4*((x - 0.3)**2 + (y - 0.6)**2))' x=0:1 y=0:1 --method vegas
   unisono integrate 'exp(x*y*z)' x=0:1 y=0:1 z=0:1 --method sobol --dtype float64 --relative-error 1e-9
   unisono integrate 'exp(-x*x*y)' x=0:1 y=0:9 -n 1e12 --checkpoint integral.state
+  unisono integrate --wgsl integrand.wgsl x=0:1 y=0:1 --param s=2 -d gpu
+
+With --wgsl the file has a function `integrand` of as many f32 as there are bounds, which gives an f32, and what that needs;
+parameters are variables of their names. Its values, and so the last digits of the result, are the device's own.
 
 Syntax as in `unisono map --help`. The exit code is 1 if a target error was not reached. Ctrl-C ends the run early: what the
 samples drawn so far say is printed (exit code 0). With --checkpoint a run goes on where the file says that an earlier one ended,
 whatever ended it.")]
 pub struct IntegrateArgs {
-    /// The integrand
+    /// The integrand; with --wgsl, a file
     #[arg(value_name = "EXPRESSION", allow_hyphen_values = true)]
     pub expression: String,
+    /// The integrand is a file in WGSL, the language of shaders, for GPUs
+    #[arg(long)]
+    pub wgsl: bool,
     /// The box: NAME=FROM:TO for every coordinate
     #[arg(required = true, value_name = "NAME=FROM:TO", value_parser = bound)]
     pub bounds: Vec<(String, f64, f64)>,

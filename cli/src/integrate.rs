@@ -1,12 +1,13 @@
 //! `unisono integrate`.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use unisono::{Control, Error, IntegralState, Integrate};
 
 use crate::args::IntegrateArgs;
-use crate::failure::{Outcome, Result};
+use crate::failure::{Failure, Outcome, Result};
 use crate::output::{duration, grouped, metric, print, print_json};
 use crate::{interrupt, progress};
 
@@ -28,9 +29,18 @@ struct Report<'a> {
     samples_per_second: f64,
 }
 
+/// The text of a file.
+fn read(file: &str) -> Result<String> {
+    std::fs::read_to_string(file).map_err(|error| Failure::file(Path::new(file), error))
+}
+
 pub fn run(args: &IntegrateArgs) -> Result<Outcome> {
     let bounds: Vec<_> = args.bounds.iter().map(|(name, from, to)| (name.as_str(), *from, *to)).collect();
-    let mut how = Integrate::new(&args.expression, &bounds)?
+    let how = match args.wgsl {
+        true => Integrate::wgsl(&read(&args.expression)?, &bounds),
+        false => Integrate::new(&args.expression, &bounds)?,
+    };
+    let mut how = how
         .samples(args.samples)
         .seed(args.seed)
         .method(args.method)

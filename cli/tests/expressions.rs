@@ -56,3 +56,18 @@ fn an_integral_goes_on_from_its_file() {
     assert!(text.contains("χ² per dof"), "{text}");
     assert!(error(2, &["integrate", "x", "x=0:1", "--method", "magic"]).contains("plain, vegas, sobol"));
 }
+
+#[test]
+fn integrands_in_wgsl_are_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("integrand.wgsl");
+    std::fs::write(&file, "fn integrand(x: f32) -> f32 { return s * x; }").unwrap();
+    let given = ["integrate", "--wgsl", arg(&file), "x=0:2", "--param", "s=3", "-n", "1e5"];
+    assert!(error(2, &[&given[..], &["-d", "cpu"]].concat()).contains("GPUs"));
+    let devices = json(&["devices"]);
+    if devices.to_string().contains("\"gpu:0\"") {
+        let report = json(&[&given[..], &["-d", "gpu:0"]].concat());
+        assert!((report["estimate"].as_f64().unwrap() - 6.0).abs() < 0.1, "{report}");
+    }
+    assert!(error(1, &["integrate", "--wgsl", "no such file", "x=0:1"]).contains("no such file"));
+}

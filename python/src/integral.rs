@@ -103,12 +103,59 @@ impl Integral {
     }
 }
 
+/// An integrand in WGSL, the language of shaders, for :func:`integrate` and :class:`IntegralState` on GPUs, in float32.
+///
+/// The text has a function ``integrand`` of as many ``f32`` as there are coordinates, in the order of ``bounds``, which gives one,
+/// and whatever else that needs. Parameters are variables of their names in it. Values are the device's own floats, whose bits and
+/// errors differ from device to device; points and sums are those of any integral.
+///
+/// Examples
+/// --------
+/// >>> text = "fn integrand(x: f32, y: f32) -> f32 { return exp(-s*(x*x + y*y)); }"
+/// >>> unisono.Wgsl(text).text == text
+/// True
+/// >>> # unisono.integrate(unisono.Wgsl(text), {"x": (0, 1), "y": (0, 1)}, params={"s": 2}, device="gpu")
+#[pyclass(module = "unisono", frozen, eq, hash)]
+#[derive(PartialEq, Eq, Hash)]
+pub(crate) struct Wgsl(String);
+
+#[pymethods]
+impl Wgsl {
+    #[new]
+    fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text.
+    #[getter]
+    fn text(&self) -> &str {
+        &self.0
+    }
+
+    fn __repr__(&self) -> String {
+        format!("Wgsl({:?})", self.0)
+    }
+
+    fn __getnewargs__(&self) -> (&str,) {
+        (&self.0,)
+    }
+}
+
+/// What is integrated.
+#[derive(FromPyObject)]
+pub(crate) enum Integrand {
+    #[pyo3(transparent)]
+    Expression(String),
+    #[pyo3(transparent)]
+    Wgsl(Py<Wgsl>),
+}
+
 /// Integrates over a box: samples from `start` on, or to a target error if one is not 0.
 #[pyfunction]
 #[expect(clippy::too_many_arguments)]
 pub(crate) fn integrate(
     py: Python<'_>,
-    expr: &str,
+    expr: Integrand,
     bounds: Vec<(String, f64, f64)>,
     params: Vec<(String, f64)>,
     samples: u64,
@@ -121,7 +168,7 @@ pub(crate) fn integrate(
     device: &Bound<'_, PyAny>,
 ) -> PyResult<Integral> {
     let (absolute, relative) = errors;
-    let how = problem(expr, &bounds, &params, seed, dtype, method, round)?;
+    let how = problem(&expr, &bounds, &params, seed, dtype, method, round)?;
     let how = how.samples(samples).absolute_error(absolute).relative_error(relative);
     let backend = device::backend(device)?;
     if start > 0 {
@@ -139,7 +186,7 @@ pub(crate) fn integrate(
 
 /// An integral without a number of samples.
 fn problem(
-    expr: &str,
+    expr: &Integrand,
     bounds: &[(String, f64, f64)],
     params: &[(String, f64)],
     seed: u64,
@@ -148,7 +195,11 @@ fn problem(
     round: Option<u64>,
 ) -> PyResult<Integrate> {
     let bounds: Vec<_> = bounds.iter().map(|(name, from, to)| (name.as_str(), *from, *to)).collect();
-    let how = Integrate::new(expr, &bounds).map_err(raise)?.seed(seed).dtype(dtype_of("dtype", dtype)?);
+    let how = match expr {
+        Integrand::Expression(text) => Integrate::new(text, &bounds).map_err(raise)?,
+        Integrand::Wgsl(integrand) => Integrate::wgsl(&integrand.get().0, &bounds),
+    };
+    let how = how.seed(seed).dtype(dtype_of("dtype", dtype)?);
     let how = how.method(method.parse().map_err(raise)?);
     let how = params.iter().fold(how, |how, (name, value)| how.param(name, *value));
     Ok(match round {
@@ -189,7 +240,7 @@ impl IntegralState {
     #[expect(clippy::too_many_arguments)]
     fn new(
         py: Python<'_>,
-        expr: &str,
+        expr: Integrand,
         bounds: &Bound<'_, PyDict>,
         seed: u64,
         params: Option<&Bound<'_, PyDict>>,
@@ -207,7 +258,7 @@ impl IntegralState {
             Some(dtype) => PyArrayDescr::new(py, dtype)?,
             None => PyArrayDescr::new(py, "float32")?,
         };
-        let how = problem(expr, &bounds, &params, seed, &dtype, method, round)?;
+        let how = problem(&expr, &bounds, &params, seed, &dtype, method, round)?;
         unisono::IntegralState::new(&how).map(Self).map_err(raise)
     }
 

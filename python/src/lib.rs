@@ -42,7 +42,7 @@ mod _unisono {
     #[pymodule_export]
     use super::group::{Histogram, LabelPartials, bincount, by_label, histogram, histogram_by_label};
     #[pymodule_export]
-    use super::integral::{Integral, IntegralState, integrate};
+    use super::integral::{Integral, IntegralState, Wgsl, integrate};
     #[pymodule_export]
     use super::monte_carlo::MonteCarloState;
     #[pymodule_export]

@@ -102,3 +102,28 @@ def test_errors_say_where():
         unisono.map("a", {"a": [1.0]}, a=[1.0])
     with pytest.raises(TypeError, match="float32 or float64"):
         unisono.map("a", a=[1.0], dtype="i4")
+
+
+def test_integrands_in_wgsl(device):
+    import copy
+    import pickle
+
+    text = "fn integrand(x: f32, y: f32) -> f32 { return exp(-s*(x*x + y*y)); }"
+    integrand, box = unisono.Wgsl(text), {"x": (0, 1), "y": (0, 1)}
+    assert integrand.text == text and repr(integrand).startswith("Wgsl(")
+    assert pickle.loads(pickle.dumps(integrand)) == copy.copy(integrand) == integrand != unisono.Wgsl("other")
+    if device == "cpu":
+        with pytest.raises(ValueError, match="GPUs"):
+            unisono.integrate(integrand, box, 1000, params={"s": 1}, device=device)
+        return
+    for s in (1.0, 2.0):
+        found = unisono.integrate(integrand, box, 10_000, params={"s": s}, seed=3, device=device)
+        expected = unisono.integrate("exp(-s*(x*x + y*y))", box, 10_000, params={"s": s}, seed=3)
+        assert found.estimate == pytest.approx(expected.estimate, rel=1e-5)
+        state = unisono.IntegralState(integrand, box, seed=3, params={"s": s})
+        state.extend(4000, device=device)
+        state = pickle.loads(pickle.dumps(state))
+        state.extend(10_000, device=device)
+        assert state.integral() == found
+    with pytest.raises(ValueError, match="`square`"):
+        unisono.integrate(unisono.Wgsl("fn square() {} " + text), box, 1000, params={"s": 1}, device=device)

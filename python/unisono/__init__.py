@@ -110,7 +110,7 @@ from ._group import (
     sum_by_label,
     var_by_label,
 )
-from ._unisono import Array, ExactDot, ExactSum, Histogram, Integral, IntegralState, LabelPartials, MinMax, Moments, MonteCarloState, __version__
+from ._unisono import Array, ExactDot, ExactSum, Histogram, Integral, IntegralState, LabelPartials, MinMax, Moments, MonteCarloState, Wgsl, __version__
 
 __all__ = [
     "Array",
@@ -127,6 +127,7 @@ __all__ = [
     "Moments",
     "MonteCarloState",
     "Pi",
+    "Wgsl",
     "__version__",
     "all",
     "any",

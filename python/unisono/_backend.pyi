@@ -9,7 +9,7 @@ from ._filters import _Output
 from ._functions import _Accuracy, _Algorithm, _Axis, _Centre, _Mode, _OutT, _Overflow, _PiMethod, Pi
 from ._reductions import _Scalar
 from ._order import _Method
-from ._unisono import Array, Integral
+from ._unisono import Array, Integral, Wgsl
 
 @dataclass(frozen=True)
 class Device:
@@ -601,7 +601,7 @@ class Backend:
     ) -> Any: ...
     def integrate(
         self,
-        expr: str,
+        expr: str | Wgsl,
         bounds: Mapping[str, tuple[float, float]],
         samples: int = ...,
         *,

@@ -417,8 +417,8 @@ def integrate(
 
     Parameters
     ----------
-    expr : str
-        As in :func:`map`.
+    expr : str or Wgsl
+        As in :func:`map`; or a function in WGSL, on GPUs.
     bounds : dict
         ``(from, to)`` of every coordinate, by name.
     samples : int

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from ._backend import Backend
-from ._unisono import Array, Integral
+from ._unisono import Array, Integral, Wgsl
 
 _DeviceLike: TypeAlias = str | Backend
 _Algorithm: TypeAlias = Literal["auto", "direct", "separable", "fast-fir", "fft"]
@@ -206,7 +206,7 @@ def map_reduce(
     **named: ArrayLike | Array,
 ) -> Any: ...
 def integrate(
-    expr: str,
+    expr: str | Wgsl,
     bounds: Mapping[str, tuple[float, float]],
     samples: int = ...,
     *,

@@ -22,6 +22,7 @@ __all__ = [
     "MinMax",
     "Moments",
     "MonteCarloState",
+    "Wgsl",
     "__version__",
     "bincount",
     "by_label",
@@ -218,8 +219,17 @@ def map_reduce(
     dtype: np.dtype[Any] | None,
     device: _DeviceLike,
 ) -> Any: ...
+@final
+class Wgsl:
+    def __new__(cls, text: str) -> Wgsl: ...
+    @property
+    def text(self) -> str: ...
+    def __eq__(self, value: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+    def __getnewargs__(self) -> tuple[str]: ...
+
 def integrate(
-    expr: str,
+    expr: str | Wgsl,
     bounds: Sequence[tuple[str, float, float]],
     params: Sequence[tuple[str, float]],
     samples: int,
@@ -236,7 +246,7 @@ def integrate(
 class IntegralState:
     def __new__(
         cls,
-        expr: str,
+        expr: str | Wgsl,
         bounds: dict[str, tuple[float, float]],
         *,
         seed: int = 0,

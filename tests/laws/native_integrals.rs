@@ -75,9 +75,24 @@ fn wgsl_is_integrated_on_gpus() {
             ("fn integrand(x: f32) -> f32 { return x; }", "integrand"),
             ("fn f(x: f32, y: f32) -> f32 { return x; }", "integrand"),
             ("this is no WGSL", "expected"),
+            ("fn square(x: f32) -> f32 { return x; } fn integrand(x: f32, y: f32) -> f32 { return x; }", "the name `square`"),
         ] {
             let error = backend.integrate(&Integrate::wgsl(wrong, &BOX)).unwrap_err().to_string();
             assert!(error.starts_with("integrand in WGSL: got ") && error.contains(said), "{backend:?}: {error}");
+        }
+        // A parameter is a variable of its name.
+        let text = "fn half(x: f32) -> f32 { return s * x; } fn integrand(x: f32, y: f32) -> f32 { return half(x) + shift; }";
+        for (s, shift) in [(0.5, 1.0), (-2.0, 0.25)] {
+            let how = Integrate::wgsl(text, &BOX).param("shift", shift).param("s", s).samples(5000);
+            let same = Integrate::new("s*x + shift", &BOX).unwrap().param("s", s).param("shift", shift).samples(5000);
+            let (integral, expected) = (backend.integrate(&how).unwrap(), Backend::cpu().integrate(&same).unwrap());
+            assert!((integral.estimate - expected.estimate).abs() < 1e-5, "{backend:?} {integral:?} {expected:?}");
+            for (name, value, said) in
+                [("s p", 1.0, "`s p`"), ("s", f64::NAN, "NaN"), ("digits", 1.0, "`digits`"), ("half", 1.0, "`half`")]
+            {
+                let error = backend.integrate(&how.clone().param(name, value)).unwrap_err().to_string();
+                assert!(error.contains("in WGSL: got") && error.contains(said), "{backend:?}: {error}");
+            }
         }
         // The device is none the worse for it.
         assert!(backend.integrate(&how).is_ok());

@@ -1,13 +1,15 @@
 //! Expressions on the GPU: binary32 computed on its bits, in integers, so that the results are those of the CPU.
 //!
 //! Arrays of float32 in the device's memory are read where they are; others are converted on the host on their way.
-//! Parameters lie in the uniform, and a program is compiled once for every pattern of arrays. Sums and integrals add what
-//! they compute where it is computed (`sums.rs`); other reductions read chunks of results back at once.
+//! Parameters lie in the uniform, and a program is compiled once for every pattern of arrays. Integrals and nearly all reductions take
+//! what is computed in where it is computed (`sums.rs`, `reduce.rs`); products and general norms read chunks of results back at once.
 
+mod reduce;
 mod source;
 mod sums;
 #[cfg(test)]
 mod tests;
+mod user;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -18,17 +20,16 @@ use super::context::Context;
 use super::dispatch::{Bind, Dispatch, fold};
 use super::memory::{Block, Gathered, GpuBuffer};
 use super::pipeline::{Pipeline, Shader, Slot, USERS};
-use super::{reduce, shaders};
+use super::shaders;
 use crate::array::{HostVec, Storage};
 use crate::engine::{Input, Target};
 use crate::expr::scalar::{Lane, Number};
-use crate::plan::{
-    BINS, Grid, IntegralSums, IntegratePlan, MapPlan, Native, Partials, Reduce, ReduceOp, ReducePlan, Replicate, Sampling, Walk,
-};
+use crate::plan::{BINS, Grid, IntegralSums, IntegratePlan, MapPlan, Native, Replicate, Sampling, Walk};
 use crate::random::Sobol;
 use crate::view::{View, ViewMut, contiguous_strides};
 use crate::{Control, Dtype, Error, Result};
-use source::{Access, Places};
+pub(super) use reduce::partials;
+use source::{Access, Fate, Places};
 use sums::Slots;
 
 /// Invocations of a workgroup.
@@ -65,11 +66,16 @@ pub(super) fn variants() -> Vec<shaders::Variant> {
     let variant = |label, source| shaders::Variant { label, source, layouts: layouts() };
     let mut all = vec![];
     for int64 in [false, true] {
-        for (label, sum) in [("expr_map", false), ("expr_map_sum", true)] {
-            all.push(variant(label, source::map(&program, &[Access::Flat, Access::Strided], sum, int64)));
+        for (label, fate) in [
+            ("expr_map", Fate::Written),
+            ("expr_map_sum", Fate::Summed { squares: false, magnitudes: true }),
+            ("expr_map_sum", Fate::Summed { squares: true, magnitudes: false }),
+            ("expr_map_extremes", Fate::Compared { magnitudes: true, arg: true }),
+        ] {
+            all.push(variant(label, source::map(&program, &[Access::Flat, Access::Strided], fate, int64)));
         }
         for places in [Places::Uniform, Places::Grid, Places::Sobol] {
-            all.push(variant("expr_integrate", source::integrate(&program, None, places, 2, 1, int64)));
+            all.push(variant("expr_integrate", source::integrate((&program, None), places, 2, 1, int64)));
         }
     }
     all
@@ -112,7 +118,7 @@ pub(super) fn run(
     control: &Control,
 ) -> Result<Option<Storage>> {
     let mut memory = vec![None; inputs.len()];
-    let map = Map::new(context, plan, inputs, &mut memory, None, control)?;
+    let map = Map::new(context, plan, inputs, &mut memory, Fate::Written, None, control)?;
     let chunks = map.chunks();
     match target {
         Target::Host(mut out) if out.is_contiguous() => {
@@ -156,41 +162,6 @@ pub(super) fn run(
     }
 }
 
-/// Reduces the results of a map.
-pub(super) fn partials(
-    context: &Arc<Context>,
-    plan: &MapPlan,
-    op: ReduceOp,
-    inputs: &[Input<'_>],
-    control: &Control,
-) -> Result<Partials> {
-    let mut memory = vec![None; inputs.len()];
-    if matches!(op, ReduceOp::Sum | ReduceOp::Mean) {
-        let slots = Slots::new(context, sums::SUM, GROUP)?;
-        let map = Map::new(context, plan, inputs, &mut memory, Some(&slots), control)?;
-        map.chunks().into_iter().try_for_each(|range| map.dispatch(range, &slots.block))?;
-        let [sum, _] = slots.read(context, plan.outputs() as u64)?;
-        return Ok(Partials::Float(vec![sum]));
-    }
-    let map = Map::new(context, plan, inputs, &mut memory, None, control)?;
-    let mut all = ReducePlan::new(&Reduce::of(op), plan.dtype, &[plan.outputs()])?.empty_partials();
-    for range in map.chunks() {
-        let results = context.block(4 * range.len() as u64)?;
-        map.dispatch(range.clone(), &results)?;
-        let partials = reduced(context, op, Dtype::F32, range.len(), &results, control)?;
-        all.merge(&partials, op, range.start as u64)?;
-    }
-    Ok(all)
-}
-
-/// The partials of the first elements of a block.
-fn reduced(context: &Arc<Context>, op: ReduceOp, dtype: Dtype, len: usize, block: &Block, control: &Control) -> Result<Partials> {
-    let plan = ReducePlan::new(&Reduce::of(op), dtype, &[len])?;
-    let buffer = GpuBuffer::new(context.clone(), vec![(block.clone(), (len * dtype.size()) as u64)]);
-    let input = Input::Gpu { buffer: &buffer, dtype, shape: &[len] };
-    reduce::partials(context, &plan, &[input], &control.quiet())
-}
-
 /// An array on its way into the shader.
 enum Source<'a> {
     /// On the device: elements follow each other as results do.
@@ -209,7 +180,8 @@ struct Map<'a> {
     sources: Vec<Source<'a>>,
     walk: Walk,
     base: Params,
-    /// Where results are summed, if they are.
+    fate: Fate,
+    /// Where results are summed or compared, if they are.
     slots: Option<&'a Slots>,
     pipeline: Arc<Pipeline>,
 }
@@ -220,7 +192,8 @@ impl<'a> Map<'a> {
         plan: &'a MapPlan,
         inputs: &'a [Input<'_>],
         memory: &'a mut [Option<HostVec>],
-        sums: Option<&'a Slots>,
+        fate: Fate,
+        reduced: Option<&'a Slots>,
         control: &'a Control,
     ) -> Result<Self> {
         control.check()?;
@@ -275,15 +248,15 @@ impl<'a> Map<'a> {
         let mut slots = vec![Slot::Read; inputs.len()];
         slots.extend([Slot::ReadWrite, Slot::Uniform]);
         let pipeline = context.pipeline(&Shader {
-            label: if sums.is_some() { "expr_map_sum" } else { "expr_map" },
-            source: &|| source::map(&plan.program, &access, sums.is_some(), int64),
-            variant: &format!("{:?} {access:?}", plan.program.shape()),
-            constants: if sums.is_some() { &[] } else { &[("SIZE", GROUP as f64)] },
+            label: fate.label(),
+            source: &|| source::map(&plan.program, &access, fate, int64),
+            variant: &format!("{fate:?} {:?} {access:?}", plan.program.shape()),
+            constants: if fate == Fate::Written { &[("SIZE", GROUP as f64)] } else { &[] },
             workgroup: [GROUP as u32, 1, 1],
-            workgroup_bytes: sums.map_or(0, Slots::workgroup_bytes),
+            workgroup_bytes: reduced.map_or(0, Slots::workgroup_bytes),
             slots: &slots,
         })?;
-        Ok(Self { context, plan, control, sources, walk, base, slots: sums, pipeline })
+        Ok(Self { context, plan, control, sources, walk, base, fate, slots: reduced, pipeline })
     }
 
     /// Ranges of the plan's results that fit a block, or the slots.
@@ -313,7 +286,7 @@ impl<'a> Map<'a> {
             parts.push((gathered.block, start));
         }
         let cost = self.plan.program.cost();
-        let key = format!("expr_map {} {}", cost.ilog2(), self.slots.is_some());
+        let key = format!("{} {}", self.fate.label(), cost.ilog2());
         context.sliced(&key, range.len() as u64, GROUP, cost, self.control, &mut |slice| {
             let mut params = Params { count: (slice.end - slice.start) as u32, place: slice.start as u32, ..params };
             params.first[0] += slice.start as u32;
@@ -369,8 +342,10 @@ pub(super) fn sums(context: &Arc<Context>, plan: &IntegratePlan, control: &Contr
         None => None,
     };
     check_dtype(context, plan.dtype)?;
-    let uniforms: Vec<f32> = plan.program.uniforms(&plan.expression, &plan.bindings);
-    let (dimensions, count, int64) = (plan.bounds.len(), uniforms.len(), context.caps.int64);
+    let mut uniforms: Vec<f32> = plan.program.uniforms(&plan.expression, &plan.bindings);
+    let (dimensions, int64, first) = (plan.bounds.len(), context.caps.int64, uniforms.len());
+    uniforms.extend(plan.parameters.iter().map(|&(_, value)| value as f32));
+    let count = uniforms.len();
     let scales = || plan.bounds.iter().flat_map(|&[from, to]| [f32::nearest(from), f32::nearest(to - from)]).collect();
     let (places, numbers): (_, Vec<f32>) = match &plan.sampling {
         Sampling::Uniform => (Places::Uniform, scales()),
@@ -392,11 +367,16 @@ pub(super) fn sums(context: &Arc<Context>, plan: &IntegratePlan, control: &Contr
     if directions.is_some() {
         slots.insert(0, Slot::Read);
     }
-    let sums = Slots::new(context, sums::SUM_AND_SQUARES, GROUP)?;
+    let source = |text: Option<&str>| source::integrate((&plan.program, text), places, dimensions, count, int64);
+    let text = native.map(|text| user::called(text, &plan.parameters, first, dimensions));
+    if let Some(native) = native {
+        user::check_names(native, &plan.parameters, &source(Some("")))?;
+    }
+    let sums = Slots::with_digits(context, sums::SUM_AND_SQUARES, GROUP)?;
     let pipeline = context.pipeline(&Shader {
         label: if native.is_some() { USERS } else { "expr_integrate" },
-        source: &|| source::integrate(&plan.program, native, places, dimensions, count, int64),
-        variant: &format!("{places:?} {:?} {native:?}", plan.program.shape()),
+        source: &|| source(text.as_deref()),
+        variant: &format!("{places:?} {:?} {count} {text:?}", plan.program.shape()),
         constants: &[],
         workgroup: [GROUP as u32, 1, 1],
         workgroup_bytes: sums.workgroup_bytes(),

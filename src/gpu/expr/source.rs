@@ -16,6 +16,28 @@ const GRID: &str = include_str!("../../../shaders/parts/expr_grid.wgsl");
 const SOBOL: &str = include_str!("../../../shaders/parts/sobol.wgsl");
 const SUMS: &str = include_str!("../../../shaders/parts/expr_sums.wgsl");
 const SUM: &str = include_str!("../../../shaders/expr_sum.wgsl");
+const EXTREMES: &str = include_str!("../../../shaders/expr_extremes.wgsl");
+
+/// What becomes of a map's results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// They are written to memory.
+    Written,
+    /// They are summed, or their magnitudes; with their squares, if so.
+    Summed { squares: bool, magnitudes: bool },
+    /// The smallest and the largest of them, or of their magnitudes, are found, and those that are not 0 counted. For indices −0 is 0.
+    Compared { magnitudes: bool, arg: bool },
+}
+
+impl Fate {
+    pub(super) fn label(self) -> &'static str {
+        match self {
+            Self::Written => "expr_map",
+            Self::Summed { .. } => "expr_map_sum",
+            Self::Compared { .. } => "expr_map_extremes",
+        }
+    }
+}
 
 fn unary(op: Unary) -> &'static str {
     match op {
@@ -106,8 +128,8 @@ fn digits(digits: u32) -> String {
     format!("const SIZE = {GROUP}u;\nconst DIGITS = {digits}u;\n")
 }
 
-/// The shader of a map, or of the sum of its results.
-pub(super) fn map(program: &Program, access: &[Access], sum: bool, int64: bool) -> String {
+/// The shader of a map, or of what its results are reduced to.
+pub(super) fn map(program: &Program, access: &[Access], fate: Fate, int64: bool) -> String {
     let mut text = String::new();
     for index in 0..access.len() {
         text += &format!("@group(0) @binding({index}) var<storage, read> array{index}: array<u32>;\n");
@@ -139,14 +161,20 @@ pub(super) fn map(program: &Program, access: &[Access], sum: bool, int64: bool) 
 ";
     }
     text += &evaluate(program);
-    text += &format!("fn evaluate_at(at: u32) -> u32 {{\n    return evaluate({});\n}}\n", loads.join(", "));
+    let of_magnitudes = |magnitudes| if magnitudes { " & MAGNITUDE" } else { "" };
+    let (part, constants, shader) = match fate {
+        Fate::Written => ("", String::new(), &[MAP][..]),
+        Fate::Summed { squares, magnitudes } => {
+            (of_magnitudes(magnitudes), digits(if squares { sums::SUM_AND_SQUARES } else { sums::SUM }), &[SUMS, SUM][..])
+        }
+        Fate::Compared { magnitudes, arg } => {
+            (of_magnitudes(magnitudes), format!("const SIZE = {GROUP}u;\nconst ARG = {arg};\n"), &[EXTREMES][..])
+        }
+    };
+    text += &format!("fn evaluate_at(at: u32) -> u32 {{\n    return evaluate({}){part};\n}}\n", loads.join(", "));
     let mut all = parts(program, int64);
-    let constants = digits(sums::SUM);
-    all.push(text.as_str());
-    match sum {
-        true => all.extend([constants.as_str(), SUMS, SUM]),
-        false => all.push(MAP),
-    }
+    all.extend([text.as_str(), constants.as_str()]);
+    all.extend(shader);
     shaders::join(&all)
 }
 
@@ -161,17 +189,12 @@ pub(super) enum Places {
     Sobol,
 }
 
-/// The user's WGSL, and `evaluate` that calls its `integrand`.
-fn called(source: &str, dimensions: usize) -> String {
-    let join = |each: &dyn Fn(usize) -> String| (0..dimensions).map(each).collect::<Vec<_>>().join(", ");
-    let (parameters, arguments) = (join(&|d| format!("x{d}: u32")), join(&|d| format!("bitcast<f32>(x{d})")));
-    format!("{source}\nfn evaluate({parameters}) -> u32 {{\n    return bitcast<u32>(integrand({arguments}));\n}}\n")
-}
+/// The integrand of a shader: a program, or in its place a text with `evaluate`.
+pub(super) type Integrand<'a> = (&'a Program, Option<&'a str>);
 
-/// The shader of an integral over so many coordinates, of a program or of the user's WGSL; what depends on its bounds lies behind `uniforms` numbers.
+/// The shader of an integral over so many coordinates; what depends on its bounds lies behind `uniforms` numbers.
 pub(super) fn integrate(
-    program: &Program,
-    native: Option<&str>,
+    (program, text_of_user): Integrand<'_>,
     places: Places,
     dimensions: usize,
     uniforms: usize,
@@ -191,10 +214,7 @@ pub(super) fn integrate(
         text += "@group(0) @binding(2) var<storage, read_write> counts: array<atomic<u32>>;\n";
     }
     text += &format!("@group(0) @binding({}) var<uniform> params: Params;\n", first + 1 + u32::from(grid));
-    text += &match native {
-        Some(source) => called(source, dimensions),
-        None => evaluate(program),
-    };
+    text += &text_of_user.map_or_else(|| evaluate(program), String::from);
     let mut body = String::new();
     let words = words_per_sample(dimensions);
     // Samples of few coordinates share a block.

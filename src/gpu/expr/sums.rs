@@ -1,7 +1,9 @@
-//! The slots into which workgroups sum what they compute, exactly (`shaders/parts/expr_sums.wgsl`).
+//! The slots into which workgroups sum what they compute, exactly (`shaders/parts/expr_sums.wgsl`), or put its extremes
+//! (`shaders/expr_extremes.wgsl`).
 
 use std::sync::Arc;
 
+use super::source::Fate;
 use crate::gpu::context::Context;
 use crate::gpu::memory::Block;
 use crate::{ExactSum, Result};
@@ -9,6 +11,8 @@ use crate::{ExactSum, Result};
 /// Digits of a sum, and of a sum and one of squares.
 pub(super) const SUM: u32 = 15;
 pub(super) const SUM_AND_SQUARES: u32 = 43;
+/// Words of a slot of extremes.
+const EXTREMES: u32 = 5;
 /// Bits of a digit.
 const BITS: i32 = 23;
 /// Numbers that an invocation takes at most: loops stay far below 32,768 rounds.
@@ -19,25 +23,56 @@ const LEAST: u64 = 16;
 /// Slots in the device's memory, all zero at first.
 pub(super) struct Slots {
     pub(super) block: Block,
-    digits: u32,
+    /// Words of each.
+    words: u32,
     /// Workgroups at most, and invocations of each.
     groups: u64,
     size: u64,
 }
 
 impl Slots {
-    pub(super) fn new(context: &Arc<Context>, digits: u32, size: u64) -> Result<Self> {
+    /// Those for a map's results, if they need any.
+    pub(super) fn new(context: &Arc<Context>, fate: Fate, size: u64) -> Result<Option<Self>> {
+        Ok(match fate {
+            Fate::Written => None,
+            Fate::Summed { squares, .. } => Some(Self::with_digits(context, if squares { SUM_AND_SQUARES } else { SUM }, size)?),
+            Fate::Compared { .. } => Some(Self::of(context, EXTREMES, size)?),
+        })
+    }
+
+    /// Those for sums of so many digits; flags lie behind.
+    pub(super) fn with_digits(context: &Arc<Context>, digits: u32, size: u64) -> Result<Self> {
+        Self::of(context, digits + 1, size)
+    }
+
+    fn of(context: &Arc<Context>, words: u32, size: u64) -> Result<Self> {
         // Enough to keep the device busy.
         let groups: u64 = if context.caps.software { 16 } else { 2048 };
-        let bytes = groups * u64::from(digits + 1) * 4;
-        let block = context.block(bytes)?;
-        context.clear(&block, bytes)?;
-        Ok(Self { block, digits, groups, size })
+        let block = context.block(groups * u64::from(words) * 4)?;
+        let slots = Self { block, words, groups, size };
+        slots.clear(context)?;
+        Ok(slots)
+    }
+
+    fn bytes(&self) -> u64 {
+        self.groups * u64::from(self.words) * 4
+    }
+
+    /// Makes all words 0.
+    pub(super) fn clear(&self, context: &Arc<Context>) -> Result<()> {
+        context.clear(&self.block, self.bytes())
     }
 
     /// Bytes of workgroup memory that the shaders take.
     pub(super) fn workgroup_bytes(&self) -> u32 {
-        self.digits * self.size as u32 * 4 + 16
+        self.words * self.size as u32 * 4 + 16
+    }
+
+    /// The words of all slots of extremes.
+    pub(super) fn words(&self, context: &Arc<Context>) -> Result<Vec<[u32; EXTREMES as usize]>> {
+        let bytes = context.read_small(&self.block, self.bytes())?;
+        let words: Vec<u32> = bytes.as_chunks::<4>().0.iter().map(|&word| u32::from_le_bytes(word)).collect();
+        Ok(words.as_chunks().0.to_vec())
     }
 
     /// Numbers of a dispatch at most.
@@ -56,8 +91,8 @@ impl Slots {
         if count == 0 {
             return Ok(all);
         }
-        let (digits, words) = (self.digits as usize, self.digits as usize + 1);
-        let bytes = context.read_small(&self.block, self.groups * words as u64 * 4)?;
+        let (digits, words) = (self.words as usize - 1, self.words as usize);
+        let bytes = context.read_small(&self.block, self.bytes())?;
         let (mut sums, mut flags) = (vec![0i64; digits], 0);
         for slot in bytes.chunks_exact(4 * words) {
             let (slot, _) = slot.as_chunks::<4>();

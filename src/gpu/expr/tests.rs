@@ -4,7 +4,7 @@ use crate::expr::lower::{Binding, Program};
 use crate::expr::scalar;
 use crate::gpu::tests::engines;
 use crate::plan::{IntegralMethod, IntegralState, Integrate, Map as How};
-use crate::{Expression, Philox4x32};
+use crate::{Expression, Philox4x32, ReduceOp};
 
 /// Numbers of every kind: all exponents, subnormals, specials, integers, halves, and neighbours of what matters.
 fn numbers(len: usize, seed: u64) -> Vec<f32> {
@@ -229,6 +229,39 @@ fn sums_of_a_map_are_those_of_the_cpu() {
                 engine.map_partials(&plan, ReduceOp::from(crate::plan::op::Sum), &[input], &control).unwrap()
             };
             assert_eq!(of(&engine), of(&*cpu), "{engine:?} {} numbers", x.len());
+        }
+    }
+}
+
+/// Every other reduction: extremes at both ends, in the middle, of NaN, of zeros of both signs, of equals in several workgroups.
+#[test]
+fn reductions_of_a_map_are_those_of_the_cpu() {
+    let (cpu, control) = (crate::select::cpu(), Control::new());
+    let ordinary: Vec<f32> = numbers(30_011, 8).into_iter().filter(|x| x.is_finite()).collect();
+    let with = |at: usize, x: f32| {
+        let mut all = ordinary.clone();
+        all[at] = x;
+        all
+    };
+    let cases = [
+        vec![2.5],
+        vec![-0.0, 0.0, -0.0],
+        vec![0.0; 5000],
+        vec![-3.0; 9001],
+        vec![f32::NEG_INFINITY, f32::INFINITY, f32::INFINITY],
+        with(0, f32::INFINITY),
+        with(20_000, f32::NEG_INFINITY),
+        with(17, f32::NAN),
+        ordinary.clone(),
+    ];
+    for engine in engines() {
+        for x in &cases {
+            let plan = MapPlan::new(&How::new("-x").unwrap(), &[("x", Dtype::F32, &[x.len()])]).unwrap();
+            for op in ReduceOp::ALL.into_iter().filter(|op| *op != ReduceOp::Product) {
+                let of =
+                    |engine: &dyn Engine| engine.map_partials(&plan, op, &[Input::Host(View::from_slice(x))], &control).unwrap();
+                assert_eq!(of(&engine), of(&*cpu), "{engine:?} {op} of {} numbers", x.len());
+            }
         }
     }
 }

@@ -143,8 +143,9 @@ impl Integrate {
     }
 
     /// The integral of a function in WGSL over `(name, from, to)` of every coordinate: on GPUs, in float32. The text has a function
-    /// `integrand` of as many `f32`, which gives one, and whatever else that needs. Names that the shader around it has
-    /// (`square`, `words`, `pack` …) are taken; the error names them.
+    /// `integrand` of as many `f32`, which gives one, and whatever else that needs; [parameters](Self::param) are variables of their
+    /// names in it, `f32` too, and another value compiles nothing anew. Names that the shader around it has (`square`, `words` …)
+    /// are taken; the error names them.
     ///
     /// Points and sums are those of any integral; the values are the device's own floats, whose bits and errors differ from device
     /// to device ([`is_reproducible`](Self::is_reproducible)).
@@ -152,8 +153,8 @@ impl Integrate {
     /// ```no_run
     /// use unisono::{Backend, Integrate};
     /// # fn main() -> unisono::Result<()> {
-    /// let text = "fn integrand(x: f32, y: f32) -> f32 { return exp(-(x*x + y*y)); }";
-    /// let how = Integrate::wgsl(text, &[("x", 0.0, 1.0), ("y", 0.0, 1.0)]);
+    /// let text = "fn integrand(x: f32, y: f32) -> f32 { return exp(-s*(x*x + y*y)); }";
+    /// let how = Integrate::wgsl(text, &[("x", 0.0, 1.0), ("y", 0.0, 1.0)]).param("s", 1.0);
     /// let integral = Backend::gpu(0)?.integrate(&how)?;
     /// assert!((integral.estimate - 0.557746).abs() < 4.0 * integral.standard_error);
     /// # Ok(())
@@ -340,6 +341,8 @@ pub(crate) enum Sampling {
 pub struct IntegratePlan {
     /// The integrand if it is code, not the expression.
     pub(crate) native: Option<Native>,
+    /// Names and values of WGSL's parameters.
+    pub(crate) parameters: Vec<(String, f64)>,
     pub(crate) expression: Arc<Expression>,
     pub(crate) bindings: Vec<Binding>,
     pub(crate) program: Arc<Program>,
@@ -393,7 +396,11 @@ impl IntegratePlan {
             return Err(Error::invalid("samples of a round", how.round_len(), expected));
         }
         let names: Vec<&str> = how.bounds.iter().map(|(name, ..)| name.as_str()).collect();
-        let bindings = bind(&how.expression, &names, "coordinate", &how.params)?;
+        let (params, parameters) = match &how.native {
+            Some(Native::Wgsl(_)) => (&[][..], native::parameters(&how.params)?),
+            _ => (&how.params[..], vec![]),
+        };
+        let bindings = bind(&how.expression, &names, "coordinate", params)?;
         let expression = written(&how.expression, how.dtype);
         let program = Arc::new(Program::new(&expression, &bindings, names.len()));
         let bounds = how.bounds.iter().map(|&(_, from, to)| [from, to]).collect();
@@ -403,7 +410,8 @@ impl IntegratePlan {
             IntegralMethod::Sobol => Sampling::Sobol(Replicate::first(how.seed, names.len())?),
         };
         let (dtype, seed) = (how.dtype, how.seed);
-        Ok(Self { native: how.native.clone(), expression, bindings, program, bounds, dtype, seed, samples, sampling })
+        let native = how.native.clone();
+        Ok(Self { native, parameters, expression, bindings, program, bounds, dtype, seed, samples, sampling })
     }
 
     /// The number of samples.

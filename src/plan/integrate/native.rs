@@ -61,6 +61,25 @@ impl Native {
     }
 }
 
+/// The parameters of WGSL, if their names can be such there.
+///
+/// # Errors
+/// [`Error::Invalid`] for other names, and values that are no finite numbers of binary32: what shaders make of others is up to the
+/// device.
+pub(super) fn parameters(params: &[(String, f64)]) -> Result<Vec<(String, f64)>> {
+    for (name, value) in params {
+        let word = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        if !word || name == "_" || name.starts_with("__") || name.starts_with(|c: char| c.is_ascii_digit()) || name.is_empty() {
+            return Err(Error::invalid("parameter of an integrand in WGSL", format!("`{name}`"), "a name such as `scale`"));
+        }
+        if !(*value as f32).is_finite() {
+            let what = format!("parameter `{name}` of an integrand in WGSL");
+            return Err(Error::invalid(what, value, "a finite number of float32"));
+        }
+    }
+    Ok(params.to_vec())
+}
+
 impl PartialEq for Native {
     /// Functions of Rust are known by their names.
     fn eq(&self, other: &Self) -> bool {
