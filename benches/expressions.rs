@@ -9,15 +9,26 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
-use unisono::{AsOperand, Backend, HostVec, Integrate, Map, ReduceOp};
+use unisono::{AsOperand, Backend, Dtype, HostVec, IntegralMethod, Integrate, Map, ReduceOp};
 
 #[path = "limits/mod.rs"]
 mod limits;
 
 const ELEMENTS: usize = 1 << 22;
 const SAMPLES: u64 = 1 << 22;
-const MAPS: [&str; 5] =
-    ["(a - b)*(a - b)", "a/(1 + b*b) - sqrt(a*a)", "exp(-a*a)", "sin(a)*log(b + 4)", "where(a > b, a**1.5, cos(b))"];
+const MAPS: [&str; 8] = [
+    "(a - b)*(a - b)",
+    "a/(1 + b*b) - sqrt(a*a)",
+    "exp(-a*a)",
+    "sin(a)*log(b + 4)",
+    "where(a > b, a**1.5, cos(b))",
+    // Made of other functions.
+    "tanh(a)",
+    "erf(a)",
+    "atan2(a, b)",
+];
+/// In float64.
+const WIDE: [&str; 7] = ["exp(-a*a)", "log(a + 4)", "sin(a)", "log2(a + 4)", "log10(a + 4)", "(a + 4)**b", "tanh(a)"];
 const INTEGRAND: &str = "exp(-(x*x + y*y + z*z + w*w))";
 
 fn main() {
@@ -91,10 +102,43 @@ fn main() {
             4.0 * rate / words,
             multiply_adds / rate
         ));
+        for method in [IntegralMethod::Vegas, IntegralMethod::Sobol] {
+            let how = how.clone().method(method);
+            let timed = best(&mut || {
+                black_box(backend.integrate(black_box(&how))).unwrap_or_else(|error| panic!("{error}"));
+            });
+            ratios.push(format!("integrate {INTEGRAND} by {method}: {:.3} G samples/s", SAMPLES as f64 / timed / 1e9));
+        }
+        if name.starts_with("cpu") {
+            ratios.extend(in_float64(&backend, &how));
+        }
         group.finish();
         ratios.iter().for_each(|text| println!("ratio: {name}: {text}"));
         firsts.iter().for_each(|text| println!("first: {name}: {text}"));
     }
+}
+
+/// Maps and the integral in float64.
+fn in_float64(backend: &Backend, how: &Integrate) -> Vec<String> {
+    let array = |step: usize| -> Vec<f64> { (0..ELEMENTS).map(|i| (i * step % 1009) as f64 * 0.003 - 1.5).collect() };
+    let (a, b, mut out) = (array(1), array(7), vec![0f64; ELEMENTS]);
+    let mut lines = vec![];
+    for text in WIDE {
+        let map = Map::new(text).unwrap_or_else(|error| panic!("{error}"));
+        let arrays: Vec<_> =
+            (map.names().iter()).map(|name| (name.as_str(), if name == "a" { a.as_operand() } else { b.as_operand() })).collect();
+        let time = best(&mut || {
+            let output = unisono::AsOutput::as_output(&mut out[..]);
+            backend.map_dyn_into(&map, &arrays, output).unwrap_or_else(|error| panic!("{error}"));
+        });
+        lines.push(format!("map {text} in float64: {:.2} G elements/s", ELEMENTS as f64 / time / 1e9));
+    }
+    let how = how.clone().dtype(Dtype::F64);
+    let time = best(&mut || {
+        black_box(backend.integrate(black_box(&how))).unwrap_or_else(|error| panic!("{error}"));
+    });
+    lines.push(format!("integrate {INTEGRAND} in float64: {:.3} G samples/s", SAMPLES as f64 / time / 1e9));
+    lines
 }
 
 /// Seconds of the best of some runs.

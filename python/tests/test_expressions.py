@@ -125,5 +125,5 @@ def test_integrands_in_wgsl(device):
         state = pickle.loads(pickle.dumps(state))
         state.extend(10_000, device=device)
         assert state.integral() == found
-    with pytest.raises(ValueError, match="`square`"):
-        unisono.integrate(unisono.Wgsl("fn square() {} " + text), box, 1000, params={"s": 1}, device=device)
+    with pytest.raises(ValueError, match="`words`"):
+        unisono.integrate(unisono.Wgsl("fn words() {} " + text), box, 1000, params={"s": 1}, device=device)

@@ -75,7 +75,7 @@ fn wgsl_is_integrated_on_gpus() {
             ("fn integrand(x: f32) -> f32 { return x; }", "integrand"),
             ("fn f(x: f32, y: f32) -> f32 { return x; }", "integrand"),
             ("this is no WGSL", "expected"),
-            ("fn square(x: f32) -> f32 { return x; } fn integrand(x: f32, y: f32) -> f32 { return x; }", "the name `square`"),
+            ("fn words(x: f32) -> f32 { return x; } fn integrand(x: f32, y: f32) -> f32 { return x; }", "the name `words`"),
         ] {
             let error = backend.integrate(&Integrate::wgsl(wrong, &BOX)).unwrap_err().to_string();
             assert!(error.starts_with("integrand in WGSL: got ") && error.contains(said), "{backend:?}: {error}");

@@ -144,7 +144,7 @@ impl Integrate {
 
     /// The integral of a function in WGSL over `(name, from, to)` of every coordinate: on GPUs, in float32. The text has a function
     /// `integrand` of as many `f32`, which gives one, and whatever else that needs; [parameters](Self::param) are variables of their
-    /// names in it, `f32` too, and another value compiles nothing anew. Names that the shader around it has (`square`, `words` …)
+    /// names in it, `f32` too, and another value compiles nothing anew. Names that the shader around it has (`words`, `significand` …)
     /// are taken; the error names them.
     ///
     /// Points and sums are those of any integral; the values are the device's own floats, whose bits and errors differ from device
