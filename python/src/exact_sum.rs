@@ -3,10 +3,11 @@
 use numpy::PyArrayDescr;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyTuple};
+use pyo3::types::PyTuple;
 use unisono::{Dtype, Error, HostVec, Partials, Reduce};
 
 use crate::array::{Source, dtype_of, into_numpy};
+use crate::carried::carried;
 use crate::error::raise;
 use crate::{device, run};
 
@@ -71,17 +72,6 @@ impl ExactSum {
         scalar(py, if single { HostVec::F32(vec![self.0.mean_f32(count)]) } else { HostVec::F64(vec![self.0.mean_f64(count)]) })
     }
 
-    /// The byte form: equal sums have equal bytes.
-    fn to_bytes<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, &self.0.to_bytes())
-    }
-
-    /// The sum with this byte form.
-    #[staticmethod]
-    fn from_bytes(data: &[u8]) -> PyResult<Self> {
-        unisono::ExactSum::from_bytes(data).map(Self).map_err(raise)
-    }
-
     fn __float__(&self) -> f64 {
         self.0.to_f64()
     }
@@ -89,12 +79,9 @@ impl ExactSum {
     fn __repr__(&self) -> String {
         format!("<unisono.ExactSum {:?}>", self.0.to_f64())
     }
-
-    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyBytes>,))> {
-        let bytes = slf.borrow().to_bytes(slf.py());
-        Ok((slf.get_type().getattr(intern!(slf.py(), "from_bytes"))?, (bytes,)))
-    }
 }
+
+carried!(ExactSum);
 
 /// Whether the dtype asked for is float32; an error if it is no float dtype.
 pub(crate) fn single(py: Python<'_>, dtype: Option<&Bound<'_, PyAny>>) -> PyResult<bool> {

@@ -6,6 +6,7 @@ use pyo3::types::{PyBytes, PyTuple};
 use unisono::{AsOperand, Bins, Dtype, GroupOp, HostVec, Operand};
 
 use crate::array::{Source, into_numpy};
+use crate::carried::carried;
 use crate::device_array::Placed;
 use crate::error::{invalid, raise};
 use crate::{device, run};
@@ -329,17 +330,6 @@ impl LabelPartials {
         of_labels(py, self.0.op(), placed)
     }
 
-    /// The byte form: equal values have equal bytes.
-    fn to_bytes<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, &self.0.to_bytes())
-    }
-
-    /// The value with this byte form.
-    #[staticmethod]
-    fn from_bytes(data: &[u8]) -> PyResult<Self> {
-        unisono::LabelPartials::from_bytes(data).map(Self).map_err(raise)
-    }
-
     fn __repr__(&self) -> String {
         format!(
             "<unisono.LabelPartials op={} labels={} elements={}>",
@@ -348,9 +338,6 @@ impl LabelPartials {
             self.0.elements()
         )
     }
-
-    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyBytes>,))> {
-        let bytes = slf.borrow().to_bytes(slf.py());
-        Ok((slf.get_type().getattr(intern!(slf.py(), "from_bytes"))?, (bytes,)))
-    }
 }
+
+carried!(LabelPartials);

@@ -7,10 +7,11 @@ use numpy::PyArrayDescr;
 use pyo3::exceptions::PyOverflowError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict};
+use pyo3::types::PyDict;
 use unisono::Integrate;
 
 use crate::array::dtype_of;
+use crate::carried::carried;
 use crate::error::{invalid, raise};
 use crate::{device, run};
 
@@ -329,34 +330,9 @@ impl IntegralState {
         slf.borrow_mut().0.merge(&other).map_err(raise)
     }
 
-    /// Writes the byte form to a file, replacing it in one step.
-    fn save(&self, file: PathBuf) -> PyResult<()> {
-        self.0.save(&file).map_err(raise)
-    }
-
-    /// Reads a file that :meth:`save` wrote.
-    #[staticmethod]
-    fn load(file: PathBuf) -> PyResult<Self> {
-        unisono::IntegralState::load(&file).map(Self).map_err(raise)
-    }
-
-    /// The byte form: equal states have equal bytes.
-    fn to_bytes<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, &self.0.to_bytes())
-    }
-
-    /// The state with this byte form.
-    #[staticmethod]
-    fn from_bytes(data: &[u8]) -> PyResult<Self> {
-        unisono::IntegralState::from_bytes(data).map(Self).map_err(raise)
-    }
-
     fn __repr__(&self) -> String {
         format!("<unisono.IntegralState of {:?} samples={}>", self.0.problem().expression().text(), self.0.samples())
     }
-
-    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyBytes>,))> {
-        let bytes = slf.borrow().to_bytes(slf.py());
-        Ok((slf.get_type().getattr(intern!(slf.py(), "from_bytes"))?, (bytes,)))
-    }
 }
+
+carried!(IntegralState, files);

@@ -4,6 +4,7 @@
 //! devices and runs. Devices are named by their text in every call, so that nothing native has to survive a fork.
 
 mod array;
+mod carried;
 mod convolve;
 mod device;
 mod device_array;

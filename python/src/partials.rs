@@ -2,10 +2,11 @@
 
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyTuple};
+use pyo3::types::PyTuple;
 use unisono::{Dtype, HostVec, ReduceOp};
 
 use crate::array::Source;
+use crate::carried::carried;
 use crate::device_array::Placed;
 use crate::error::raise;
 use crate::exact_sum::{scalar, single};
@@ -93,23 +94,9 @@ impl Moments {
     fn __repr__(&self) -> String {
         format!("<unisono.Moments count={} mean={:?} std={:?}>", self.0.count(), self.0.mean(), self.0.std(0))
     }
-
-    /// The byte form: equal values have equal bytes.
-    fn to_bytes<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, &self.0.to_bytes())
-    }
-
-    /// The value with this byte form.
-    #[staticmethod]
-    fn from_bytes(data: &[u8]) -> PyResult<Self> {
-        unisono::Moments::from_bytes(data).map(Self).map_err(raise)
-    }
-
-    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyBytes>,))> {
-        let bytes = slf.borrow().to_bytes(slf.py());
-        Ok((slf.get_type().getattr(intern!(slf.py(), "from_bytes"))?, (bytes,)))
-    }
 }
+
+carried!(Moments);
 
 /// The exact sum of products of pairs that come in pieces.
 ///
@@ -169,23 +156,9 @@ impl ExactDot {
     fn __repr__(&self) -> String {
         format!("<unisono.ExactDot {:?}>", self.0.to_f64())
     }
-
-    /// The byte form: equal values have equal bytes.
-    fn to_bytes<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, &self.0.to_bytes())
-    }
-
-    /// The value with this byte form.
-    #[staticmethod]
-    fn from_bytes(data: &[u8]) -> PyResult<Self> {
-        unisono::ExactDot::from_bytes(data).map(Self).map_err(raise)
-    }
-
-    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyBytes>,))> {
-        let bytes = slf.borrow().to_bytes(slf.py());
-        Ok((slf.get_type().getattr(intern!(slf.py(), "from_bytes"))?, (bytes,)))
-    }
 }
+
+carried!(ExactDot);
 
 /// The smallest and the largest of numbers that come in pieces, and where the first of each is.
 ///
@@ -253,23 +226,9 @@ impl MinMax {
         let (least, most) = (place(self.0.argmin()), place(self.0.argmax()));
         format!("<unisono.MinMax dtype={} count={} argmin={least} argmax={most}>", self.0.dtype(), self.0.count())
     }
-
-    /// The byte form: equal values have equal bytes.
-    fn to_bytes<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, &self.0.to_bytes())
-    }
-
-    /// The value with this byte form.
-    #[staticmethod]
-    fn from_bytes(data: &[u8]) -> PyResult<Self> {
-        unisono::MinMax::from_bytes(data).map(Self).map_err(raise)
-    }
-
-    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyBytes>,))> {
-        let bytes = slf.borrow().to_bytes(slf.py());
-        Ok((slf.get_type().getattr(intern!(slf.py(), "from_bytes"))?, (bytes,)))
-    }
 }
+
+carried!(MinMax);
 
 /// The smallest or largest as a NumPy scalar.
 fn element<'py>(py: Python<'py>, found: &unisono::MinMax, smaller: bool) -> PyResult<Option<Bound<'py, PyAny>>> {
