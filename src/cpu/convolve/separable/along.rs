@@ -4,6 +4,8 @@
 //! cache lines, and none is shared. So from a few weights on rows are turned: as many of them as a vector has elements become
 //! columns of vectors, whose neighbours are what the weights take. That is the pass down again, aligned and shared, for a
 //! transposition there and one back. Where there are fewer rows than that, pieces of them stand in for rows.
+//!
+//! With AVX-512 few mirrored weights are taken in a third way ([`few`](super::few)).
 
 use super::super::lanes::*;
 use super::super::number::Number;

@@ -89,7 +89,7 @@ impl<S: Filtered<C> + Copy + Sync, C: Float + Finishable + Lined> Stage<'_, S, C
                     None => self.down(down, term, columns.start * self.inner, count, n, scratch, out, out_row),
                     Some(weights) => {
                         self.sums(down, term, weights.values.len(), count, &columns, follows, scratch);
-                        along(&Along {
+                        term.few.unwrap_or(along)(&Along {
                             source: scratch.sums,
                             source_row: scratch.sums_row,
                             step: self.inner,

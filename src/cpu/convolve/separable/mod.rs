@@ -7,6 +7,8 @@
 mod along;
 mod block;
 mod down;
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "other vectors have no shifts that pay"))]
+mod few;
 mod lanes;
 mod stage;
 mod sweep;
@@ -15,6 +17,7 @@ mod tests;
 
 use self::along::Lined;
 use self::down::Filtered;
+use self::few::Few;
 use self::lanes::Float;
 use self::stage::{Line, Stage, Term};
 use self::sweep::Weights;
@@ -135,7 +138,7 @@ struct Run<'a> {
 }
 
 /// A type to compute in.
-trait Computed: Float + Castable + Finishable + Element + std::ops::Neg<Output = Self> + Filtered<Self> + Lined {
+trait Computed: Float + Castable + Finishable + Element + std::ops::Neg<Output = Self> + Filtered<Self> + Lined + Few {
     /// Calls the stage with the type that the source has.
     fn dispatch(run: Run<'_>, stage: &Shapes<'_>, source: &View<'_>, out: ViewMut<'_>) -> Result<()>;
 
@@ -343,11 +346,15 @@ impl Run<'_> {
         let bytes = out.len() * out.dtype().size();
         let stride = joined(&after, out.strides(), first).unwrap_or(1);
         let finish = Finish { integer: false, check: false, saturate: false, stream: stride == 1 && bytes > super::STREAM_BYTES };
+        // Results that leave past the caches as they are decide the time by themselves.
+        let few = |pass: &Pass| C::few(self.simd, &Weights::new(&pass.weights), behind);
+        let waits = finish.stream && out.dtype().size() >= size_of::<C>();
         let term = |&(down, along): &(Option<&Pass>, Option<&Pass>)| Term {
             down: Weights::new(down.map_or(&[1.0], |pass| &pass.weights)),
             start_down: down.map_or(0, |pass| pass.start),
             boundary_down: down.map_or(Boundary::ZERO, |pass| pass.boundary),
             along: along.map(|pass| Weights::new(&pass.weights)),
+            few: along.filter(|_| !waits).and_then(few),
             start_along: along.map_or(0, |pass| pass.start),
             boundary_along: along.map_or(Boundary::ZERO, |pass| pass.boundary),
         };

@@ -4,7 +4,7 @@
 
 use super::super::store::{self, FinishRow, Finishable};
 use super::super::tile::{pitch, with_scratch};
-use super::along::{self, Lined};
+use super::along::{self, AlongFn, Lined};
 use super::down::{Filtered, ROWS};
 use super::lanes::Float;
 use super::sweep::Weights;
@@ -40,6 +40,8 @@ pub(super) struct Term<C> {
     pub start_down: isize,
     pub boundary_down: Boundary,
     pub along: Option<Weights<C>>,
+    /// The pass along, where the weights are few.
+    pub few: Option<AlongFn<C>>,
     pub start_along: isize,
     pub boundary_along: Boundary,
 }

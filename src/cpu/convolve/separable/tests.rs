@@ -273,6 +273,46 @@ fn large_results_are_the_rounded_ones_to_their_edges() {
 }
 
 #[test]
+fn rows_that_go_past_the_caches_are_whole() {
+    let mut random = Random(5);
+    for (round, (taps, inner)) in [(3, 1), (5, 3), (9, 4), (11, 1), (17, 3)].into_iter().enumerate() {
+        let dtype = [Dtype::F32, Dtype::F64][round % 2];
+        // Rows of several segments, that begin and end anywhere in a cache line.
+        let shape = [(9 << 20) / dtype.size() / 4211, 4211 / inner, inner];
+        let data = draw(&mut random, dtype, shape.iter().product());
+        let mut weights: Vec<f64> = (0..taps).map(|_| random.unit()).collect();
+        (0..taps / 2).for_each(|i| weights[taps - 1 - i] = weights[i]);
+        let along = Factor::correlate(1, weights).boundary(Boundary::Mirror);
+        let how = Separable::new().pass(Factor::correlate(0, [0.5, 1.0, -0.5])).pass(along);
+        let plan = SeparablePlan::new(&how, dtype, &shape).unwrap();
+        assert!(plan.outputs() * dtype.size() > super::super::STREAM_BYTES);
+        for simd in Simd::available().into_iter().rev().take(2) {
+            let done = run(&plan, data.view(&shape), Target::Device(None), simd, &Control::new()).unwrap();
+            let Some(Storage::Host(whole)) = done else { panic!() };
+            // The same rows, too few to go past the caches.
+            for rows in [0..40, shape[0] - 40..shape[0]] {
+                let part = [rows.len(), shape[1], inner];
+                let (from, to) = (rows.start.saturating_sub(1), shape[0].min(rows.end + 1));
+                let row = shape[1] * inner * dtype.size();
+                let source = &data.view(&shape).as_bytes().unwrap()[from * row..to * row];
+                let mut held = HostVec::zeros(dtype, source.len() / dtype.size()).unwrap();
+                held.view_mut(&[source.len() / dtype.size()]).copy_from_bytes(source);
+                let input = [to - from, shape[1], inner];
+                let little = SeparablePlan::new(&how, dtype, &input).unwrap();
+                let done = run(&little, held.view(&input), Target::Device(None), simd, &Control::new()).unwrap();
+                let Some(Storage::Host(done)) = done else { panic!() };
+                let skipped = (rows.start - from) * row;
+                let expected = &done.view(&input).as_bytes().unwrap()[skipped..][..part.iter().product::<usize>() * dtype.size()];
+                assert!(
+                    &whole.view(&shape).as_bytes().unwrap()[rows.start * row..rows.end * row] == expected,
+                    "{simd:?} {plan:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
 fn passes_are_paired() {
     let pairs = |shape: &[usize], axes: &[isize], boundary| {
         let how = axes

@@ -1,0 +1,211 @@
+//! The pass along the rows for few mirrored weights, with AVX-512.
+//!
+//! A row is read once, in aligned vectors, and what a weight takes is shifted out of two neighbours in registers. A shift takes a
+//! place beside the arithmetic, a load across two cache lines two places beside the loads: half of the weights go either way,
+//! so that neither waits for the other. Order and bits are those of [`along`](super::along).
+
+use super::super::lanes::*;
+use super::super::number::Number;
+use super::along::{Along, AlongFn};
+use super::lanes::Float;
+use super::sweep::Weights;
+use crate::cpu::simd::Simd;
+
+/// A vector whose neighbours can be shifted into each other.
+///
+/// # Safety
+/// As [`Vector`].
+pub(super) trait Shift: Vector {
+    /// The elements from `BY` on of this vector and the next, one after the other.
+    unsafe fn shift<const BY: usize>(self, next: Self) -> Self;
+}
+
+/// Whether weight `t` is given its vectors by a load.
+const fn is_loaded(t: usize) -> bool {
+    matches!(t % 8, 1 | 3 | 4 | 6)
+}
+
+/// Vectors of a row that are held at a time.
+const fn held(lanes: usize, taps: usize, step: usize) -> usize {
+    (taps - 1) * step / lanes + 2
+}
+
+/// All rows, for `TAPS` weights that are the same from both ends, `STEP` elements apart.
+// Plain index loops of constant length are what the compiler unrolls into registers.
+#[allow(clippy::needless_range_loop)]
+#[inline(always)]
+unsafe fn few<V: Shift, const TAPS: usize, const STEP: usize>(a: &Along<'_, V::Elem>)
+where
+    V::Elem: Float,
+{
+    const { assert!(TAPS % 2 == 1 && TAPS <= MOST_TAPS && held(V::LANES, TAPS, STEP) <= MOST_HELD) };
+    // SAFETY: rows hold n + (TAPS - 1) · STEP elements; less than two vectors behind them are read, which are there by the promise of
+    // `AlongFn`, and results are written up to the end of a cache line.
+    unsafe {
+        let mut weights = [V::splat(<V::Elem as Number>::ZERO); MOST_TAPS / 2 + 1];
+        for t in 0..=TAPS / 2 {
+            weights[t] = V::splat(a.weights.values[t]);
+        }
+        let (n, add) = (a.n, a.add);
+        for r in 0..a.height {
+            let (source, out) = (a.source.add(r * a.source_row), a.out.add(r * a.out_row));
+            let mut row = [V::splat(<V::Elem as Number>::ZERO); MOST_HELD];
+            let held = const { held(V::LANES, TAPS, STEP) };
+            for k in 0..held - 1 {
+                row[k] = V::load(source.add(k * V::LANES));
+            }
+            let mut i = 0;
+            while i < n {
+                row[held - 1] = V::load(source.add(i + (held - 1) * V::LANES));
+                let start = V::splat(<V::Elem as Number>::ZERO);
+                let mut acc = if add { V::load(out.add(i).cast_const()) } else { start };
+                macro_rules! pixels {
+                    ($t:expr) => {{
+                        // Constants, whatever is inlined: a call would put all vectors into memory.
+                        let (first, by) = const { ($t * STEP / V::LANES, $t * STEP % V::LANES) };
+                        if by == 0 {
+                            row[first]
+                        } else if const { is_loaded($t) } {
+                            V::load(source.add(i + $t * STEP))
+                        } else {
+                            shifted(row[first], row[first + 1], by)
+                        }
+                    }};
+                }
+                macro_rules! pairs {
+                    ($($t:literal)*) => {$(
+                        if $t < TAPS / 2 {
+                            let both = pixels!($t).plus(pixels!((TAPS - 1).saturating_sub($t)));
+                            acc = both.mul_add(weights[$t], acc);
+                        }
+                    )*};
+                }
+                pairs!(0 1 2 3 4 5 6 7);
+                acc = pixels!(TAPS / 2).mul_add(weights[TAPS / 2], acc);
+                acc.store(out.add(i));
+                // One by one: a loop would be made a copy in memory.
+                macro_rules! next {
+                    ($($k:literal)*) => {
+                        $(if $k + 1 < held {
+                            row[$k] = row[$k + 1];
+                        })*
+                    };
+                }
+                next!(0 1 2 3 4 5 6 7 8);
+                i += V::LANES;
+            }
+        }
+    }
+}
+
+/// The most weights, and vectors that are held for them.
+const MOST_TAPS: usize = 17;
+const MOST_HELD: usize = 10;
+
+/// [`Shift::shift`] by a number that the compiler knows.
+#[inline(always)]
+unsafe fn shifted<V: Shift>(a: V, b: V, by: usize) -> V {
+    // SAFETY: the caller's promise: the instruction set is present.
+    unsafe {
+        macro_rules! arms {
+            ($($by:literal)*) => {
+                match by {
+                    $($by => a.shift::<$by>(b),)*
+                    _ => a,
+                }
+            };
+        }
+        arms!(1 2 3 4 5 6 7 8 9 10 11 12 13 14 15)
+    }
+}
+
+/// A type computed in, with the pass for few weights where it pays.
+pub(super) trait Few: Sized {
+    /// The pass for these weights, if there is one; of the instruction set, which must be present when it is used.
+    fn few(simd: Simd, weights: &Weights<Self>, step: usize) -> Option<AlongFn<Self>>;
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use super::super::sweep::Symmetry;
+    use super::*;
+    use std::arch::x86_64::*;
+
+    impl Shift for F32x16 {
+        #[inline(always)]
+        unsafe fn shift<const BY: usize>(self, next: Self) -> Self {
+            // SAFETY: the caller's promise: the instruction set is present.
+            unsafe {
+                let (low, high) = (_mm512_castps_si512(self.0), _mm512_castps_si512(next.0));
+                macro_rules! arms {
+                    ($($by:literal)*) => {
+                        match BY {
+                            $($by => _mm512_alignr_epi32::<$by>(high, low),)*
+                            _ => low,
+                        }
+                    };
+                }
+                Self(_mm512_castsi512_ps(arms!(1 2 3 4 5 6 7 8 9 10 11 12 13 14 15)))
+            }
+        }
+    }
+
+    impl Shift for F64x8 {
+        #[inline(always)]
+        unsafe fn shift<const BY: usize>(self, next: Self) -> Self {
+            // SAFETY: as above.
+            unsafe {
+                let (low, high) = (_mm512_castpd_si512(self.0), _mm512_castpd_si512(next.0));
+                macro_rules! arms {
+                    ($($by:literal)*) => {
+                        match BY {
+                            $($by => _mm512_alignr_epi64::<$by>(high, low),)*
+                            _ => low,
+                        }
+                    };
+                }
+                Self(_mm512_castsi512_pd(arms!(1 2 3 4 5 6 7)))
+            }
+        }
+    }
+
+    macro_rules! few {
+        ($elem:ty: $vector:ty; $($taps:literal)*) => {
+            impl Few for $elem {
+                fn few(simd: Simd, weights: &Weights<Self>, step: usize) -> Option<AlongFn<Self>> {
+                    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+                    unsafe fn compiled<const TAPS: usize, const STEP: usize>(a: &Along<'_, $elem>) {
+                        // SAFETY: the caller's promise.
+                        unsafe { few::<$vector, TAPS, STEP>(a) }
+                    }
+                    if simd != Simd::Avx512 || weights.symmetry != Symmetry::Even {
+                        return None;
+                    }
+                    Some(match (weights.values.len(), step) {
+                        $(
+                            ($taps, 1) => compiled::<$taps, 1>,
+                            ($taps, 3) => compiled::<$taps, 3>,
+                            ($taps, 4) => compiled::<$taps, 4>,
+                        )*
+                        _ => return None,
+                    })
+                }
+            }
+        };
+    }
+    few!(f32: F32x16; 3 5 7 9 11 13 15 17);
+    few!(f64: F64x8; 3 5 7 9 11 13 15 17);
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+macro_rules! none {
+    ($($elem:ty)*) => {$(
+        impl Few for $elem {
+            fn few(_: Simd, _: &Weights<Self>, _: usize) -> Option<AlongFn<Self>> {
+                None
+            }
+        }
+    )*};
+}
+#[cfg(not(target_arch = "x86_64"))]
+none!(f32 f64);
