@@ -48,6 +48,7 @@ impl Slots {
     fn of(context: &Arc<Context>, words: u32, size: u64) -> Result<Self> {
         // Enough to keep the device busy.
         let groups: u64 = if context.caps.software { 16 } else { 2048 };
+        let groups = groups.min(context.share(4) / (4 * u64::from(words))).max(1);
         let block = context.block(groups * u64::from(words) * 4)?;
         let slots = Self { block, words, groups, size };
         slots.clear(context)?;
