@@ -1,5 +1,5 @@
-// Counts of elements by group, or by group and bin. The part before gives count_of, which count element i belongs to. Invocations count in workgroup memory where the groups fit it, and add that to the counts at the
-// end; else in the counts themselves.
+// Counts of elements by group, or by group and bin. The part before gives count_of, which count element i belongs to. Invocations
+// count in workgroup memory where the groups fit it, and add that to the counts at the end; else in the counts themselves.
 @group(0) @binding(0) var<storage, read> elements: array<u32>;
 @group(0) @binding(1) var<storage, read> thresholds: array<vec2<u32>>;
 @group(0) @binding(3) var<storage, read_write> counts: array<atomic<u32>>;
