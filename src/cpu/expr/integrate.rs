@@ -36,7 +36,7 @@ fn run<T: Sample>(plan: &IntegratePlan, simd: Simd, control: &Control) -> Result
         let range = from..end.min(from.saturating_add(per_task));
         let (mut machine, mut samples) = (Machine::<T>::new(&plan.program, &uniforms, simd), Samples::new(plan, simd));
         machine.function = function.clone();
-        let mut cells = Cells::<T>::new(plan);
+        let mut cells = Cells::<T>::new(plan, simd);
         let mut sums = WithSquares::new();
         let mut values = Aligned::<[T; BATCH]>::new(T::ZERO);
         let mut at = range.start;

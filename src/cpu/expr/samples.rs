@@ -81,10 +81,9 @@ impl<T: Sample> Samples<T> {
                     place(blocks, word, together, scale, out, self.simd);
                     continue;
                 };
-                for sample in 0..together {
-                    let words = &blocks[sample * self.words.min(4) + word];
-                    cells.place(dimension, (sample, together), words, T::fraction, out);
-                }
+                let mut words = [0; LANES];
+                scatter(blocks, word, together, &mut words, |word| word);
+                cells.place(dimension, &words, out);
             }
         }
     }
@@ -181,9 +180,9 @@ fn place<T: Sample>(blocks: &Words, word: usize, together: usize, scale: [T; 2],
     }
 }
 
-/// Every sample's coordinate from its word.
+/// Every sample's coordinate, or whatever it is, from its word.
 #[inline(always)]
-fn scatter<T: Sample>(blocks: &Words, word: usize, together: usize, out: &mut [T; LANES], coordinate: impl Fn(u32) -> T) {
+fn scatter<T>(blocks: &Words, word: usize, together: usize, out: &mut [T; LANES], coordinate: impl Fn(u32) -> T) {
     match together {
         1 => {
             for (out, &a) in out.iter_mut().zip(&blocks[word]) {

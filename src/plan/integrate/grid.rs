@@ -82,10 +82,11 @@ impl Grid {
     }
 }
 
-/// What one sample adds to the counts of its cells: its square in units of `1 / per`, which is a power of two.
+/// What one sample adds to the counts of its cells: its square in units of `1 / per`, which is a power of two. NaN adds nothing.
 #[inline(always)]
 pub(crate) fn counted(value: f64, per: f64) -> u64 {
-    ((value * value * per) as u64).min(MOST_ADDED)
+    // Of NaN and 0, `max` takes 0. What is left fits a signed integer, which vectors convert to.
+    (value * value * per).max(0.0).min(MOST_ADDED as f64) as i64 as u64
 }
 
 fn refine(edges: &[f64], counts: &[u64]) -> Vec<f64> {
