@@ -52,21 +52,23 @@ numbers! {
 fn main() {
     let mut criterion = Criterion::default().configure_from_args().sample_size(10).warm_up_time(Duration::from_millis(300));
     let names = std::env::var("UNISONO_BENCH_DEVICES").unwrap_or_else(|_| "cpu".into());
+    let [side, count] = [1000, 100].map(limits::length);
+    let single = [limits::length(2048); 2];
     for name in names.split(',') {
         let backend: Backend = name.parse().unwrap_or_else(|error| panic!("{error}"));
         let on = |algorithm: Algorithm| (backend.clone(), algorithm);
         for algorithm in [Algorithm::Auto, Algorithm::Direct, Algorithm::FastFir] {
             let on = on(algorithm);
-            bench::<f32>(&mut criterion, &on, "bank 100 x 10x10 f32", &[1000, 1000], &[100, 10, 10]);
-            bench::<i64>(&mut criterion, &on, "bank 100 x 10x10 i64", &[1000, 1000], &[100, 10, 10]);
-            bench::<f64>(&mut criterion, &on, "bank 100 x 10x10 f64", &[1000, 1000], &[100, 10, 10]);
+            bench::<f32>(&mut criterion, &on, "bank 100 x 10x10 f32", &[side, side], &[count, 10, 10]);
+            bench::<i64>(&mut criterion, &on, "bank 100 x 10x10 i64", &[side, side], &[count, 10, 10]);
+            bench::<f64>(&mut criterion, &on, "bank 100 x 10x10 f64", &[side, side], &[count, 10, 10]);
         }
-        bench_bytes(&mut criterion, &backend, [100, 10, 10]);
+        bench_bytes(&mut criterion, &backend, side, [count, 10, 10]);
         let all = &[Algorithm::Auto, Algorithm::Direct, Algorithm::FastFir, Algorithm::Fft][..];
-        bench::<f32>(&mut criterion, &on(Algorithm::Separable), "single 31x31 f32", &[2048, 2048], &[31, 31]);
+        bench::<f32>(&mut criterion, &on(Algorithm::Separable), "single 31x31 f32", &single, &[31, 31]);
         for (k, algorithms) in [(3, &all[..1]), (5, &all[..1]), (15, all), (31, all), (101, &[Algorithm::Auto, Algorithm::Fft])] {
             for algorithm in algorithms {
-                bench::<f32>(&mut criterion, &on(*algorithm), &format!("single {k}x{k} f32"), &[2048, 2048], &[k, k]);
+                bench::<f32>(&mut criterion, &on(*algorithm), &format!("single {k}x{k} f32"), &single, &[k, k]);
             }
         }
     }
@@ -74,10 +76,10 @@ fn main() {
 
 /// Bytes by a bank of small signed integers, exactly, into 32 bits: four taps per multiply-add where the CPU has such
 /// dot products, so the ratio to multiply-adds of binary32 may reach four.
-fn bench_bytes(criterion: &mut Criterion, backend: &Backend, shape: [usize; 3]) {
+fn bench_bytes(criterion: &mut Criterion, backend: &Backend, side: usize, shape: [usize; 3]) {
     let [count, kh, kw] = shape;
-    let (h, w) = (1000, 1000);
-    let name = &format!("bank {count} x {kh}x{kw} u8 by i8 to i32");
+    let (h, w) = (side, side);
+    let name = &format!("bank 100 x {kh}x{kw} u8 by i8 to i32");
     let image = ArrayD::from_shape_fn(IxDyn(&[h, w]), |at| <i64 as Number>::value(at[0] * w + at[1]) as u8);
     let kernels =
         ArrayD::from_shape_fn(IxDyn(&shape), |at| <i64 as Number>::value(at[0] * kh * kw + at[1] * kw + at[2]) as i8 - 50);
@@ -156,7 +158,7 @@ fn bench<T: Number>(criterion: &mut Criterion, on: &(Backend, Algorithm), name: 
 /// Prints the best of several runs of so many multiply-adds and bytes, and its ratios to the limits.
 fn report(name: &str, info: &DeviceInfo, (work, bytes): (f64, f64), double: bool, mut run: impl FnMut()) {
     let (mut best, mut peak, mut copy) = (f64::MAX, 0.0f64, 0.0f64);
-    for _ in 0..9 {
+    for _ in 0..limits::runs(9) {
         best = best.min(seconds(&mut run));
         if info.class == DeviceClass::Cpu {
             peak = peak.max(limits::multiply_adds(info.threads, double));

@@ -11,6 +11,8 @@ use criterion::{BenchmarkId, Criterion, Throughput};
 use ndarray::{ArrayD, IxDyn};
 use unisono::{Accuracy, Backend, Convolve, Element, Promote};
 
+mod limits;
+
 trait Number: Element + Promote<Self, Output = Self> {
     fn of(value: f64) -> Self;
     fn float(self) -> f64;
@@ -57,8 +59,8 @@ fn value(kind: &str, i: usize, kernel: bool) -> f64 {
 }
 
 fn bench<T: Number>(criterion: &mut Criterion, backend: &Backend, kind: &str, dtype: &str) {
-    for (name, image, kernel) in [("bank 100 x 10x10", [1000, 1000], vec![100, 10, 10]), ("single 5x5", [2048, 2048], vec![5, 5])]
-    {
+    let [side, count, single] = [1000, 100, 2048].map(limits::length);
+    for (name, image, kernel) in [("bank 100 x 10x10", [side; 2], vec![count, 10, 10]), ("single 5x5", [single; 2], vec![5, 5])] {
         let values = |shape: &[usize], of_kernel| {
             let len = shape.iter().product::<usize>();
             let mut values: Vec<T> = (0..len).map(|i| T::of(value(kind, i + 7 * usize::from(of_kernel), of_kernel))).collect();
@@ -90,7 +92,7 @@ fn bench<T: Number>(criterion: &mut Criterion, backend: &Backend, kind: &str, dt
         group.bench_function(BenchmarkId::new(&name, &id), |bencher| bencher.iter(|| run(&exactly).expect("a result")));
         group.finish();
         let mut best = [f64::MAX; 2];
-        for _ in 0..5 {
+        for _ in 0..limits::runs(5) {
             for (best, how) in best.iter_mut().zip([&plain, &exactly]) {
                 let start = Instant::now();
                 if run(how).is_ok() {

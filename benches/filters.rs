@@ -50,15 +50,22 @@ numbers! {
 fn main() {
     let mut criterion = Criterion::default().configure_from_args().sample_size(10).warm_up_time(Duration::from_millis(300));
     let names = std::env::var("UNISONO_BENCH_DEVICES").unwrap_or_else(|_| "cpu".into());
+    let length = limits::length;
     for name in names.split(',') {
         let backend: Backend = name.parse().unwrap_or_else(|error| panic!("{error}"));
         for sigma in [1, 3, 10] {
-            bench::<u8>(&mut criterion, &backend, &format!("gaussian sigma {sigma} of u8 RGB"), &[3000, 4000, 3], 4 * sigma);
+            bench::<u8>(
+                &mut criterion,
+                &backend,
+                &format!("gaussian sigma {sigma} of u8 RGB"),
+                &[length(3000), length(4000), 3],
+                4 * sigma,
+            );
         }
         for taps in [3, 5, 9, 17, 33, 81] {
-            bench::<f32>(&mut criterion, &backend, &format!("gaussian of {taps} taps, f32"), &[2000, 2000], taps / 2);
+            bench::<f32>(&mut criterion, &backend, &format!("gaussian of {taps} taps, f32"), &[length(2000); 2], taps / 2);
         }
-        bench::<u16>(&mut criterion, &backend, "gaussian of 17 taps, u16", &[2000, 2000], 8);
+        bench::<u16>(&mut criterion, &backend, "gaussian of 17 taps, u16", &[length(2000); 2], 8);
     }
 }
 
@@ -81,7 +88,7 @@ fn bench<T: Number>(criterion: &mut Criterion, backend: &Backend, name: &str, sh
     group.finish();
 
     let (mut best, mut peak, mut copy) = (f64::MAX, 0.0f64, 0.0f64);
-    for _ in 0..9 {
+    for _ in 0..limits::runs(9) {
         let start = Instant::now();
         run();
         best = best.min(start.elapsed().as_secs_f64());

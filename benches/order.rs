@@ -10,9 +10,6 @@ use unisono::{AsOperand, Backend, Bins, GroupOp, LogSumExp, Quantile, Scan, TopK
 #[path = "limits/mod.rs"]
 mod limits;
 
-/// Elements: 128 MiB of f64.
-const N: usize = 1 << 24;
-
 fn devices() -> Vec<(String, Backend)> {
     let names = std::env::var("UNISONO_BENCH_DEVICES").unwrap_or_else(|_| "cpu".into());
     let open = |name: &str| match name.parse() {
@@ -29,18 +26,20 @@ fn devices() -> Vec<(String, Backend)> {
 type Case<'a> = Box<dyn FnMut() + 'a>;
 
 fn main() {
+    // 128 MiB of f64.
+    let n = limits::length(1 << 24);
     // The sum of twelve words of noise: nearly normal.
     let noise = |i: usize| (0..4).map(|k| ((i * 4 + k) as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 11).sum::<u64>() as f64;
-    let values: Vec<f64> = (0..N).into_par_iter().map(|i| (noise(i) - 2f64.powi(54)) * 2f64.powi(-52)).collect();
-    let labels: Vec<u16> = (0..N).into_par_iter().map(|i| (i % 1000) as u16).collect();
-    let matrix = ndarray::ArrayView2::from_shape((4096, N / 4096), &values).expect("4096 divides the length");
+    let values: Vec<f64> = (0..n).into_par_iter().map(|i| (noise(i) - 2f64.powi(54)) * 2f64.powi(-52)).collect();
+    let labels: Vec<u16> = (0..n).into_par_iter().map(|i| (i % 1000) as u16).collect();
+    let matrix = ndarray::ArrayView2::from_shape((4096, n / 4096), &values).expect("4096 divides the length");
     let threads = std::thread::available_parallelism().map_or(1, |threads| threads.get());
     for (name, backend) in devices() {
         let (x, keys) = (values.as_operand(), labels.as_operand());
         let sums = backend.cumsum(&values, None).and_then(|sums| sums.into_vec()).expect("running sums");
         assert_eq!(sums.last().copied(), Some(backend.sum(&values).and_then(|sum| sum.item()).expect("the sum")));
         let middle = backend.median(&values).and_then(|median| median.item()).expect("the median");
-        assert_eq!(values.iter().filter(|&&x| x <= middle).count(), N / 2);
+        assert_eq!(values.iter().filter(|&&x| x <= middle).count(), n / 2);
         let mut cases: Vec<(&str, Case<'_>)> = vec![
             ("cumsum", Box::new(|| drop(black_box(backend.scan_dyn(&x, &Scan::sum()).expect("sums"))))),
             ("cummax", Box::new(|| drop(black_box(backend.scan_dyn(&x, &Scan::max()).expect("maxima"))))),
@@ -76,7 +75,7 @@ fn main() {
         for (case, work) in &mut cases {
             let label = format!("{case} of 128 MiB float64 on {name}");
             if limits::wanted(&label) {
-                limits::beside_reading(&label, 8 * N, bytemuck::cast_slice(&values), threads, work);
+                limits::beside_reading(&label, 8 * n, bytemuck::cast_slice(&values), threads, work);
             }
         }
     }

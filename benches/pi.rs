@@ -11,6 +11,8 @@ use std::time::Instant;
 use criterion::{BenchmarkId, Criterion, Throughput};
 use unisono::{Backend, MonteCarlo, Philox4x32, PiMethod};
 
+mod limits;
+
 fn main() {
     let names = std::env::var("UNISONO_BENCH_DEVICES").unwrap_or_else(|_| "cpu".into());
     let mut backends: Vec<Backend> = vec![];
@@ -32,7 +34,10 @@ fn main() {
         group.throughput(Throughput::Elements(samples));
         let id = BenchmarkId::from_parameter(backend.info().id);
         group.bench_function(id, |bencher| bencher.iter(|| backend.pi(black_box(samples), 42)));
-        best.push(samples as f64 / (0..9).map(|_| seconds(|| drop(backend.pi(black_box(samples), 42)))).fold(f64::MAX, f64::min));
+        best.push(
+            samples as f64
+                / (0..limits::runs(9)).map(|_| seconds(|| drop(backend.pi(black_box(samples), 42)))).fold(f64::MAX, f64::min),
+        );
     }
     group.finish();
     let limit = limit();
@@ -73,7 +78,7 @@ fn methods(criterion: &mut Criterion, backend: &Backend) {
             let found = backend.monte_carlo(&how, 0..1 << 16).unwrap_or_else(|error| panic!("{error}"));
             assert_eq!(found.hits, few, "{backend:?} {how}");
             group.bench_function(BenchmarkId::new(method.name(), bits), |bencher| bencher.iter(run));
-            let time = (0..9).map(|_| seconds(|| _ = black_box(run()))).fold(f64::MAX, f64::min);
+            let time = (0..limits::runs(9)).map(|_| seconds(|| _ = black_box(run()))).fold(f64::MAX, f64::min);
             let (rate, worth) = (samples as f64 / time, run().equivalent_samples() / time);
             lines.push(format!("ratio: {method}, {bits} bits on {id}: {:.2} G samples/s, worth {worth:.2e} plain", rate / 1e9));
         }
@@ -99,7 +104,7 @@ fn check(backend: &Backend) {
 /// So many samples that the device needs some tens of milliseconds.
 fn enough(backend: &Backend) -> u64 {
     let mut samples = 1 << 22;
-    while samples < 1 << 40 && seconds(|| drop(backend.pi(samples, 1))) < 0.03 {
+    while !limits::tried() && samples < 1 << 40 && seconds(|| drop(backend.pi(samples, 1))) < 0.03 {
         samples *= 2;
     }
     samples
@@ -146,7 +151,7 @@ fn limit() -> Option<(&'static str, f64)> {
 
     let level = std::env::var("UNISONO_SIMD").unwrap_or_default();
     let best = |run: &dyn Fn() -> u64, samples_per_product: f64| {
-        let time = (0..9).map(|_| seconds(|| _ = black_box(run()))).fold(f64::MAX, f64::min);
+        let time = (0..limits::runs(9)).map(|_| seconds(|| _ = black_box(run()))).fold(f64::MAX, f64::min);
         LOOPS as f64 * CHAINS as f64 / time * samples_per_product
     };
     if level.is_empty() && is_x86_feature_detected!("avx512f") {

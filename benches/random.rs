@@ -39,7 +39,7 @@ fn main() {
             let mut out = draw(backend, how, *dtype, LEN);
             let mut run = || backend.random_dyn_into(how, Output::Array(&mut out)).unwrap_or_else(|error| panic!("{error}"));
             group.bench_function(BenchmarkId::from_parameter(backend.info().id), |bencher| bencher.iter(&mut run));
-            let time = (0..9).map(|_| seconds(&mut run)).fold(f64::MAX, f64::min);
+            let time = (0..limits::runs(9)).map(|_| seconds(&mut run)).fold(f64::MAX, f64::min);
             best.push((*name, backend.info(), LEN as f64 / time, dtype.size()));
         }
         group.finish();

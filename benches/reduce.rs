@@ -26,8 +26,11 @@ fn devices() -> Vec<(String, Backend)> {
     names.split(',').filter_map(|name| open(name.trim())).collect()
 }
 
-/// Elements of the large f64 array: 128 Mi (1 GiB), or what fits a quarter of the available memory.
+/// Elements of the large f64 array: 128 Mi (1 GiB), or what fits a quarter of the available memory; few if only tried.
 fn large() -> usize {
+    if limits::tried() {
+        return 1 << 20;
+    }
     let available = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
         let line = text.lines().find(|line| line.starts_with("MemAvailable"))?;
         line.split_whitespace().nth(1)?.parse::<usize>().ok()
@@ -143,7 +146,7 @@ fn in_cache(devices: &[(String, Backend)]) {
         };
         assert_eq!(exact(), limits::plain_f64(&values));
         let mut lines: Vec<(String, f64, Case<'_>)> = vec![];
-        let runs = ((4 << 20) / kib / 8).min(20_000);
+        let runs = limits::runs(((4 << 20) / kib / 8).min(20_000));
         let plain = limits::shortest(runs, || {
             black_box(limits::plain_f64(black_box(&values)));
         });
