@@ -13,7 +13,9 @@ import pytest
 import unisono
 
 INTERRUPTED = """
-import sys, time, unisono
+import signal, sys, time, unisono
+# What runs in the background of a script may have been started without it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 unisono.pi(1000, device=sys.argv[1])
 print("started", flush=True)
 try:

@@ -44,12 +44,16 @@ fn exact<T: Clone, A: Clone + std::ops::AddAssign>(
 #[test]
 fn integers_are_exact_with_every_algorithm() {
     let mut random = Random(31);
-    for (image, kernel) in SHAPES {
-        for small in [1i64 << 4, 1 << 10, 1 << 20] {
+    for (round, (image, kernel)) in SHAPES.into_iter().enumerate() {
+        for (size, small) in [1i64 << 4, 1 << 10, 1 << 20].into_iter().enumerate() {
             let mut draw = |shape: &[usize]| Array::from_shape_fn(IxDyn(shape), |_| random.bits() as i64 % small);
             let (image, kernel) = (draw(&image), draw(&kernel));
             let wanted = exact(&image, &kernel, &0, 0i64, |x, y| x * y);
             for backend in devices::all() {
+                // GPUs take one size for each shape: software ones are slow.
+                if backend.info().class != unisono::DeviceClass::Cpu && round % 3 != size {
+                    continue;
+                }
                 for algorithm in ALGORITHMS {
                     match backend.convolve(&image, &kernel, &how(algorithm)).and_then(|result| result.into_vec()) {
                         Ok(got) => assert_eq!(got, wanted, "{backend:?} {algorithm} {:?}", kernel.shape()),

@@ -23,7 +23,7 @@ fn parts_and_the_whole_agree_with_the_cpu() {
             (Dtype::U16, Dtype::U16),
             (Dtype::U16, Dtype::I32),
         ] {
-            for (index, shape) in [&[37, 29, 3][..], &[5, 41, 67], &[1000], &[64, 70]].into_iter().enumerate() {
+            for (index, shape) in [&[23, 29, 3][..], &[3, 21, 67], &[1000], &[64, 70]].into_iter().enumerate() {
                 let mut how = Separable::new().out_dtype(out);
                 for (axis, taps) in (0..shape.len()).zip([5, 8, 3]) {
                     let weights: Vec<f64> = (0..taps).map(|t| 0.3 - 0.07 * t as f64).collect();
