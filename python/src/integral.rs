@@ -17,89 +17,114 @@ use crate::{device, run};
 
 /// An estimate of an integral: the volume of the box times the mean of the integrand over random points.
 ///
-/// Estimates from disjoint ranges of the samples of one problem merge exactly.
+/// It knows its samples: estimates from others of the same problem merge exactly. Picklable.
+///
+/// Examples
+/// --------
+/// >>> first, second = [unisono.integrate("exp(-x*x)", {"x": (0, 1)}, 1000, start=n) for n in (0, 1000)]
+/// >>> first.merge(second) == unisono.integrate("exp(-x*x)", {"x": (0, 1)}, 2000)
+/// True
+/// >>> first.merge(first)
+/// Traceback (most recent call last):
+/// ...
+/// ValueError: state of an integral to merge: got samples 0 to below 1000, which this state has already, expected samples that this state has not
 #[pyclass(module = "unisono", frozen, eq)]
-#[derive(PartialEq)]
-pub(crate) struct Integral(unisono::Integral);
+pub(crate) struct Integral {
+    read: unisono::Integral,
+    state: unisono::IntegralState,
+}
+
+impl PartialEq for Integral {
+    fn eq(&self, other: &Self) -> bool {
+        self.read == other.read
+    }
+}
+
+impl Integral {
+    /// What a state says.
+    fn of(state: unisono::IntegralState, converged: bool) -> Self {
+        let read = unisono::Integral { converged, ..state.integral() };
+        Self { read, state }
+    }
+}
 
 #[pymethods]
 impl Integral {
     /// The estimate.
     #[getter]
     fn estimate(&self) -> f64 {
-        self.0.estimate
+        self.read.estimate
     }
 
     /// The estimate's standard error.
     #[getter]
     fn standard_error(&self) -> f64 {
-        self.0.standard_error
+        self.read.standard_error
     }
 
     /// Samples drawn.
     #[getter]
     fn samples(&self) -> u64 {
-        self.0.samples
+        self.read.samples
     }
 
     /// Whether the target error was reached; true where none was set.
     #[getter]
     fn converged(&self) -> bool {
-        self.0.converged
+        self.read.converged
     }
 
     /// Of importance sampling, how far the rounds' estimates lie apart: χ² per degree of freedom, about 1 if they agree. None
     /// otherwise.
     #[getter]
     fn chi2_per_dof(&self) -> Option<f64> {
-        self.0.chi2_per_dof
+        self.read.chi2_per_dof
     }
 
     /// With ``method="sobol"``, the independent estimates whose spread is the error. Empty otherwise.
     #[getter]
     fn replicates(&self) -> Vec<f64> {
-        self.0.replicates.clone()
+        self.read.replicates.clone()
     }
 
     /// The volume of the box.
     #[getter]
     fn volume(&self) -> f64 {
-        self.0.volume
+        self.read.volume
     }
 
     /// The interval that holds the integral with this probability, by the central limit theorem; with ``method="sobol"``
     /// Student's, with 31 degrees of freedom.
     #[pyo3(signature = (confidence=0.95))]
     fn interval(&self, confidence: f64) -> PyResult<(f64, f64)> {
-        let interval = self.0.interval(confidence).map_err(raise)?;
+        let interval = self.read.interval(confidence).map_err(raise)?;
         Ok((interval.start, interval.end))
     }
 
-    /// The estimate from the samples of both, which must be of one problem, drawn by the method ``plain``, and must not
-    /// overlap. :class:`IntegralState` keeps account of all that.
+    /// The estimate from the samples of both, which must be of one problem and have none in common. An :class:`IntegralState`
+    /// can be extended, too.
     fn merge(&self, other: &Self) -> PyResult<Self> {
-        if let Some(chi2) = self.0.chi2_per_dof.or(other.0.chi2_per_dof) {
-            return Err(invalid("merge", format!("rounds of importance sampling (chi2_per_dof {chi2})"), "the method plain"));
-        }
-        if !(self.0.replicates.is_empty() && other.0.replicates.is_empty()) {
-            return Err(invalid("merge", "replicates of Sobol's points", "the method plain"));
-        }
-        if self.0.volume != other.0.volume {
-            return Err(invalid("merge", format!("volumes {} and {}", self.0.volume, other.0.volume), "one problem"));
-        }
-        let mut sums = self.0.sums.clone();
-        sums.merge(&other.0.sums);
-        let mut both = unisono::Integral::new(sums, self.0.volume);
-        both.converged = self.0.converged && other.0.converged;
-        Ok(Self(both))
+        let mut state = self.state.clone();
+        state.merge(&other.state).map_err(raise)?;
+        Ok(Self::of(state, self.read.converged && other.read.converged))
+    }
+
+    #[staticmethod]
+    fn _of(state: PyRef<'_, IntegralState>, converged: bool) -> Self {
+        Self::of(state.0.clone(), converged)
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (IntegralState, bool))> {
+        let Self { read, state } = slf.get();
+        Ok((slf.get_type().getattr(intern!(slf.py(), "_of"))?, (IntegralState(state.clone()), read.converged)))
     }
 
     fn __float__(&self) -> f64 {
-        self.0.estimate
+        self.read.estimate
     }
 
     fn __repr__(&self) -> String {
-        let unisono::Integral { estimate, standard_error, samples, .. } = &self.0;
+        let unisono::Integral { estimate, standard_error, samples, .. } = &self.read;
         format!("Integral(estimate={estimate:?}, standard_error={standard_error:.2e}, samples={samples})")
     }
 }
@@ -172,17 +197,20 @@ pub(crate) fn integrate(
     let how = problem(&expr, &bounds, &params, seed, dtype, method, round)?;
     let how = how.samples(samples).absolute_error(absolute).relative_error(relative);
     let backend = device::backend(device)?;
-    if start > 0 {
-        if absolute != 0.0 || relative != 0.0 {
-            return Err(invalid("start", start, "0 where a target error is set"));
-        }
-        let end = start.checked_add(samples).filter(|_| samples > 0);
-        let end = end.ok_or_else(|| invalid("samples", samples, "at least 1, ending at most at sample 2^64 - 1"))?;
-        let volume = bounds.iter().map(|(_, from, to)| to - from).product();
-        let sums = run::run(py, &backend, samples, |on| on.integrate_range(&how, start..end))?;
-        return Ok(Integral(unisono::Integral::new(sums, volume)));
+    if start > 0 && (absolute != 0.0 || relative != 0.0) {
+        return Err(invalid("start", start, "0 where a target error is set"));
     }
-    run::run(py, &backend, samples, |on| on.integrate(&how)).map(Integral)
+    let mut state = unisono::IntegralState::new(&how).map_err(raise)?;
+    let converged = match start {
+        0 => run::run(py, &backend, samples, |on| on.integrate_into(&how, &mut state))?.converged,
+        _ => {
+            let end = start.checked_add(samples).filter(|_| samples > 0);
+            let end = end.ok_or_else(|| invalid("samples", samples, "at least 1, ending at most at sample 2^64 - 1"))?;
+            run::run(py, &backend, samples, |on| on.extend_integral(&mut state, start..end))?;
+            true
+        }
+    };
+    Ok(Integral::of(state, converged))
 }
 
 /// An integral without a number of samples.
@@ -283,7 +311,7 @@ impl IntegralState {
 
     /// What the samples say, an :class:`Integral`; with ``method="vegas"``, those of whole rounds.
     fn integral(&self) -> Integral {
-        Integral(self.0.integral())
+        Integral::of(self.0.clone(), true)
     }
 
     /// Draws the samples of ``range(start, end)`` that were not drawn yet, on ``device``. Ctrl-C keeps what was done.
@@ -320,8 +348,8 @@ impl IntegralState {
             None => on.integrate_into(&how, &mut state),
             Some(file) => on.integrate_saved(&how, &mut state, file, interval),
         });
-        slf.borrow_mut().0 = state;
-        done.map(Integral)
+        slf.borrow_mut().0 = state.clone();
+        Ok(Integral::of(state, done?.converged))
     }
 
     /// Adds the samples of another state of the same problem, which must have none in common.

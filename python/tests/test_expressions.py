@@ -1,6 +1,7 @@
 """Expressions over arrays and their integrals."""
 
 import pathlib
+import pickle
 import runpy
 import sys
 
@@ -45,7 +46,11 @@ def test_integrals_converge_and_merge(device):
     whole = unisono.integrate("exp(-(x*x + y*y))", box, 100_000, seed=3, device=device)
     assert abs(whole.estimate - 0.557746285) < 5 * whole.standard_error
     parts = [unisono.integrate("exp(-(x*x + y*y))", box, n, seed=3, start=s) for s, n in [(60_000, 40_000), (0, 60_000)]]
-    assert parts[0].merge(parts[1]) == whole
+    assert parts[0].merge(pickle.loads(pickle.dumps(parts[1]))) == whole == pickle.loads(pickle.dumps(whole))
+    with pytest.raises(ValueError, match="60000 to below 100000, which this state has already"):
+        parts[0].merge(whole)
+    with pytest.raises(ValueError, match="seed 4"):
+        parts[0].merge(unisono.integrate("exp(-(x*x + y*y))", box, 60_000, seed=4))
     low, high = whole.interval(0.95)
     assert high - low == pytest.approx(2 * 1.959964 * whole.standard_error)
     reached = unisono.integrate("x", {"x": (0, 2)}, 10**7, relative_error=1e-3, device=device)
@@ -53,8 +58,6 @@ def test_integrals_converge_and_merge(device):
 
 
 def test_states_of_integrals(device, tmp_path):
-    import pickle
-
     box, file = {"y": (0, 1), "x": (-1, 2)}, tmp_path / "integral.state"
     for method in ["plain", "vegas", "sobol"]:
         given = dict(seed=3, params={"s": 900}, method=method, round=2000)
@@ -106,7 +109,6 @@ def test_errors_say_where():
 
 def test_integrands_in_wgsl(device):
     import copy
-    import pickle
 
     text = "fn integrand(x: f32, y: f32) -> f32 { return exp(-s*(x*x + y*y)); }"
     integrand, box = unisono.Wgsl(text), {"x": (0, 1), "y": (0, 1)}
