@@ -11,6 +11,7 @@
 
 use super::lanes::*;
 use super::number::{Number, Wide};
+use super::window::Windowed;
 use crate::cpu::simd::Simd;
 
 /// The most kernels that a block takes.
@@ -185,7 +186,7 @@ pub(super) mod dots {
 }
 
 /// A type with blocks for every instruction set.
-pub(super) trait Blocked: Number {
+pub(super) trait Blocked: Number + Windowed {
     /// The blocks of one instruction set, which must be present when they are used.
     fn blocks(simd: Simd) -> &'static Blocks<Self>;
 }

@@ -27,6 +27,9 @@ mod store;
 #[cfg(test)]
 mod tests;
 mod tile;
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "other vectors have no shifts that pay"))]
+mod window;
+mod windows;
 
 use std::sync::Arc;
 

@@ -72,6 +72,11 @@ impl<C: Finishable> FinishRow<C> {
         self.finish.stream
     }
 
+    /// Whether rows are stored past the caches as they are.
+    pub(super) fn streams_plain(&self) -> bool {
+        self.finish.stream && self.plain
+    }
+
     /// Whether the values are integers, exactly.
     pub(super) fn is_integer(&self) -> bool {
         self.finish.integer

@@ -2,6 +2,7 @@
 
 mod algorithms;
 mod general;
+mod windows;
 
 use ndarray::{ArrayD, IxDyn};
 use num_bigint::BigInt;

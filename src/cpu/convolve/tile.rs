@@ -134,6 +134,9 @@ pub(super) fn pitch<C>(elements: usize) -> usize {
 impl<C: Blocked + Castable + Finishable> Job<'_, C> {
     /// Runs all tasks on the current thread pool.
     pub(super) fn run(&self) -> Result<()> {
+        if let Some(window) = C::window(self.simd, self.plan.kernel).filter(|_| self.takes_windows()) {
+            return self.windows(window);
+        }
         let tiling = self.tiling(tasks::threads());
         let tasks = self.plan.images.len() * self.plan.part_output()[0] * tiling.counts.iter().product::<usize>();
         let blocks = self.feed.blocks;

@@ -8,9 +8,10 @@ use std::ops::Range;
 
 use super::super::store::{self, Finishable};
 use super::along::{Along, AlongFn, Lined};
-use super::down::{Down, DownFn, Filtered};
+use super::down::{Down, DownFn, Filtered, ROWS};
 use super::lanes::Float;
 use super::stage::{Scratch, Square, Stage, Term};
+use super::woven::{self, Woven, WovenFn};
 use crate::plan::Combine;
 
 impl<S: Filtered<C> + Copy + Sync, C: Float + Finishable + Lined> Stage<'_, S, C> {
@@ -27,12 +28,23 @@ impl<S: Filtered<C> + Copy + Sync, C: Float + Finishable + Lined> Stage<'_, S, C
         chunk: usize,
         scratch: &mut Scratch<'_, S, C>,
     ) {
-        let mut from = columns.start;
-        while from < columns.end {
-            let to = columns.end.min(from + chunk);
+        let mut parts = [columns.clone(), columns.end..columns.end];
+        if let Some(woven) = self.woven
+            && let Some(inside) = self.inside(item, &results, columns)
+        {
+            // Neighbours may be made twice.
+            parts = [columns.start..inside.start + 64 / size_of::<C>() - 1, inside.end..columns.end];
             // SAFETY: the caller's promise.
-            unsafe { self.chunk_of(kernels, item, &results, columns, from..to, scratch) };
-            from = to;
+            unsafe { self.weave(woven, item, &results, &inside, scratch) };
+        }
+        for part in parts {
+            let mut from = part.start;
+            while from < part.end {
+                let to = self.cut(part.end, from + chunk, self.place(item, results.start, 0));
+                // SAFETY: the caller's promise.
+                unsafe { self.chunk_of(kernels, item, &results, &part, from..to, scratch) };
+                from = to;
+            }
         }
         if self.is_staged() {
             let n = columns.len() * self.inner * self.size;
@@ -44,6 +56,77 @@ impl<S: Filtered<C> + Copy + Sync, C: Float + Finishable + Lined> Stage<'_, S, C
                 }
             }
         }
+    }
+
+    /// The columns that both passes can be made of at once, up to one's place in a cache line: of whole lines, and all weights' elements
+    /// inside.
+    fn inside(&self, item: usize, results: &Range<usize>, columns: &Range<usize>) -> Option<Range<usize>> {
+        let [Term { down, start_down, boundary_down, along: Some(along), start_along, .. }] = &self.terms[..] else {
+            return None;
+        };
+        let first = results.start as isize + start_down;
+        let mut rows = first..first + (down.values.len() + results.len() - 1) as isize;
+        if results.len() < ROWS || rows.any(|i| boundary_down.source(i, self.down.input).is_none()) {
+            return None;
+        }
+        let line = 64 / size_of::<C>();
+        let centre = start_along + along.values.len() as isize / 2;
+        let start = columns.start.max((woven::BESIDE as isize - centre).max(0) as usize);
+        let end = (self.along.input as isize - woven::BESIDE as isize - centre).min(columns.end as isize - line as isize);
+        // Where the first row begins a line, or at any place if others begin theirs elsewhere.
+        let place = (self.target as usize / size_of::<C>()).wrapping_add(self.place(item, results.start, start) as usize);
+        let start = if self.target_row as usize % line == 0 { start + place.wrapping_neg() % line } else { start };
+        let n = (end - start as isize).max(0) as usize / line * line;
+        (n >= 4 * line).then_some(start..start + n)
+    }
+
+    /// Makes both passes at once of columns that are [`inside`](Self::inside).
+    ///
+    /// # Safety
+    /// As [`block`](Self::block).
+    unsafe fn weave(
+        &self,
+        woven: WovenFn<S, C>,
+        item: usize,
+        results: &Range<usize>,
+        columns: &Range<usize>,
+        scratch: &mut Scratch<'_, S, C>,
+    ) {
+        let [Term { down, start_down, boundary_down, along: Some(along), start_along, .. }] = &self.terms[..] else { return };
+        let first = results.start as isize + start_down;
+        let count = down.values.len() + results.len() - 1 + woven::BEHIND;
+        let column = columns.start as isize + start_along + along.values.len() as isize / 2;
+        scratch.pointers.clear();
+        scratch.pointers.extend((first..first + count as isize).map(|i| {
+            let last = self.down.input as isize - 1;
+            let row = boundary_down.source(i, self.down.input).map_or(last, |row| row as isize);
+            self.source.wrapping_offset(self.source_items[item] + row * self.source_row + column)
+        }));
+        let place = self.place(item, results.start, columns.start) * self.size as isize;
+        // SAFETY: `inside` has seen to it that all that is read lies in the rows, and what is written in the columns of this tile; rows that
+        // are not there are only asked for.
+        unsafe {
+            woven(&Woven {
+                rows: scratch.pointers,
+                down,
+                along,
+                out: self.target.wrapping_offset(place).cast(),
+                out_row: self.target_row as usize,
+                height: results.len(),
+                n: columns.len(),
+            });
+        }
+    }
+
+    /// The end of a chunk of columns, where `first` is the place of column 0: not in the midst of a cache line that is streamed, if there
+    /// is such a place near.
+    fn cut(&self, all: usize, to: usize, first: isize) -> usize {
+        if !self.direct || to >= all {
+            return all.min(to);
+        }
+        let start = self.target as isize + first * self.size as isize;
+        let apart = |to: &usize| (start + (to * self.inner * self.size) as isize) % 64 == 0;
+        (to - 15..=to).rev().find(apart).unwrap_or(to)
     }
 
     /// The offset of a result.
@@ -79,7 +162,13 @@ impl<S: Filtered<C> + Copy + Sync, C: Float + Finishable + Lined> Stage<'_, S, C
                     Some(self.source.wrapping_offset(self.source_items[item] + row as isize * self.source_row))
                 }));
             }
-            if index == 0 {
+            scratch.ahead.clear();
+            if index == 0 && self.direct {
+                scratch.ahead.extend((last..last + count as isize).map(|i| {
+                    let row = i.clamp(0, self.down.input as isize - 1);
+                    self.source.wrapping_offset(self.source_items[item] + row * self.source_row)
+                }));
+            } else if index == 0 {
                 self.fetch(item, last..last + count as isize, &columns);
             }
             let squares = self.combine == Combine::Magnitude;
@@ -89,13 +178,22 @@ impl<S: Filtered<C> + Copy + Sync, C: Float + Finishable + Lined> Stage<'_, S, C
                     None => self.down(down, term, columns.start * self.inner, count, n, scratch, out, out_row),
                     Some(weights) => {
                         self.sums(down, term, weights.values.len(), count, &columns, follows, scratch);
+                        let (out, out_row) = match () {
+                            () if squares => (scratch.squared, out_row),
+                            () if self.direct => {
+                                let place = self.place(item, results.start, columns.start) * self.size as isize;
+                                (self.target.wrapping_offset(place).cast(), self.target_row as usize)
+                            }
+                            () => (out, out_row),
+                        };
                         term.few.unwrap_or(along)(&Along {
                             source: scratch.sums,
                             source_row: scratch.sums_row,
                             step: self.inner,
                             weights,
-                            out: if squares { scratch.squared } else { out },
+                            out,
                             out_row,
+                            stream: self.direct,
                             height: count,
                             n,
                             add: index > 0 && !squares,
@@ -114,6 +212,9 @@ impl<S: Filtered<C> + Copy + Sync, C: Float + Finishable + Lined> Stage<'_, S, C
                     self.simd.run(Square { target, source, first: index == 0, root: index + 1 == self.terms.len() });
                 }
             }
+        }
+        if self.direct {
+            return;
         }
         let staged = scratch.staged.wrapping_add((columns.start - all.start) * self.inner * self.size);
         for (r, y) in results.clone().enumerate() {
@@ -159,11 +260,13 @@ impl<S: Filtered<C> + Copy + Sync, C: Float + Finishable + Lined> Stage<'_, S, C
         out: *mut C,
         out_row: usize,
     ) {
-        let Scratch { rows, pointers, outside, .. } = scratch;
+        let Scratch { rows, pointers, outside, ahead, ahead_from, .. } = scratch;
         pointers.clear();
         pointers.extend(rows.iter().map(|row| row.map_or(*outside, |row| row.wrapping_add(from))));
+        ahead_from.clear();
+        ahead_from.extend(ahead.iter().map(|row| row.wrapping_add(from)));
         // SAFETY: the rows hold n elements from there on, so does what lies outside; the caller's promise for the rest.
-        unsafe { down(&Down { rows: pointers, weights: &term.down, out, out_row, height, n }) };
+        unsafe { down(&Down { rows: pointers, weights: &term.down, out, out_row, height, n, ahead: ahead_from }) };
     }
 
     /// The sums of the pass down for all columns that `taps` weights along read, the boundary resolved. Where the columns follow

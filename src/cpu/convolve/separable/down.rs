@@ -4,7 +4,7 @@ use super::super::lanes::*;
 use super::super::number::Number;
 use super::lanes::{Float, Widen};
 use super::sweep::{Listed, Weights, sweep};
-use crate::cpu::simd::Simd;
+use crate::cpu::simd::{Simd, prefetch};
 
 /// Rows of results that the kernels make together: the more, the fewer rows are read per row of results.
 pub(super) const ROWS: usize = 8;
@@ -24,6 +24,8 @@ pub(super) struct Down<'a, S, C> {
     pub height: usize,
     /// Results per row.
     pub n: usize,
+    /// For each row of results, where a row begins that will be read soon; none, or `height`.
+    pub ahead: &'a [*const S],
 }
 
 /// Makes the rows of results.
@@ -32,6 +34,9 @@ pub(super) struct Down<'a, S, C> {
 /// The instruction set must be present. There must be `height + weights - 1` rows of `n` readable elements, and room for `n`
 /// results in each row that overlap nothing read.
 pub(super) type DownFn<S, C> = unsafe fn(&Down<'_, S, C>);
+
+/// Vectors of a row from which on it is worth another one to store whole lines.
+const LONG: usize = 32;
 
 /// One block: `R` rows of results from row `first` on, `X` vectors from element `i` on.
 #[inline(always)]
@@ -51,6 +56,20 @@ where
     }
 }
 
+/// Asks for what will be read soon, a cache line for each row of results: little by little, so that memory is busy while the block
+/// is made. Asked for all at once, it would have all to do, and then nothing.
+#[inline(always)]
+unsafe fn fetch<S, V: Vector, const R: usize>(d: &Down<'_, S, V::Elem>, first: usize, i: usize) {
+    // Once per cache line.
+    if R > 1 && !d.ahead.is_empty() && i * size_of::<S>() % 64 < V::LANES * size_of::<S>() {
+        for r in 0..R {
+            // SAFETY: there is one for each of `height` rows.
+            let row = unsafe { *d.ahead.get_unchecked(first + r) };
+            prefetch(row.wrapping_add(i));
+        }
+    }
+}
+
 /// All rows, `R` at a time, in strips of [`STRIP`] vectors: rows that the next rows of results share with these are still in the
 /// first-level cache.
 #[inline(always)]
@@ -59,22 +78,31 @@ where
     V::Elem: Float,
     Lanes<V::Elem, 1>: Widen<S, Elem = V::Elem>,
 {
-    // The last vector is shifted back: what is done is done again.
-    let vectors = if d.n < V::LANES { 0 } else { d.n.div_ceil(V::LANES) };
+    // A vector that is stored across two cache lines costs as much as two: in long rows, stores begin at a line after the first
+    // vector. The last vector is shifted back; what is done is done again.
+    let misplaced = d.out as usize / size_of::<V::Elem>() % V::LANES;
+    let head = if R > 1 && misplaced > 0 && d.n >= LONG * V::LANES { V::LANES - misplaced } else { 0 };
+    let vectors = if d.n < V::LANES { 0 } else { (d.n - head).div_ceil(V::LANES) };
     let strip = if R == 1 { vectors } else { STRIP };
     let mut from = 0;
     // SAFETY: the blocks lie in 0..n.
     unsafe {
+        if head > 0 && vectors > 0 {
+            for first in (0..d.height).step_by(R) {
+                block::<S, V, R, 1>(d, first, 0);
+            }
+        }
         while from < vectors {
             let to = vectors.min(from + strip);
             for first in (0..d.height).step_by(R) {
                 let mut i = from;
-                while i + X <= to && (i + X) * V::LANES <= d.n {
-                    block::<S, V, R, X>(d, first, i * V::LANES);
+                while i + X <= to && head + (i + X) * V::LANES <= d.n {
+                    fetch::<S, V, R>(d, first, head + i * V::LANES);
+                    block::<S, V, R, X>(d, first, head + i * V::LANES);
                     i += X;
                 }
                 for i in i..to {
-                    block::<S, V, R, 1>(d, first, (i * V::LANES).min(d.n - V::LANES));
+                    block::<S, V, R, 1>(d, first, (head + i * V::LANES).min(d.n - V::LANES));
                 }
             }
             from = to;

@@ -15,9 +15,21 @@ use crate::cpu::simd::Simd;
 ///
 /// # Safety
 /// As [`Vector`].
-pub(super) trait Shift: Vector {
+pub(in super::super) trait Shift: Vector {
     /// The elements from `BY` on of this vector and the next, one after the other.
     unsafe fn shift<const BY: usize>(self, next: Self) -> Self;
+
+    /// What [`pick`](Self::pick) takes to shift by `by` elements, at most [`LANES`](Vector::LANES).
+    unsafe fn order(by: usize) -> Self;
+
+    /// The elements of this vector and the next, one after the other, from the one on that `order` says.
+    unsafe fn pick(self, next: Self, order: Self) -> Self;
+
+    /// Stores a whole cache line, which the pointer must be aligned to, past the caches.
+    unsafe fn stream(self, p: *mut Self::Elem);
+
+    /// Stores the first `count` elements, at most [`LANES`](Vector::LANES).
+    unsafe fn store_first(self, p: *mut Self::Elem, count: usize);
 }
 
 /// Whether weight `t` is given its vectors by a load.
@@ -40,7 +52,7 @@ where
 {
     const { assert!(TAPS % 2 == 1 && TAPS <= MOST_TAPS && held(V::LANES, TAPS, STEP) <= MOST_HELD) };
     // SAFETY: rows hold n + (TAPS - 1) · STEP elements; less than two vectors behind them are read, which are there by the promise of
-    // `AlongFn`, and results are written up to the end of a cache line.
+    // `AlongFn`, and results are written up to the end of a cache line, or where they are streamed no more than the n.
     unsafe {
         let mut weights = [V::splat(<V::Elem as Number>::ZERO); MOST_TAPS / 2 + 1];
         for t in 0..=TAPS / 2 {
@@ -54,6 +66,9 @@ where
             for k in 0..held - 1 {
                 row[k] = V::load(source.add(k * V::LANES));
             }
+            // Lines of the target that are streamed lie across two vectors of results.
+            let before = if a.stream { out.align_offset(64).min(n) } else { 0 };
+            let (order, mut last) = (V::order(before), V::splat(<V::Elem as Number>::ZERO));
             let mut i = 0;
             while i < n {
                 row[held - 1] = V::load(source.add(i + (held - 1) * V::LANES));
@@ -82,7 +97,19 @@ where
                 }
                 pairs!(0 1 2 3 4 5 6 7);
                 acc = pixels!(TAPS / 2).mul_add(weights[TAPS / 2], acc);
-                acc.store(out.add(i));
+                if !a.stream {
+                    acc.store(out.add(i));
+                } else if i == 0 {
+                    acc.store_first(out, before);
+                } else {
+                    let (line, start) = (last.pick(acc, order), i + before - V::LANES);
+                    if start + V::LANES <= n {
+                        line.stream(out.add(start));
+                    } else {
+                        line.store_first(out.add(start), n - start);
+                    }
+                }
+                last = acc;
                 // One by one: a loop would be made a copy in memory.
                 macro_rules! next {
                     ($($k:literal)*) => {
@@ -94,6 +121,10 @@ where
                 next!(0 1 2 3 4 5 6 7 8);
                 i += V::LANES;
             }
+            let streamed = i - V::LANES + before;
+            if a.stream && streamed < n {
+                last.pick(last, order).store_first(out.add(streamed), n - streamed);
+            }
         }
     }
 }
@@ -104,7 +135,7 @@ const MOST_HELD: usize = 10;
 
 /// [`Shift::shift`] by a number that the compiler knows.
 #[inline(always)]
-unsafe fn shifted<V: Shift>(a: V, b: V, by: usize) -> V {
+pub(super) unsafe fn shifted<V: Shift>(a: V, b: V, by: usize) -> V {
     // SAFETY: the caller's promise: the instruction set is present.
     unsafe {
         macro_rules! arms {
@@ -148,6 +179,33 @@ mod x86 {
                 Self(_mm512_castsi512_ps(arms!(1 2 3 4 5 6 7 8 9 10 11 12 13 14 15)))
             }
         }
+
+        #[inline(always)]
+        unsafe fn order(by: usize) -> Self {
+            // SAFETY: as above.
+            unsafe {
+                let first = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+                Self(_mm512_castsi512_ps(_mm512_add_epi32(first, _mm512_set1_epi32(by as i32))))
+            }
+        }
+
+        #[inline(always)]
+        unsafe fn pick(self, next: Self, order: Self) -> Self {
+            // SAFETY: as above.
+            Self(unsafe { _mm512_permutex2var_ps(self.0, _mm512_castps_si512(order.0), next.0) })
+        }
+
+        #[inline(always)]
+        unsafe fn stream(self, p: *mut f32) {
+            // SAFETY: the caller's promise, here and below: the instruction set, and room for the elements, aligned.
+            unsafe { _mm512_stream_ps(p, self.0) }
+        }
+
+        #[inline(always)]
+        unsafe fn store_first(self, p: *mut f32, count: usize) {
+            // SAFETY: as above; others than the first elements are not touched.
+            unsafe { _mm512_mask_storeu_ps(p, ((1u32 << count) - 1) as __mmask16, self.0) }
+        }
     }
 
     impl Shift for F64x8 {
@@ -166,6 +224,33 @@ mod x86 {
                 }
                 Self(_mm512_castsi512_pd(arms!(1 2 3 4 5 6 7)))
             }
+        }
+
+        #[inline(always)]
+        unsafe fn order(by: usize) -> Self {
+            // SAFETY: as above.
+            unsafe {
+                let first = _mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7);
+                Self(_mm512_castsi512_pd(_mm512_add_epi64(first, _mm512_set1_epi64(by as i64))))
+            }
+        }
+
+        #[inline(always)]
+        unsafe fn pick(self, next: Self, order: Self) -> Self {
+            // SAFETY: as above.
+            Self(unsafe { _mm512_permutex2var_pd(self.0, _mm512_castpd_si512(order.0), next.0) })
+        }
+
+        #[inline(always)]
+        unsafe fn stream(self, p: *mut f64) {
+            // SAFETY: the caller's promise, here and below: the instruction set, and room for the elements, aligned.
+            unsafe { _mm512_stream_pd(p, self.0) }
+        }
+
+        #[inline(always)]
+        unsafe fn store_first(self, p: *mut f64, count: usize) {
+            // SAFETY: as above; others than the first elements are not touched.
+            unsafe { _mm512_mask_storeu_pd(p, ((1u32 << count) - 1) as __mmask8, self.0) }
         }
     }
 

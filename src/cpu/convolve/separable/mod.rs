@@ -8,12 +8,14 @@ mod along;
 mod block;
 mod down;
 #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "other vectors have no shifts that pay"))]
-mod few;
+pub(super) mod few;
 mod lanes;
 mod stage;
 mod sweep;
 #[cfg(test)]
 mod tests;
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "other vectors have no shifts that pay"))]
+mod woven;
 
 use self::along::Lined;
 use self::down::Filtered;
@@ -21,6 +23,7 @@ use self::few::Few;
 use self::lanes::Float;
 use self::stage::{Line, Stage, Term};
 use self::sweep::Weights;
+use self::woven::Weave;
 use super::pack::{CastRow, Castable};
 use super::store::{Finish, FinishRow, Finishable};
 use crate::array::{HostVec, Storage};
@@ -325,7 +328,7 @@ impl Run<'_> {
         Ok(Some(vec))
     }
 
-    fn stage<S: Filtered<C> + Copy + Sync + 'static, C: Computed>(
+    fn stage<S: Filtered<C> + Weave<C> + Copy + Sync + 'static, C: Computed>(
         self,
         stage: &Shapes<'_>,
         source: &View<'_>,
@@ -346,15 +349,13 @@ impl Run<'_> {
         let bytes = out.len() * out.dtype().size();
         let stride = joined(&after, out.strides(), first).unwrap_or(1);
         let finish = Finish { integer: false, check: false, saturate: false, stream: stride == 1 && bytes > super::STREAM_BYTES };
-        // Results that leave past the caches as they are decide the time by themselves.
         let few = |pass: &Pass| C::few(self.simd, &Weights::new(&pass.weights), behind);
-        let waits = finish.stream && out.dtype().size() >= size_of::<C>();
         let term = |&(down, along): &(Option<&Pass>, Option<&Pass>)| Term {
             down: Weights::new(down.map_or(&[1.0], |pass| &pass.weights)),
             start_down: down.map_or(0, |pass| pass.start),
             boundary_down: down.map_or(Boundary::ZERO, |pass| pass.boundary),
             along: along.map(|pass| Weights::new(&pass.weights)),
-            few: along.filter(|_| !waits).and_then(few),
+            few: along.and_then(few),
             start_along: along.map_or(0, |pass| pass.start),
             boundary_along: along.map_or(Boundary::ZERO, |pass| pass.boundary),
         };
@@ -362,8 +363,22 @@ impl Run<'_> {
             Some(pass) => (behind, line(pass)),
             None => (1, identity(shape[first..].iter().product())),
         };
+        let terms: Vec<Term<C>> = stage.terms.iter().map(term).collect();
+        let target = out.as_mut_ptr();
+        let (single, forwards) = (matches!(&terms[..], [Term { few: Some(_), .. }]), stride_of(out.strides()) >= 0);
+        let plain = stage.combine == Combine::Sum
+            && stride == 1
+            && forwards
+            && out.dtype() == C::DTYPE
+            && target.cast::<C>().is_aligned();
+        let woven = match &terms[..] {
+            [Term { down, along: Some(along), .. }] if plain && finish.stream && behind == 1 => S::woven(self.simd, down, along),
+            _ => None,
+        };
         Stage::<S, C> {
-            terms: stage.terms.iter().map(term).collect(),
+            terms,
+            direct: single && plain && finish.stream,
+            woven,
             combine: stage.combine,
             down: down.map_or_else(|| identity(down_axis.map_or(1, |axis| shape[axis])), line),
             along,
@@ -372,7 +387,7 @@ impl Run<'_> {
             source: source.as_ptr().cast(),
             source_items,
             source_row: stride_of(source.strides()),
-            target: out.as_mut_ptr(),
+            target,
             target_items,
             target_row: stride_of(out.strides()),
             size: out.dtype().size(),

@@ -8,6 +8,7 @@ use super::along::{self, AlongFn, Lined};
 use super::down::{Filtered, ROWS};
 use super::lanes::Float;
 use super::sweep::Weights;
+use super::woven::WovenFn;
 use crate::cpu::simd::{Kernel, Simd};
 use crate::cpu::tasks;
 use crate::plan::{Boundary, Combine};
@@ -17,8 +18,13 @@ use crate::{Control, Result};
 const SOURCE_BYTES: usize = 384 << 10;
 /// Elements of a segment, if its source allows. Shorter ones were slower: they read rows of the source in pieces.
 const SEGMENT: usize = 2048;
+/// The same where both passes are made at once, in which each row is read and written from end to end.
+const SEGMENT_WOVEN: usize = 8192;
 /// Elements of a row between the passes, if the weights allow.
 const CHUNK: usize = 192;
+/// The same where results go straight past the caches: the longer their rows, the better, and the second-level cache holds the sums
+/// well enough.
+const CHUNK_DIRECT: usize = 1024;
 /// Rows of results that a tile makes at a time, where there are so many: a vector's elements for the pass along, and the more,
 /// the fewer rows are read per row of results.
 const TALL: usize = 2 * ROWS;
@@ -68,6 +74,10 @@ pub(super) struct Stage<'a, S: 'static, C: 'static> {
     pub target_row: isize,
     pub size: usize,
     pub stride: isize,
+    /// Whether the pass along writes its results past the caches where they belong.
+    pub direct: bool,
+    /// Both passes at once, for the columns whose weights are all inside.
+    pub woven: Option<WovenFn<S, C>>,
     pub finish: FinishRow<C>,
     pub simd: Simd,
     pub control: &'a Control,
@@ -108,6 +118,9 @@ pub(super) struct Scratch<'a, S, C> {
     /// The source rows of a block, `None` outside; and where the pass down reads them.
     pub rows: &'a mut Vec<Option<*const S>>,
     pub pointers: &'a mut Vec<*const S>,
+    /// The rows that the next block reads first; and where they are asked for.
+    pub ahead: &'a mut Vec<*const S>,
+    pub ahead_from: &'a mut Vec<*const S>,
 }
 
 impl<S: Filtered<C> + Copy + Sync, C: Float + Finishable + Lined> Stage<'_, S, C> {
@@ -130,7 +143,8 @@ impl<S: Filtered<C> + Copy + Sync, C: Float + Finishable + Lined> Stage<'_, S, C
         let wanted = if parallel { ((nanos / TASK_NANOS) as usize).clamp(threads, 16 * threads) } else { 1 };
 
         let halo = (along - 1) * self.inner;
-        let elements = (SOURCE_BYTES / ((down + TALL) * size_of::<S>())).clamp(256, SEGMENT).max(6 * halo);
+        let (tall, longest) = if self.woven.is_some() { (ROWS, SEGMENT_WOVEN) } else { (TALL, SEGMENT) };
+        let elements = (SOURCE_BYTES / ((down + tall) * size_of::<S>())).clamp(256, longest).max(6 * halo);
         let segment = (elements / self.inner).clamp(1, width);
         let segments = width.div_ceil(segment);
         let segment = width.div_ceil(segments);
@@ -144,7 +158,7 @@ impl<S: Filtered<C> + Copy + Sync, C: Float + Finishable + Lined> Stage<'_, S, C
     /// Columns that are made together: what lies between the passes stays in the first-level cache. Whole cache lines, whatever
     /// the elements.
     fn chunk(&self, along: usize) -> usize {
-        let elements = CHUNK.max((along - 1) * self.inner);
+        let elements = if self.direct { CHUNK_DIRECT } else { CHUNK }.max((along - 1) * self.inner);
         elements.div_ceil(self.inner).next_multiple_of(64)
     }
 
@@ -168,7 +182,8 @@ impl<S: Filtered<C> + Copy + Sync, C: Float + Finishable + Lined> Stage<'_, S, C
         let columns = segment * tiling.segment..self.along.output.min((segment + 1) * tiling.segment);
         let (down, along) = self.taps();
         let inner = self.inner;
-        let most = rows.len().min(TALL);
+        let tall = if self.direct && self.woven.is_none() { ROWS } else { TALL };
+        let most = rows.len().min(tall);
         let chunk = self.chunk(along).min(columns.len());
         let sums_row = pitch::<C>((chunk + along - 1) * inner);
         let results_row = pitch::<C>(chunk * inner);
@@ -178,6 +193,7 @@ impl<S: Filtered<C> + Copy + Sync, C: Float + Finishable + Lined> Stage<'_, S, C
         let sizes = [most * sums_row + along::BEHIND, most * results_row, squared, along::room(inner, along)].map(|n| n * size);
         let bytes = |parts: usize| sizes[..parts].iter().map(|bytes| bytes.next_multiple_of(64)).sum::<usize>();
         let (mut rows_of_block, mut pointers) = (Vec::with_capacity(down + TALL), Vec::with_capacity(down + TALL));
+        let (mut ahead, mut ahead_from) = (Vec::with_capacity(TALL), Vec::with_capacity(TALL));
         let outside = vec![self.fill; sums_row];
         let kernels = (S::down(self.simd), C::along(self.simd));
         with_scratch(bytes(4) + most * staged_row, |memory| {
@@ -195,22 +211,26 @@ impl<S: Filtered<C> + Copy + Sync, C: Float + Finishable + Lined> Stage<'_, S, C
                 outside: outside.as_ptr(),
                 rows: &mut rows_of_block,
                 pointers: &mut pointers,
+                ahead: &mut ahead,
+                ahead_from: &mut ahead_from,
             };
             let mut y = rows.start;
             while y < rows.end {
                 self.control.check()?;
                 // Rows that are done are done again if that saves single ones.
                 let (at, count) = match rows.end - y {
-                    TALL.. => (y, TALL),
-                    left if left > ROWS && rows.len() >= TALL => (rows.end - TALL, TALL),
+                    left if left >= tall => (y, tall),
+                    left if left > ROWS && rows.len() >= tall => (rows.end - tall, tall),
                     ROWS.. => (y, ROWS),
                     _ if rows.len() >= ROWS => (rows.end - ROWS, ROWS),
                     _ => (y, 1),
                 };
-                let tall = usize::from(count > 1);
+                let several = usize::from(count > 1);
                 // SAFETY: the block lies in the result, the scratch has room for it, and the instruction set is the one that the
                 // kernels were chosen for.
-                unsafe { self.block((kernels.0[tall], kernels.1[tall]), item, at..at + count, &columns, chunk, &mut scratch) };
+                unsafe {
+                    self.block((kernels.0[several], kernels.1[several]), item, at..at + count, &columns, chunk, &mut scratch)
+                };
                 y = at + count;
             }
             Ok(())

@@ -313,6 +313,48 @@ fn rows_that_go_past_the_caches_are_whole() {
 }
 
 #[test]
+fn both_passes_at_once_have_the_bits_of_one_after_the_other() {
+    let mut random = Random(6);
+    // Rows that all begin alike in their cache lines, and rows that do not.
+    for (round, (taps, width)) in
+        [(3, 4208), (5, 4211), (7, 1600), (9, 4208), (9, 1601), (11, 4208), (17, 4211)].into_iter().enumerate()
+    {
+        let shape = [(9 << 20) / 4 / width, width];
+        let data = draw(&mut random, Dtype::F32, shape.iter().product());
+        let mut mirrored = || {
+            let mut weights: Vec<f64> = (0..taps).map(|_| random.unit()).collect();
+            (0..taps / 2).for_each(|i| weights[taps - 1 - i] = weights[i]);
+            weights
+        };
+        let (down, along) = (mirrored(), mirrored());
+        let origin = [0, 1, -1][round % 3];
+        let down = Factor::correlate(0, down).boundary(BOUNDARIES[round % 6]).origin(-origin);
+        let along = Factor::correlate(1, along).boundary(BOUNDARIES[(round + 2) % 6]).origin(origin);
+        let plan = SeparablePlan::new(&Separable::new().pass(down).pass(along), Dtype::F32, &shape).unwrap();
+        let result = |simd, skipped: usize| {
+            let n = plan.outputs();
+            assert!(n * 4 > super::super::STREAM_BYTES);
+            let mut values = vec![7f32; n + 40];
+            let out = ndarray::ArrayViewMut::from_shape(shape, &mut values[skipped..skipped + n]).unwrap();
+            run(&plan, data.view(&shape), Target::Host(ViewMut::from_ndarray(out)), simd, &Control::new()).unwrap();
+            assert!(values[..skipped].iter().chain(&values[skipped + n..]).all(|&x| x == 7.0), "written beside the result");
+            values.drain(..skipped);
+            values.truncate(n);
+            values
+        };
+        let expected = result(Simd::Portable, 0);
+        for simd in Simd::available() {
+            for skipped in [0, 3, 16] {
+                let got = result(simd, skipped);
+                let same = |(a, b): (&f32, &f32)| a.to_bits() == b.to_bits();
+                let first = got.iter().zip(&expected).position(|pair| !same(pair));
+                assert_eq!(first, None, "{simd:?} {taps} {width} {skipped}");
+            }
+        }
+    }
+}
+
+#[test]
 fn passes_are_paired() {
     let pairs = |shape: &[usize], axes: &[isize], boundary| {
         let how = axes

@@ -1,0 +1,184 @@
+//! Both passes at once, for few mirrored weights over rows of the type computed in, with AVX-512.
+//!
+//! The sums of the pass down stay in registers: of a few rows of results, those of three vectors next to each other, from which the
+//! weights along take theirs by shifts. So nothing lies between the passes: reading, and storing past the caches, go on all the time
+//! side by side, each row from its beginning to its end, and memory is what takes the time. Order and bits are those of the two
+//! passes. With more weights the registers do not hold what is needed, and arithmetic takes as long as memory.
+
+use super::super::lanes::*;
+use super::super::number::Number;
+use super::few::{Shift, shifted};
+use super::lanes::Float;
+use super::sweep::Weights;
+use crate::cpu::simd::{Simd, prefetch};
+
+/// Rows of results that are made together, where they lie alike in their cache lines.
+const TOGETHER: usize = 4;
+/// The most weights down and along.
+const MOST_TAPS: usize = 9;
+
+/// Both passes over whole vectors of columns.
+pub(super) struct Woven<'a, S, C> {
+    /// Row by row, the element below the centre of the weights along for result 0: `height + weights - 1` rows, and [`BEHIND`] of those
+    /// that will be read next.
+    pub rows: &'a [*const S],
+    /// As many weights down as along.
+    pub down: &'a Weights<C>,
+    pub along: &'a Weights<C>,
+    /// The first result, and elements from one row of results to the next.
+    pub out: *mut C,
+    pub out_row: usize,
+    /// Rows of results: a multiple of eight.
+    pub height: usize,
+    /// Results per row, whole vectors of them. Each row's begin at the first edge of a cache line from `out` on.
+    pub n: usize,
+}
+
+/// Pointers to rows behind those that are read.
+pub(super) const BEHIND: usize = TOGETHER;
+/// Elements that must be readable beside those below results, on either side: a vector, and what an edge of a cache line takes.
+pub(super) const BESIDE: usize = 32;
+
+/// Makes the rows of results.
+///
+/// # Safety
+/// The instruction set must be present, and rows be readable from [`BESIDE`] elements before the first to as many behind the last
+/// of `n`. There must be room for `n` results from the edge of a cache line on in each row, that overlap nothing read.
+pub(super) type WovenFn<S, C> = unsafe fn(&Woven<'_, S, C>);
+
+/// `R` rows of results from row `first` on, all of which have `before` elements up to the edge of a cache line.
+#[allow(clippy::needless_range_loop)]
+#[inline(always)]
+unsafe fn rows<V: Shift, const TAPS: usize, const R: usize>(a: &Woven<'_, V::Elem, V::Elem>, first: usize, before: usize)
+where
+    V::Elem: Float,
+{
+    const { assert!(TAPS % 2 == 1 && TAPS <= MOST_TAPS && TAPS / 2 < V::LANES) };
+    // SAFETY: rows first.. of height + TAPS - 1 + BEHIND are there; a vector before and behind the n elements is readable, and results
+    // start at the edge of a line.
+    unsafe {
+        let zero = V::splat(<V::Elem as Number>::ZERO);
+        let (mut down, mut along) = ([zero; MOST_TAPS / 2 + 1], [zero; MOST_TAPS / 2 + 1]);
+        for t in 0..=TAPS / 2 {
+            (down[t], along[t]) = (V::splat(a.down.values[t]), V::splat(a.along.values[t]));
+        }
+        let source = a.rows.as_ptr().add(first);
+        // Macros and not closures: a closure might stay a call, without the instruction set.
+        macro_rules! pixels {
+            ($row:expr, $i:expr) => {
+                V::load((*source.add($row)).wrapping_add(before).wrapping_offset($i))
+            };
+        }
+        macro_rules! pairs {
+            ($both:ident; $($t:literal)*) => {
+                $(if $t < TAPS / 2 {
+                    $both!($t);
+                })*
+            };
+        }
+        macro_rules! sums {
+            ($i:expr) => {{
+                let mut acc = [zero; R];
+                macro_rules! both {
+                    ($t:expr) => {
+                        for r in 0..R {
+                            let both = pixels!(r + $t, $i).plus(pixels!(r + TAPS - 1 - $t, $i));
+                            acc[r] = both.mul_add(down[$t], acc[r]);
+                        }
+                    };
+                }
+                pairs!(both; 0 1 2 3);
+                for r in 0..R {
+                    acc[r] = pixels!(r + TAPS / 2, $i).mul_add(down[TAPS / 2], acc[r]);
+                }
+                acc
+            }};
+        }
+        let out = a.out.add(first * a.out_row + before);
+        let lanes = V::LANES as isize;
+        let (mut left, mut here) = (sums!(-lanes), sums!(0));
+        let mut i = 0;
+        while i < a.n {
+            for r in 0..R {
+                prefetch((*source.add(R + TAPS - 1 + r)).wrapping_add(i));
+            }
+            let right = sums!(i as isize + lanes);
+            for r in 0..R {
+                let mut acc = zero;
+                macro_rules! both {
+                    ($t:expr) => {{
+                        // Constants, whatever is inlined.
+                        let (before, behind) =
+                            const { ((V::LANES + $t).saturating_sub(TAPS / 2), (TAPS / 2).saturating_sub($t)) };
+                        let both = shifted(left[r], here[r], before).plus(shifted(here[r], right[r], behind));
+                        acc = both.mul_add(along[$t], acc);
+                    }};
+                }
+                pairs!(both; 0 1 2 3);
+                acc = here[r].mul_add(along[TAPS / 2], acc);
+                acc.stream(out.add(r * a.out_row + i));
+            }
+            (left, here) = (here, right);
+            i += V::LANES;
+        }
+    }
+}
+
+/// All rows.
+#[inline(always)]
+unsafe fn woven<V: Shift, const TAPS: usize>(a: &Woven<'_, V::Elem, V::Elem>)
+where
+    V::Elem: Float,
+{
+    // SAFETY: the caller's promise.
+    unsafe {
+        let before = |row: usize| a.out.add(row * a.out_row).align_offset(64);
+        if (a.out_row * size_of::<V::Elem>()).is_multiple_of(64) {
+            for first in (0..a.height).step_by(TOGETHER) {
+                rows::<V, TAPS, TOGETHER>(a, first, before(first));
+            }
+        } else {
+            for first in 0..a.height {
+                rows::<V, TAPS, 1>(a, first, before(first));
+            }
+        }
+    }
+}
+
+/// A type that is read and one that is computed in, with both passes at once where that pays.
+pub(super) trait Weave<C>: Sized {
+    /// The kernel for these weights, if there is one; of the instruction set, which must be present when it is used.
+    fn woven(_: Simd, _down: &Weights<C>, _along: &Weights<C>) -> Option<WovenFn<Self, C>> {
+        None
+    }
+}
+impl Weave<f32> for u8 {}
+impl Weave<f32> for u16 {}
+impl Weave<f64> for f64 {}
+
+#[cfg(not(target_arch = "x86_64"))]
+impl Weave<f32> for f32 {}
+
+#[cfg(target_arch = "x86_64")]
+impl Weave<f32> for f32 {
+    fn woven(simd: Simd, down: &Weights<f32>, along: &Weights<f32>) -> Option<WovenFn<f32, f32>> {
+        use super::sweep::Symmetry;
+        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+        unsafe fn compiled<const TAPS: usize>(a: &Woven<'_, f32, f32>) {
+            // SAFETY: the caller's promise.
+            unsafe { woven::<F32x16, TAPS>(a) }
+        }
+        let taps = along.values.len();
+        let even = down.symmetry == Symmetry::Even && along.symmetry == Symmetry::Even;
+        if simd != Simd::Avx512 || !even || down.values.len() != taps {
+            return None;
+        }
+        Some(match taps {
+            3 => compiled::<3>,
+            5 => compiled::<5>,
+            7 => compiled::<7>,
+            9 => compiled::<9>,
+            _ => return None,
+        })
+    }
+}

@@ -1,0 +1,128 @@
+//! Single small kernels over rows read where they lie, with AVX-512.
+//!
+//! There is so little arithmetic that memory takes the time, if nothing else comes between: no rows are packed, none of the results
+//! are kept, and rows are read and written from end to end, a few at a time. Order and bits are those of [`block`](super::block).
+
+use super::lanes::*;
+use super::number::{Number, Wide};
+use super::separable::few::Shift;
+use crate::cpu::simd::{Simd, prefetch};
+
+/// Rows of results that are made together.
+pub(super) const ROWS: usize = 4;
+/// What the results of a row are a multiple of.
+pub(super) const UNIT: usize = 64;
+
+/// Work with one kernel: `out[r][i] = Σ weights[y][x] · rows[r + y][i + x]`.
+pub(super) struct Window<'a, C> {
+    /// Row by row, the first element that is read: [`ROWS`] and the kernel's height less one, and [`ROWS`] that will be read next.
+    pub rows: &'a [*const C],
+    /// The weights, row by row.
+    pub weights: *const C,
+    /// The first result, and elements from one of [`ROWS`] rows of results to the next.
+    pub out: *mut C,
+    pub out_row: usize,
+    /// Results per row: a multiple of [`UNIT`].
+    pub n: usize,
+}
+
+/// Makes the results and stores them past the caches.
+///
+/// # Safety
+/// The instruction set must be present, the rows that are read be good for `n` elements and the kernel's width less one, and there must be
+/// room for the results, that overlap nothing read.
+pub(super) type WindowFn<C> = unsafe fn(&Window<'_, C>);
+
+/// A kernel of `K` by `K`, `X` vectors at a time.
+// Plain index loops of constant length are what the compiler unrolls into registers.
+#[allow(clippy::needless_range_loop)]
+#[inline(always)]
+unsafe fn window<V: Shift, const K: usize, const X: usize>(a: &Window<'_, V::Elem>) {
+    const { assert!(UNIT.is_multiple_of(X * V::LANES)) };
+    let zero = <V::Elem as Number>::ZERO;
+    // SAFETY: rows below ROWS + K - 1 hold n + K - 1 elements by the caller's promise, rows behind them are only asked for, and results
+    // are written up to n.
+    unsafe {
+        // Lines of the target lie across two vectors of results.
+        let mut before = [0; ROWS];
+        let (mut order, mut last) = ([V::splat(zero); ROWS], [V::splat(zero); ROWS]);
+        for r in 0..ROWS {
+            before[r] = a.out.add(r * a.out_row).align_offset(64);
+            order[r] = V::order(before[r]);
+        }
+        let mut i = 0;
+        while i < a.n {
+            for r in 0..ROWS {
+                for x in 0..X {
+                    prefetch((*a.rows.get_unchecked(ROWS + K - 1 + r)).wrapping_add(i + x * V::LANES));
+                }
+            }
+            let mut acc = [[V::splat(zero); X]; ROWS];
+            for j in 0..ROWS + K - 1 {
+                let row = (*a.rows.get_unchecked(j)).add(i);
+                for dx in 0..K {
+                    let mut pixels = [V::splat(zero); X];
+                    for x in 0..X {
+                        pixels[x] = V::load(row.add(dx + x * V::LANES));
+                    }
+                    for r in 0..ROWS {
+                        if r <= j && j - r < K {
+                            let w = V::splat(*a.weights.add((j - r) * K + dx));
+                            for x in 0..X {
+                                acc[r][x] = pixels[x].mul_add(w, acc[r][x]);
+                            }
+                        }
+                    }
+                }
+            }
+            for r in 0..ROWS {
+                let out = a.out.add(r * a.out_row);
+                for x in 0..X {
+                    if i == 0 && x == 0 {
+                        acc[r][0].store_first(out, before[r]);
+                    } else {
+                        last[r].pick(acc[r][x], order[r]).stream(out.add(i + before[r] + x * V::LANES - V::LANES));
+                    }
+                    last[r] = acc[r][x];
+                }
+            }
+            i += X * V::LANES;
+        }
+        for r in 0..ROWS {
+            let rest = V::LANES - before[r];
+            last[r].pick(last[r], order[r]).store_first(a.out.add(r * a.out_row + a.n - rest), rest);
+        }
+    }
+}
+
+/// A type computed in, with kernels for small windows.
+pub(super) trait Windowed: Sized {
+    /// The one for kernels of these lengths, if there is one; of the instruction set, which must be present when it is used.
+    fn window(_: Simd, _kernel: [usize; 3]) -> Option<WindowFn<Self>> {
+        None
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Windowed for f32 {
+    fn window(simd: Simd, kernel: [usize; 3]) -> Option<WindowFn<Self>> {
+        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+        unsafe fn compiled<const K: usize, const X: usize>(a: &Window<'_, f32>) {
+            // SAFETY: the caller's promise.
+            unsafe { window::<F32x16, K, X>(a) }
+        }
+        match kernel {
+            [1, 3, 3] if simd == Simd::Avx512 => Some(compiled::<3, 2>),
+            [1, 5, 5] if simd == Simd::Avx512 => Some(compiled::<5, 4>),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+impl Windowed for f32 {}
+impl Windowed for f64 {}
+impl Windowed for i32 {}
+impl Windowed for i64 {}
+impl Windowed for i128 {}
+impl Windowed for Wide {}
