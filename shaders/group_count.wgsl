@@ -5,45 +5,22 @@
 @group(0) @binding(3) var<storage, read_write> counts: array<atomic<u32>>;
 @group(0) @binding(4) var<uniform> params: Params;
 
-var<workgroup> mine: array<atomic<u32>, LOCAL>;
+fn visit(i: u32) {
+    let found = count_of(i);
+    if (found < params.groups * max(params.cells, 1u)) {
+        if (PRIVATE) {
+            atomicAdd(&mine[found], 1u);
+        } else {
+            atomicAdd(&counts[found], 1u);
+        }
+    }
+}
 
-@compute @workgroup_size(WG)
-fn main(
-    @builtin(workgroup_id) w: vec3<u32>,
-    @builtin(num_workgroups) n: vec3<u32>,
-    @builtin(local_invocation_index) local: u32,
-) {
-    let group = (w.z * n.y + w.y) * n.x + w.x;
-    if (PRIVATE) {
-        for (var i = local; i < LOCAL; i += WG) {
-            atomicStore(&mine[i], 0u);
-        }
-        workgroupBarrier();
-    }
-    // Neighbouring invocations read neighbouring elements.
-    let first = params.start + group * WG * ITEMS;
-    if (first >= params.start) {
-        for (var step = 0u; step < ITEMS; step += 1u) {
-            let i = first + step * WG + local;
-            if (i < params.end) {
-                let found = count_of(i);
-                if (found < params.groups * max(params.cells, 1u)) {
-                    if (PRIVATE) {
-                        atomicAdd(&mine[found], 1u);
-                    } else {
-                        atomicAdd(&counts[found], 1u);
-                    }
-                }
-            }
-        }
-    }
-    if (PRIVATE) {
-        workgroupBarrier();
-        for (var i = local; i < params.groups * max(params.cells, 1u); i += WG) {
-            let count = atomicLoad(&mine[i]);
-            if (count != 0u) {
-                atomicAdd(&counts[i], count);
-            }
+fn hand_over(local: u32) {
+    for (var i = local; i < params.groups * max(params.cells, 1u); i += WG) {
+        let count = atomicLoad(&mine[i]);
+        if (count != 0u) {
+            atomicAdd(&counts[i], count);
         }
     }
 }

@@ -9,8 +9,6 @@
 @group(0) @binding(4) var<storage, read_write> counts: array<atomic<u32>>;
 @group(0) @binding(5) var<uniform> params: Params;
 
-var<workgroup> mine: array<atomic<u32>, LOCAL>;
-
 fn word(i: u32) -> u32 {
     return values[i];
 }
@@ -44,38 +42,18 @@ fn push(group: u32, k: vec2<u32>) {
     }
 }
 
-@compute @workgroup_size(WG)
-fn main(
-    @builtin(workgroup_id) w: vec3<u32>,
-    @builtin(num_workgroups) n: vec3<u32>,
-    @builtin(local_invocation_index) local: u32,
-) {
-    let group = (w.z * n.y + w.y) * n.x + w.x;
-    if (PRIVATE) {
-        for (var i = local; i < LOCAL; i += WG) {
-            atomicStore(&mine[i], 0u);
-        }
-        workgroupBarrier();
+fn visit(i: u32) {
+    let found = group_of(order_key(params.keys_first + i));
+    if (found < params.groups && found - params.group_first < params.group_count) {
+        push(found - params.group_first, select_key(element(params.values_first + i)));
     }
-    let first = params.start + group * WG * ITEMS;
-    if (first >= params.start) {
-        for (var step = 0u; step < ITEMS; step += 1u) {
-            let i = first + step * WG + local;
-            if (i < params.end) {
-                let found = group_of(order_key(params.keys_first + i));
-                if (found < params.groups && found - params.group_first < params.group_count) {
-                    push(found - params.group_first, select_key(element(params.values_first + i)));
-                }
-            }
-        }
-    }
-    if (PRIVATE) {
-        workgroupBarrier();
-        for (var i = local; i < 2u * DIGITS * params.group_count; i += WG) {
-            let count = atomicLoad(&mine[i]);
-            if (count != 0u) {
-                atomicAdd(&counts[i], count);
-            }
+}
+
+fn hand_over(local: u32) {
+    for (var i = local; i < 2u * DIGITS * params.group_count; i += WG) {
+        let count = atomicLoad(&mine[i]);
+        if (count != 0u) {
+            atomicAdd(&counts[i], count);
         }
     }
 }

@@ -12,8 +12,6 @@
 @group(0) @binding(3) var<storage, read_write> states: array<atomic<u32>>;
 @group(0) @binding(4) var<uniform> params: Params;
 
-var<workgroup> mine: array<atomic<u32>, LOCAL>;
-
 fn word(i: u32) -> u32 {
     return values[i];
 }
@@ -159,64 +157,44 @@ fn push_key(at: u32, shared_at: u32, e: vec2<u32>, index: u32) {
     }
 }
 
-@compute @workgroup_size(WG)
-fn main(
-    @builtin(workgroup_id) w: vec3<u32>,
-    @builtin(num_workgroups) n: vec3<u32>,
-    @builtin(local_invocation_index) local: u32,
-) {
-    let group = (w.z * n.y + w.y) * n.x + w.x;
-    if (PRIVATE) {
-        for (var i = local; i < LOCAL; i += WG) {
-            atomicStore(&mine[i], 0u);
+fn visit(i: u32) {
+    let found = group_of(order_key(params.keys_first + i));
+    if (found < params.groups) {
+        let at = found * WORDS;
+        let e = element(params.values_first + i);
+        if (PASS == 0u) {
+            add(at + WORDS - 1u, at + WORDS, 1u);
         }
-        workgroupBarrier();
-    }
-    let first = params.start + group * WG * ITEMS;
-    if (first >= params.start) {
-        for (var step = 0u; step < ITEMS; step += 1u) {
-            let i = first + step * WG + local;
-            if (i < params.end) {
-                let found = group_of(order_key(params.keys_first + i));
-                if (found < params.groups) {
-                    let at = found * WORDS;
-                    let e = element(params.values_first + i);
-                    if (PASS == 0u) {
-                        add(at + WORDS - 1u, at + WORDS, 1u);
-                    }
-                    if (KIND == 0u) {
-                        push_integer(at, e);
-                    } else if (KIND == 1u) {
-                        push_float(at, e);
-                    } else {
-                        push_key(at, at, e, i);
-                    }
-                }
-            }
+        if (KIND == 0u) {
+            push_integer(at, e);
+        } else if (KIND == 1u) {
+            push_float(at, e);
+        } else {
+            push_key(at, at, e, i);
         }
     }
-    if (PRIVATE) {
-        workgroupBarrier();
-        for (var i = local; i < params.groups * WORDS; i += WG) {
-            let v = atomicLoad(&mine[i]);
-            if (v != 0u) {
-                let word = i % WORDS;
-                let at = i - word;
-                if (word == WORDS - 1u) {
-                    add_shared(i, i + 1u, v);
-                } else if (KIND == 0u) {
-                    add_shared(i, at + select(select(4u + SQUARES, 4u, word < 4u), 3u, word < 3u), v);
-                } else if (KIND == 1u) {
-                    if (word == 2u * LIMBS) {
-                        atomicOr(&states[i], v);
-                    } else if (word > 2u * LIMBS) {
-                        add_shared(i, at + 2u * LIMBS + 1u + SQUARES, v);
-                    } else {
-                        add_shared(i, at + select(2u * LIMBS, LIMBS, word < LIMBS), v);
-                    }
+}
+
+fn hand_over(local: u32) {
+    for (var i = local; i < params.groups * WORDS; i += WG) {
+        let v = atomicLoad(&mine[i]);
+        if (v != 0u) {
+            let word = i % WORDS;
+            let at = i - word;
+            if (word == WORDS - 1u) {
+                add_shared(i, i + 1u, v);
+            } else if (KIND == 0u) {
+                add_shared(i, at + select(select(4u + SQUARES, 4u, word < 4u), 3u, word < 3u), v);
+            } else if (KIND == 1u) {
+                if (word == 2u * LIMBS) {
+                    atomicOr(&states[i], v);
+                } else if (word > 2u * LIMBS) {
+                    add_shared(i, at + 2u * LIMBS + 1u + SQUARES, v);
                 } else {
-                    atomicMax(&states[i], v);
+                    add_shared(i, at + select(2u * LIMBS, LIMBS, word < LIMBS), v);
                 }
+            } else {
+                atomicMax(&states[i], v);
             }
         }
     }

@@ -97,6 +97,7 @@ impl Finder {
         let params = include_str!("../../../shaders/parts/group_params.wgsl");
         let mut all = vec![header.as_str(), constants, params, include_str!("../../../shaders/parts/group_find.wgsl")];
         all.extend(parts);
+        all.push(include_str!("../../../shaders/parts/group_main.wgsl"));
         shaders::join(&all)
     }
 
