@@ -178,6 +178,10 @@ fn shifted_key<T: Scan>(best: T::Key, smaller: bool, skip: bool) -> u64 {
 /// Elements that are looked at side by side: some vectors of them, whose chains do not wait for each other.
 const LANES: usize = 64;
 
+/// Lanes that the compiler may keep in memory: none lies across two lines of the cache.
+#[repr(align(64))]
+struct Aligned<K>([K; LANES]);
+
 /// The best key of a block.
 struct Best<'a, T: Scan, const ARG: bool, const SMALLER: bool> {
     values: &'a [T],
@@ -191,7 +195,8 @@ impl<T: Scan, const ARG: bool, const SMALLER: bool> Kernel for Best<'_, T, ARG, 
     fn run<const BYTES: usize>(self) -> T::Key {
         let worst = if SMALLER { T::BOUNDS.1 } else { T::BOUNDS.0 };
         let key = |value: T| T::shift(if ARG { value.scan_arg() } else { value.scan() }, self.shift);
-        let mut lanes = [worst; LANES];
+        let mut aligned = Aligned([worst; LANES]);
+        let lanes = &mut aligned.0;
         let (blocks, rest) = self.values.as_chunks::<LANES>();
         for block in blocks {
             for line in (0..size_of_val(block)).step_by(64) {
@@ -202,7 +207,7 @@ impl<T: Scan, const ARG: bool, const SMALLER: bool> Kernel for Best<'_, T, ARG, 
             }
         }
         let rest = rest.iter().map(|&value| key(value));
-        lanes.into_iter().chain(rest).fold(worst, best::<T, SMALLER>)
+        lanes.iter().copied().chain(rest).fold(worst, best::<T, SMALLER>)
     }
 }
 
@@ -217,6 +222,43 @@ fn best_of<T: Scan, const ARG: bool>(values: &[T], simd: Simd, smaller: bool, sk
     shifted_key::<T>(found, smaller, skip)
 }
 
+/// Rows of columns that are compared at a time: what is known of a column is loaded and stored once for all of them.
+const TOGETHER: usize = 8;
+
+/// Columns of a piece.
+const STRIP: usize = 32;
+
+/// [`STRIP`] columns of some rows at a time, which rows and which columns, after memory ahead was asked for.
+#[inline(always)]
+fn pieces<'r, T>(rows: &'r [&'r [T]], width: usize) -> impl Iterator<Item = ([&'r [T; STRIP]; TOGETHER], usize, usize)> {
+    let (blocks, _) = rows.as_chunks::<TOGETHER>();
+    blocks.iter().enumerate().flat_map(move |(block, rows)| {
+        (0..width / STRIP).filter_map(move |piece| {
+            let mut columns = [None; TOGETHER];
+            for (columns, row) in columns.iter_mut().zip(rows) {
+                *columns = row[piece * STRIP..].first_chunk::<STRIP>();
+            }
+            for row in rows {
+                for line in (0..size_of::<[T; STRIP]>()).step_by(64) {
+                    prefetch(row.as_ptr().wrapping_add(piece * STRIP).wrapping_byte_add(2048 + line));
+                }
+            }
+            let [Some(a), Some(b), Some(c), Some(d), Some(e), Some(f), Some(g), Some(h)] = columns else { return None };
+            Some(([a, b, c, d, e, f, g, h], block * TOGETHER, piece * STRIP))
+        })
+    })
+}
+
+/// The columns and rows that [`pieces`] leave, with the rows' numbers: the last columns of all rows, and the last rows.
+#[inline(always)]
+fn rest<'r, T>(rows: &'r [&'r [T]], width: usize) -> impl Iterator<Item = (&'r [T], usize, usize)> {
+    let (whole, columns) = (rows.len() / TOGETHER * TOGETHER, width / STRIP * STRIP);
+    rows.iter().enumerate().map(move |(i, row)| {
+        let from = if i < whole { columns } else { 0 };
+        (&row[from..width], i, from)
+    })
+}
+
 /// The best shifted keys of columns.
 struct BestOfColumns<'a, T: Scan, const SMALLER: bool> {
     rows: &'a [&'a [T]],
@@ -227,37 +269,23 @@ struct BestOfColumns<'a, T: Scan, const SMALLER: bool> {
 impl<T: Scan, const SMALLER: bool> Kernel for BestOfColumns<'_, T, SMALLER> {
     type Output = ();
 
-    /// Eight rows at a time, so that the keys are loaded and stored once for all of them.
     #[inline(always)]
     fn run<const BYTES: usize>(self) {
-        let (width, by) = (self.best.len(), self.shift);
-        let keys = &mut self.best[..width];
-        let piece = 1024 / size_of::<T>();
-        for rows in self.rows.chunks(8) {
-            let Ok(rows) = <[&[T]; 8]>::try_from(rows) else {
+        let width = self.best.len();
+        for (rows, _, at) in pieces(self.rows, width) {
+            // A copy, which no row can overlap.
+            let mut keys = [T::Key::default(); STRIP];
+            keys.copy_from_slice(&self.best[at..at + STRIP]);
+            for i in 0..STRIP {
                 for row in rows {
-                    let row = &row[..width];
-                    for i in 0..width {
-                        keys[i] = best::<T, SMALLER>(keys[i], T::shift(row[i].scan(), by));
-                    }
+                    keys[i] = best::<T, SMALLER>(keys[i], T::shift(row[i].scan(), self.shift));
                 }
-                continue;
-            };
-            let rows = rows.map(|row| &row[..width]);
-            for start in (0..width).step_by(piece) {
-                let end = width.min(start + piece);
-                for row in rows {
-                    for line in (0..(end - start) * size_of::<T>()).step_by(64) {
-                        prefetch(row.as_ptr().wrapping_add(start).wrapping_byte_add(2048 + line));
-                    }
-                }
-                for i in start..end {
-                    let mut key = keys[i];
-                    for row in rows {
-                        key = best::<T, SMALLER>(key, T::shift(row[i].scan(), by));
-                    }
-                    keys[i] = key;
-                }
+            }
+            self.best[at..at + STRIP].copy_from_slice(&keys);
+        }
+        for (row, _, at) in rest(self.rows, width) {
+            for (key, x) in self.best[at..].iter_mut().zip(row) {
+                *key = best::<T, SMALLER>(*key, T::shift(x.scan(), self.shift));
             }
         }
     }
@@ -491,17 +519,31 @@ impl<T: Scan, const SMALLER: bool> Kernel for ArgOfColumns<'_, T, SMALLER> {
 
     #[inline(always)]
     fn run<const BYTES: usize>(self) {
-        let width = self.keys.len();
-        let (keys, found, as_nan) = (&mut self.keys[..width], &mut self.found[..width], self.nan);
-        for (r, row) in self.rows.iter().enumerate() {
-            let row = &row[..width];
-            for i in 0..width {
-                let key = row[i].scan_arg();
-                let nan = key < T::NUMBERS.0 || key > T::NUMBERS.1;
-                let key = if nan { as_nan } else { key };
-                let better = if SMALLER { key < keys[i] } else { key > keys[i] };
-                keys[i] = if better { key } else { keys[i] };
-                found[i] = if better { r as u32 } else { found[i] };
+        let (width, as_nan) = (self.keys.len(), self.nan);
+        let better = |best: &mut T::Key, found: &mut u32, x: T, row: usize| {
+            let key = x.scan_arg();
+            let nan = key < T::NUMBERS.0 || key > T::NUMBERS.1;
+            let key = if nan { as_nan } else { key };
+            let better = if SMALLER { key < *best } else { key > *best };
+            *best = if better { key } else { *best };
+            *found = if better { row as u32 } else { *found };
+        };
+        for (rows, first, at) in pieces(self.rows, width) {
+            // Copies, which no row can overlap.
+            let (mut keys, mut found) = ([T::Key::default(); STRIP], [0; STRIP]);
+            keys.copy_from_slice(&self.keys[at..at + STRIP]);
+            found.copy_from_slice(&self.found[at..at + STRIP]);
+            for i in 0..STRIP {
+                for k in 0..TOGETHER {
+                    better(&mut keys[i], &mut found[i], rows[k][i], first + k);
+                }
+            }
+            self.keys[at..at + STRIP].copy_from_slice(&keys);
+            self.found[at..at + STRIP].copy_from_slice(&found);
+        }
+        for (row, number, at) in rest(self.rows, width) {
+            for ((key, found), &x) in self.keys[at..].iter_mut().zip(&mut self.found[at..]).zip(row) {
+                better(key, found, x, number);
             }
         }
     }
@@ -518,6 +560,7 @@ impl<T: Scan> Fold<T> for Arg {
     type Partial = Option<(u64, u64)>;
     type Columns = ArgColumns<T::Key>;
     const FREE: bool = false;
+    const WIDTH: usize = 8192;
 
     fn start(&self, _: Option<&Self::Partial>) -> Self::Partial {
         None
