@@ -1,50 +1,55 @@
 use super::*;
 use num_bigint::BigInt;
 use num_rational::BigRational;
-use num_traits::{FromPrimitive, One, Signed, Zero};
+use num_traits::{FromPrimitive, Signed, Zero};
 
-/// `2^e`.
-fn power(e: i32) -> BigRational {
-    let power = BigRational::from_integer(BigInt::one() << e.unsigned_abs());
-    if e < 0 { power.recip() } else { power }
-}
-
-/// The nearest number of a format with `p` bits, smallest subnormal `2^least` and largest exponent `top`, ties to even.
-fn nearest(x: &BigRational, p: i32, least: i32, top: i32) -> f64 {
-    if x.is_zero() {
+/// The nearest number to `n / d` of a format with `p` bits, smallest subnormal `2^least` and largest exponent `top`, ties to even.
+fn nearest(n: &BigInt, d: &BigInt, p: i64, least: i64, top: i64) -> f64 {
+    if n.is_zero() {
         return 0.0;
     }
-    let mut e = x.numer().bits() as i32 - x.denom().bits() as i32;
-    while x.abs() >= power(e + 1) {
-        e += 1;
+    let (n, d, negative) = (n.magnitude(), d.magnitude(), n.is_negative() != d.is_negative());
+    // The quotient has the exponent e or e + 1.
+    let e = n.bits() as i64 - d.bits() as i64 - 1;
+    let divided = |lsb: i64| {
+        let (n, d) = (n << (-lsb).max(0) as u64, d << lsb.max(0) as u64);
+        (&n / &d, (&n % &d) * 2u32, d)
+    };
+    let mut lsb = (e - p + 1).max(least);
+    let mut parts = divided(lsb);
+    if parts.0.bits() as i64 > p {
+        lsb += 1;
+        parts = divided(lsb);
     }
-    while x.abs() < power(e) {
-        e -= 1;
-    }
-    let lsb = (e - p + 1).max(least);
-    let scaled = x.abs() / power(lsb);
-    let floor = scaled.floor().to_integer();
-    let rest = &scaled - BigRational::from_integer(floor.clone());
-    let half = BigRational::new(1.into(), 2.into());
-    let up = rest > half || (rest == half && floor.bit(0));
-    let n = floor + u32::from(up);
-    let value = if BigRational::from_integer(n.clone()) * power(lsb) >= power(top + 1) {
+    let (floor, twice, d) = parts;
+    let up = twice > d || (twice == d && floor.bit(0));
+    let q = floor + u32::from(up);
+    let value = if q.bits() as i64 + lsb > top + 1 {
         f64::INFINITY
     } else {
         // Below 2^54 and exact; two steps reach the subnormals without a second rounding.
-        let n: u64 = n.try_into().unwrap();
-        let half = lsb / 2;
-        n as f64 * 2f64.powi(half) * 2f64.powi(lsb - half)
+        let (q, half): (u64, _) = (q.try_into().unwrap(), lsb as i32 / 2);
+        q as f64 * 2f64.powi(half) * 2f64.powi(lsb as i32 - half)
     };
-    if x.is_negative() { -value } else { value }
+    if negative { -value } else { value }
+}
+
+/// The nearest binary64 number to `n / d`.
+pub(crate) fn nearest64_of(n: &BigInt, d: &BigInt) -> f64 {
+    nearest(n, d, 53, -1074, 1023)
+}
+
+/// The nearest binary32 number to `n / d`.
+pub(crate) fn nearest32_of(n: &BigInt, d: &BigInt) -> f32 {
+    nearest(n, d, 24, -149, 127) as f32
 }
 
 pub(crate) fn nearest64(x: &BigRational) -> f64 {
-    nearest(x, 53, -1074, 1023)
+    nearest64_of(x.numer(), x.denom())
 }
 
 pub(crate) fn nearest32(x: &BigRational) -> f32 {
-    nearest(x, 24, -149, 127) as f32
+    nearest32_of(x.numer(), x.denom())
 }
 
 fn rational(values: &[f64]) -> BigRational {

@@ -3,7 +3,7 @@
 use ndarray::{ArrayD, Dimension, IxDyn};
 use num_bigint::{BigInt, BigUint};
 use num_rational::BigRational;
-use num_traits::{Signed, ToPrimitive, Zero};
+use num_traits::{Signed, ToPrimitive};
 
 /// A finite float as a fraction.
 pub fn exact(x: f64) -> BigRational {
@@ -53,9 +53,20 @@ pub fn to_f32(r: &BigRational) -> f32 {
     if negative { -magnitude } else { magnitude }
 }
 
-/// The exact sum.
+/// The exact sum. It is made of integers on the grid of 2^-1074: fractions would be reduced at every step.
 pub fn sum(values: impl IntoIterator<Item = f64>) -> BigRational {
-    values.into_iter().fold(BigRational::zero(), |sum, x| sum + exact(x))
+    let mut sum = BigInt::ZERO;
+    for x in values {
+        assert!(x.is_finite());
+        let (field, fraction) = ((x.to_bits() >> 52) & 0x7ff, x.to_bits() & ((1 << 52) - 1));
+        let number = BigInt::from(if field == 0 { fraction } else { fraction | 1 << 52 }) << (field.max(1) - 1);
+        if x < 0.0 {
+            sum -= number;
+        } else {
+            sum += number;
+        }
+    }
+    BigRational::new(sum, BigInt::from(1) << 1074)
 }
 
 /// What lies at `i` of a line of `n` elements continued by `rule` (SciPy ndimage's names): walks step by step.

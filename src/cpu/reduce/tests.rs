@@ -1,4 +1,5 @@
 use ndarray::{ArrayD, ArrayViewD, Axis, IxDyn, Slice};
+use num_bigint::BigInt;
 
 use super::*;
 use crate::exact::tests::bits;
@@ -61,7 +62,7 @@ impl Sample for bool {
 }
 
 /// One result, from the elements in order; floats as their bits, `None` for an overflow.
-fn oracle<T: Sample>(op: ReduceOp, values: &[T]) -> Option<u64> {
+fn oracle<T: Sample>(op: ReduceOp, values: &[T], sums: Option<&ExactSums>) -> Option<u64> {
     let (float, n) = (T::DTYPE.is_float(), values.len() as u64);
     let fit = |value: i128| {
         let (low, high) = op.out_dtype(T::DTYPE).integer_range().unwrap();
@@ -151,7 +152,9 @@ fn oracle<T: Sample>(op: ReduceOp, values: &[T]) -> Option<u64> {
             }
             Some(best as u64)
         }
-        ReduceOp::Var | ReduceOp::Std | ReduceOp::Norm(NormOrder::Two | NormOrder::One) => Some(exact_oracle(op, values)),
+        ReduceOp::Var | ReduceOp::Std | ReduceOp::Norm(NormOrder::Two | NormOrder::One) => {
+            sums.map(|sums| exact_oracle(op, values, sums))
+        }
         ReduceOp::Norm(NormOrder::Zero) => {
             let count = values.iter().filter(|&&x| x != T::ZERO).count();
             Some(if T::DTYPE == Dtype::F32 { u64::from((count as f32).to_bits()) } else { (count as f64).to_bits() })
@@ -187,66 +190,70 @@ fn oracle<T: Sample>(op: ReduceOp, values: &[T]) -> Option<u64> {
     }
 }
 
-/// Variances, deviations and norms in rational arithmetic; roots by their definition.
-fn exact_oracle<T: Sample>(op: ReduceOp, values: &[T]) -> u64 {
-    use num_bigint::BigInt;
-    use num_rational::BigRational;
-    use num_traits::Zero;
-    let encode = |x: f64| if T::DTYPE == Dtype::F32 { u64::from((x as f32).to_bits()) } else { x.to_bits() };
-    let (nan, inf) = (encode(f64::NAN), encode(f64::INFINITY));
-    let float = |x: &T| if T::DTYPE.is_float() { x.float() } else { 0.0 };
-    if values.iter().any(|x| float(x).is_nan()) {
-        return nan;
-    }
-    let norm = matches!(op, ReduceOp::Norm(_));
-    if values.iter().any(|x| float(x).is_infinite()) {
-        return if norm { inf } else { nan };
-    }
-    // In units of 2^-1074 (of integers: 1), squares in units of their square: fractions would be reduced all the time.
-    let scale = if T::DTYPE.is_float() { 1074u32 } else { 0 };
-    let exact = |x: &T| {
-        if !T::DTYPE.is_float() {
-            return BigInt::from(x.integer());
+/// The exact sums of some elements, of their squares and of their magnitudes, in units of 2^-1074 (of integers: 1) and of its
+/// square; `None` where some are not finite.
+struct ExactSums(Option<[BigInt; 3]>);
+
+impl ExactSums {
+    fn of<T: Sample>(values: &[T]) -> Self {
+        let float = T::DTYPE.is_float();
+        if values.iter().any(|x| float && !x.float().is_finite()) {
+            return Self(None);
         }
-        let bits = x.float().to_bits();
-        let (field, fraction) = ((bits >> 52) & 0x7ff, bits & ((1 << 52) - 1));
-        let magnitude = BigInt::from(if field == 0 { fraction } else { fraction | 1 << 52 }) << (field.max(1) - 1);
-        if x.float() < 0.0 { -magnitude } else { magnitude }
+        let mut sums = [BigInt::ZERO, BigInt::ZERO, BigInt::ZERO];
+        for x in values {
+            // A number is ±magnitude · 2^up; short numbers are multiplied, and moved then.
+            let (negative, magnitude, up) = if float {
+                let bits = x.float().to_bits();
+                let (field, fraction) = ((bits >> 52) & 0x7ff, bits & ((1 << 52) - 1));
+                (x.float() < 0.0, if field == 0 { fraction } else { fraction | 1 << 52 }, field.max(1) - 1)
+            } else {
+                (x.integer() < 0, x.integer().unsigned_abs() as u64, 0)
+            };
+            let number = BigInt::from(magnitude) << up;
+            sums[1] += BigInt::from(u128::from(magnitude) * u128::from(magnitude)) << (2 * up);
+            sums[2] += &number;
+            if negative {
+                sums[0] -= number;
+            } else {
+                sums[0] += number;
+            }
+        }
+        Self(Some(sums))
+    }
+}
+
+/// Variances, deviations and norms in rational arithmetic; roots by their definition.
+fn exact_oracle<T: Sample>(op: ReduceOp, values: &[T], sums: &ExactSums) -> u64 {
+    let encode = |x: f64| if T::DTYPE == Dtype::F32 { u64::from((x as f32).to_bits()) } else { x.to_bits() };
+    let norm = matches!(op, ReduceOp::Norm(_));
+    let Some([sum, squares, magnitudes]) = &sums.0 else {
+        let nan = !norm || values.iter().any(|x| Ordered::is_nan(*x));
+        return encode(if nan { f64::NAN } else { f64::INFINITY });
     };
+    let scale = if T::DTYPE.is_float() { 1074u32 } else { 0 };
     let unit = |power: u32| BigInt::from(1) << (power * scale);
-    let n = BigInt::from(values.len());
-    let mut sum = BigInt::ZERO;
-    let mut squares = BigInt::ZERO;
-    let mut magnitudes = BigInt::ZERO;
-    for x in values.iter().map(exact) {
-        squares += &x * &x;
-        magnitudes += if x < BigInt::ZERO { -x.clone() } else { x.clone() };
-        sum += x;
-    }
-    let value = match op {
-        ReduceOp::Norm(NormOrder::One) => BigRational::new(magnitudes, unit(1)),
-        ReduceOp::Norm(_) => BigRational::new(squares, unit(2)),
-        _ if values.is_empty() => return nan,
-        _ => BigRational::new(&n * squares - &sum * &sum, &n * &n * unit(2)),
+    let count = BigInt::from(values.len());
+    let (n, d) = match op {
+        ReduceOp::Norm(NormOrder::One) => (magnitudes.clone(), unit(1)),
+        ReduceOp::Norm(_) => (squares.clone(), unit(2)),
+        _ if values.is_empty() => return encode(f64::NAN),
+        _ => (&count * squares - sum * sum, &count * &count * unit(2)),
     };
-    let root = matches!(op, ReduceOp::Std | ReduceOp::Norm(NormOrder::Two));
-    let nearest = |x: &BigRational| match T::DTYPE {
-        Dtype::F32 => f64::from(crate::exact::tests::nearest32(x)),
-        _ => crate::exact::tests::nearest64(x),
+    let nearest = |n: &BigInt, d: &BigInt| match T::DTYPE {
+        Dtype::F32 => f64::from(crate::exact::tests::nearest32_of(n, d)),
+        _ => crate::exact::tests::nearest64_of(n, d),
     };
-    if !root {
-        return encode(nearest(&value));
+    if n == BigInt::ZERO || !matches!(op, ReduceOp::Std | ReduceOp::Norm(NormOrder::Two)) {
+        return encode(nearest(&n, &d));
     }
-    if value.is_zero() {
-        return encode(0.0);
-    }
-    // 200 bits of the root, and one more that says whether there is a rest.
-    let shift = 2 * (1200 + 200i64);
-    let scaled = (value * BigRational::from_integer(BigInt::from(1) << shift)).floor().to_integer();
-    let root: BigInt = scaled.sqrt();
-    let rest = &root * &root != scaled;
-    let root = BigRational::new(root * 2 + i32::from(rest), BigInt::from(1) << (shift / 2 + 1));
-    encode(nearest(&root))
+    // 200 bits of the root of n/d · 4^up, and one more that says whether there is a rest.
+    let up = 200 - (n.bits() as i64 - d.bits() as i64) / 2;
+    let power = |exponent: i64| BigInt::from(1) << exponent.max(0);
+    let (n, d) = (n * power(2 * up), d * power(-2 * up));
+    let root = (&n / &d).sqrt();
+    let rest = &root * &root * &d != n;
+    encode(nearest(&((root * 2 + i32::from(rest)) * power(-up - 1)), &power(up + 1)))
 }
 
 /// Results as the oracle encodes them.
@@ -287,29 +294,33 @@ fn check<T: Sample>(view: &ArrayViewD<'_, T>, axes: &[isize]) {
     // Rational arithmetic takes its time: for the larger arrays, some of the views and axes must do.
     let exact = all.len() < 3000 || (view.strides().last() != Some(&1) && axes.len() != 1);
     let slow = |op| matches!(op, ReduceOp::Var | ReduceOp::Std | ReduceOp::Norm(NormOrder::One | NormOrder::Two));
+    let lanes = |o: usize| &all[o * n..][..n];
+    let sums: Vec<Option<ExactSums>> = (0..count).map(|o| exact.then(|| ExactSums::of(lanes(o)))).collect();
     for op in ReduceOp::ALL.into_iter().filter(|&op| exact || !slow(op)) {
         if (n == 0 && !op.has_identity()) || (op == ReduceOp::Ptp && T::DTYPE == Dtype::Bool) {
             continue;
         }
         let plan = ReducePlan::new(&Reduce::of(op).axes(axes), T::DTYPE, view.shape()).unwrap();
+        let product = op == ReduceOp::Product && T::DTYPE.is_float();
+        let expected: Option<Vec<u64>> =
+            if product { None } else { (0..count).map(|o| oracle(op, lanes(o), sums[o].as_ref())).collect() };
         for simd in Simd::available() {
             let label = format!("{op} {} {:?} {:?} over {axes:?} {simd:?}", T::DTYPE, view.shape(), view.strides());
             let got = values(&plan, &input, simd);
             let partials = partials(&plan, std::slice::from_ref(&input), simd, &Control::new()).unwrap();
             let by_partials = plan.finish(&partials);
-            if op == ReduceOp::Product && T::DTYPE.is_float() {
+            if product {
                 let (got, by_partials) = (got.unwrap(), by_partials.unwrap());
                 assert_eq!(encode(&got), encode(&by_partials), "{label}");
                 for (o, &got) in encode(&got).iter().enumerate() {
-                    check_product(&all[o * n..][..n], got, &label);
+                    check_product(lanes(o), got, &label);
                 }
                 continue;
             }
-            let expected: Option<Vec<u64>> = (0..count).map(|o| oracle(op, &all[o * n..][..n])).collect();
-            match expected {
+            match &expected {
                 Some(expected) => {
-                    assert_eq!(encode(&got.unwrap()), expected, "{label}");
-                    assert_eq!(encode(&by_partials.unwrap()), expected, "{label}");
+                    assert_eq!(&encode(&got.unwrap()), expected, "{label}");
+                    assert_eq!(&encode(&by_partials.unwrap()), expected, "{label}");
                 }
                 None => {
                     let overflow = Error::Overflow { op: op.name(), out_dtype: plan.out_dtype };
@@ -358,6 +369,18 @@ macro_rules! for_all_dtypes {
     }};
 }
 
+/// With samples of each kind; of integers, the last two are the same.
+macro_rules! for_all_kinds {
+    ($f:ident) => {{
+        for kind in 0..2 {
+            for_all_dtypes!($f(kind));
+        }
+        $f::<bool>(2);
+        $f::<f32>(2);
+        $f::<f64>(2);
+    }};
+}
+
 #[test]
 fn all_axis_sets_of_all_views_agree_with_the_oracle() {
     fn views<T: Sample>(kind: usize) {
@@ -378,9 +401,7 @@ fn all_axis_sets_of_all_views_agree_with_the_oracle() {
             }
         }
     }
-    for kind in 0..3 {
-        on_threads(2, || for_all_dtypes!(views(kind)));
-    }
+    on_threads(2, || for_all_kinds!(views));
 }
 
 #[test]
@@ -397,9 +418,7 @@ fn awkward_lengths_agree_with_the_oracle() {
             check(&a.view(), &[1]);
         }
     }
-    for kind in 0..3 {
-        on_threads(2, || for_all_dtypes!(lengths(kind)));
-    }
+    on_threads(2, || for_all_kinds!(lengths));
 }
 
 #[test]
