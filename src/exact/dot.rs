@@ -185,24 +185,29 @@ impl ExactDot {
         if sum.special != 0 {
             return self.add_special(sum.special);
         }
+        self.add_number(&sum.limbs, super::LEAST + shift);
+    }
+
+    /// Adds a number of up to 66 words (two's complement, least significant first) times `2^exponent`; bits that fall below bit 0 of
+    /// this must be zero.
+    pub(super) fn add_number(&mut self, number: &[u64], exponent: i32) {
         if self.special != 0 {
             return;
         }
-        let negative = sum.limbs[super::LIMBS - 1] >> 63 == 1;
+        let negative = number.last().is_some_and(|last| last >> 63 == 1);
         let sign = if negative { u64::MAX } else { 0 };
-        // Where bit 0 of the sum lies; below bit 0 of this there are none set.
-        let position = super::LEAST + shift - LEAST;
+        let position = exponent - LEAST;
         let first = position.max(0) as usize / 64;
         let limb = |i: i32| match usize::try_from(i) {
-            Ok(i) => sum.limbs.get(i).copied().unwrap_or(sign),
+            Ok(i) => number.get(i).copied().unwrap_or(sign),
             Err(_) => 0,
         };
-        let words: [u64; super::LIMBS + 2] = std::array::from_fn(|i| {
+        let words: [u64; 68] = std::array::from_fn(|i| {
             let from = 64 * (first + i) as i32 - position;
             let (from, within) = (from.div_euclid(64), from.rem_euclid(64));
             if within == 0 { limb(from) } else { limb(from) >> within | limb(from + 1) << (64 - within) }
         });
-        self.add_words(&words, first, negative);
+        self.add_words(&words[..number.len() + 2], first, negative);
     }
 
     /// Notes an infinity or a NaN.

@@ -24,6 +24,8 @@ const LEVEL: i32 = 53 - 2 - STEPS as i32;
 pub(crate) const MAX_TOP: i32 = 1023 - 3 - STEPS as i32;
 /// Levels that hold all of binary32.
 pub(crate) const WHOLE: usize = 7;
+/// Levels that hold all squares of binary32 numbers.
+pub(crate) const WHOLE_SQUARES: usize = 13;
 
 /// binary32 or binary64.
 pub(crate) trait Float: crate::Real {
@@ -181,7 +183,7 @@ pub(super) struct Extracted<const L: usize> {
 }
 
 /// The largest magnitude (NaN aside).
-pub(super) struct Largest<'a, T>(pub &'a [T]);
+pub(crate) struct Largest<'a, T>(pub &'a [T]);
 
 impl<T: Float> Kernel for Largest<'_, T> {
     type Output = f64;

@@ -17,7 +17,7 @@ pub(crate) mod round;
 mod serde;
 pub(crate) mod squares;
 #[cfg(target_arch = "x86_64")]
-mod sticky;
+pub(crate) mod sticky;
 pub(crate) mod windows;
 
 pub use dot::ExactDot;
@@ -171,6 +171,19 @@ impl ExactSum {
             let (sum, over) = limb.overflowing_add(word);
             let (sum, over_again) = sum.overflowing_add(u64::from(carry));
             (*limb, carry) = (sum, over | over_again);
+        }
+    }
+
+    /// Adds an integer of so many digits of 32 bits (two's complement, least significant first) times 2^-1075, bit 0 of which must
+    /// be zero; as [`add_scaled`](Self::add_scaled) does, but that a zero stands for nothing.
+    pub(crate) fn add_digits(&mut self, digits: &[u32; 2 * LIMBS]) {
+        let digit = |i: usize| u64::from(digits[i]);
+        let limbs = std::array::from_fn(|i| {
+            let above = if i + 1 < LIMBS { digit(2 * i + 2) } else { digit(2 * i + 1) >> 31 };
+            digit(2 * i) >> 1 | digit(2 * i + 1) << 31 | above << 63
+        });
+        if limbs != [0; LIMBS] {
+            self.merge(&Self { limbs, kind: OTHERS, special: 0 });
         }
     }
 

@@ -1,17 +1,32 @@
 //! Exact sums of columns: the extraction of `exact::fast` with one column in each lane.
+//!
+//! With AVX-512 the processor's flag tells what was exact (see `exact::sticky`), and sums of numbers and of squares are made
+//! together. What fits no levels goes to windows, a table for each column: some columns of many rows are copied together, so that
+//! their tables stay in the caches, and rows far from each other do not share the caches' sets.
 
-use crate::cpu::simd::{Kernel, Simd, prefetch};
+#[cfg(target_arch = "x86_64")]
+mod moments;
+mod strips;
+
+use std::ops::Range;
+
+use super::drive::HEIGHT;
+use crate::cpu::simd::{Simd, prefetch};
 use crate::exact::accumulator::Accumulator;
-use crate::exact::fast::{Float, MAX_TOP, WHOLE, constant, exponent, exponents, one, step};
-use crate::exact::lanes::*;
+use crate::exact::fast::{Float, Largest, MAX_TOP, WHOLE, WHOLE_SQUARES, constant, exponent, exponents};
+#[cfg(target_arch = "x86_64")]
+use crate::exact::sticky;
 use crate::exact::windows::{ROWS, STRIP, Table, add_columns};
+use strips::Strips;
 
 /// Columns of exact sums that share the constants of the extraction.
 pub(super) struct FloatColumns {
     sums: Vec<Accumulator>,
-    /// Per level and column.
+    /// Room for lanes.
     lanes: Vec<f64>,
-    /// What the lanes of earlier tiles had moved, on the grids of `top`: not in `sums` yet.
+    #[cfg(target_arch = "x86_64")]
+    lines: Vec<sticky::Line>,
+    /// What the lanes of earlier tiles had moved, per level and column, on the grids of `top`: not in `sums` yet.
     moved: Vec<i64>,
     /// How many tiles that were.
     tiles: u32,
@@ -32,12 +47,25 @@ pub(super) const PATIENCE: u32 = 16;
 /// Tiles whose moves, below 2^51 each, may add up in 64 bits.
 const TILES: u32 = 1 << 11;
 
+/// Rows that are best given at a time: where exponents spread, the windows of a column come into the cache once for so many.
+pub(super) const TALL: usize = 4 * HEIGHT;
+
 impl FloatColumns {
     /// Sums of nothing.
     pub(super) fn new(width: usize) -> Self {
-        let (sums, tiles, top) = (vec![Accumulator::new(); width], 0, i32::MIN);
-        let (lanes, moved, windows) = (Vec::new(), Vec::new(), Vec::new());
-        Self { sums, lanes, moved, tiles, top, others: false, windows, levels: 1, patience: 0 }
+        Self {
+            sums: vec![Accumulator::new(); width],
+            lanes: Vec::new(),
+            #[cfg(target_arch = "x86_64")]
+            lines: Vec::new(),
+            moved: Vec::new(),
+            tiles: 0,
+            top: i32::MIN,
+            others: false,
+            windows: Vec::new(),
+            levels: 1,
+            patience: 0,
+        }
     }
 
     /// The sums of all elements.
@@ -50,40 +78,49 @@ impl FloatColumns {
     }
 
     /// Adds rows.
-    pub(super) fn add<T: Float>(&mut self, rows: &[&[T]], simd: Simd) {
-        if self.patience == 0 {
-            self.levels = if T::NARROW { 1 } else { 2 };
-        }
-        self.patience = self.patience.saturating_sub(1);
-        if !self.extract_some(rows, simd) {
-            self.scatter(rows, simd);
+    pub(super) fn add<T: Float>(&mut self, mut rows: &[&[T]], simd: Simd) {
+        while !rows.is_empty() {
+            if self.patience == 0 {
+                self.levels = if T::NARROW { 1 } else { 2 };
+            }
+            // Windows take all rows until fewer levels are tried again.
+            let tiles = if self.levels > 3 { self.patience as usize } else { 1 };
+            let (some, rest) = rows.split_at(rows.len().min(tiles * HEIGHT));
+            rows = rest;
+            self.patience = self.patience.saturating_sub(some.len().div_ceil(HEIGHT) as u32);
+            if !self.extract_some(some, simd) {
+                self.scatter(some, simd);
+            }
         }
     }
 
     /// Adds rows of any exponents, some columns at a time.
     fn scatter<T: Float>(&mut self, rows: &[&[T]], simd: Simd) {
-        let width = self.sums.len();
-        self.windows.resize(width, Table::new());
-        let columns = self.windows.chunks_mut(STRIP).zip(self.sums.chunks_mut(STRIP));
-        for ((tables, sums), at) in columns.zip((0..width).step_by(STRIP)) {
-            for (i, some) in rows.chunks(ROWS).enumerate() {
-                prefetch_rows(rows, (i + 1) * ROWS, at);
-                let added = <&mut [Table; STRIP]>::try_from(&mut *tables).is_ok_and(|tables| add_columns(some, at, tables, simd));
-                if !added {
-                    push_rows(some, at, tables, sums);
+        in_strips(rows, &mut |columns, rows| {
+            let (tables, sums) = self.windows(columns);
+            for ((tables, sums), at) in tables.chunks_mut(STRIP).zip(sums.chunks_mut(STRIP)).zip((0..).step_by(STRIP)) {
+                for some in rows.chunks(ROWS) {
+                    let added =
+                        <&mut [Table; STRIP]>::try_from(&mut *tables).is_ok_and(|tables| add_columns(some, at, tables, simd));
+                    if !added {
+                        push_rows(some, at, tables, sums);
+                    }
                 }
             }
-            for (i, sum) in sums.iter_mut().enumerate().filter(|(_, sum)| !sum.has_others()) {
-                sum.note(rows.iter().all(|row| is_negative_zero(row[at + i])));
-            }
-        }
+        });
+        self.note(rows);
+    }
+
+    /// The windows of some columns, and the sums for what is not finite.
+    pub(super) fn windows(&mut self, columns: Range<usize>) -> (&mut [Table], &mut [Accumulator]) {
+        self.windows.resize(self.sums.len(), Table::new());
+        (&mut self.windows[columns.clone()], &mut self.sums[columns])
     }
 
     /// Adds rows, unless their exponents spread too far.
     fn extract_some<T: Float>(&mut self, rows: &[&[T]], simd: Simd) -> bool {
         if self.top == i32::MIN {
-            let largest = rows[0].iter().map(|x| x.widen().abs()).filter(|x| x.is_finite()).fold(0.0, f64::max);
-            self.top = exponent(largest).min(MAX_TOP);
+            self.top = exponent(largest(&rows[..1], simd)).min(MAX_TOP);
         }
         let mut attempt = |levels: u8| {
             if self.levels > levels {
@@ -105,34 +142,13 @@ impl FloatColumns {
 
     /// Adds rows with `L` levels, if they suffice for all columns.
     fn extract<T: Float, const L: usize>(&mut self, rows: &[&[T]], simd: Simd) -> bool {
-        let width = self.sums.len();
-        if self.lanes.len() < L * width {
-            self.lanes.resize(L * width, 0.0);
-            self.moved.resize(L * width, 0);
-        }
+        self.reserve(L);
         for _ in 0..2 {
-            let constants = exponents::<L>(self.top).map(constant);
-            for (lanes, constant) in self.lanes.chunks_exact_mut(width).zip(constants) {
-                lanes.fill(constant);
-            }
-            let found = simd.run(Strips::<T, L> { rows, lanes: &mut self.lanes[..L * width], start: constants[0] });
-            let top = exponent(found.largest);
-            if found.complete && top <= self.top {
-                let lanes = self.lanes.chunks_exact(width).zip(constants);
-                for ((lanes, constant), moved) in lanes.zip(self.moved.chunks_exact_mut(width)) {
-                    for (lane, moved) in lanes.iter().zip(moved) {
-                        *moved = moved.wrapping_add(lane.to_bits().wrapping_sub(constant.to_bits()) as i64);
-                    }
-                }
-                self.tiles += 1;
-                if !self.others {
-                    self.note(rows, &constants);
-                }
-                if self.tiles == TILES {
-                    self.settle();
-                }
+            let Err(top) = self.move_lanes::<T, L>(rows, simd) else {
+                self.account();
+                self.note(rows);
                 return true;
-            }
+            };
             if top > MAX_TOP || top == self.top {
                 return false;
             }
@@ -142,43 +158,102 @@ impl FloatColumns {
         false
     }
 
+    /// Makes room for the moves of so many levels.
+    fn reserve(&mut self, levels: usize) {
+        let len = self.moved.len().max(levels * self.sums.len());
+        self.moved.resize(len, 0);
+    }
+
+    /// Moves the lanes of `L` levels by rows, or says the exponent of the largest magnitude if that is not exact.
+    fn move_lanes<T: Float, const L: usize>(&mut self, rows: &[&[T]], simd: Simd) -> Result<(), i32> {
+        let width = self.sums.len();
+        #[cfg(target_arch = "x86_64")]
+        if simd == Simd::Avx512 && width >= sticky::LEAST_COLUMNS {
+            // SAFETY: the level says that the instructions are there.
+            let exact = unsafe { sticky::sum_columns::<T, L>(rows, exponents(self.top), &mut self.lines, &mut self.moved) };
+            return if exact { Ok(()) } else { Err(exponent(largest(rows, simd))) };
+        }
+        let constants = exponents::<L>(self.top).map(constant);
+        self.lanes.resize(L * width, 0.0);
+        for (lanes, constant) in self.lanes.chunks_exact_mut(width).zip(constants) {
+            lanes.fill(constant);
+        }
+        let found = simd.run(Strips::<T, L> { rows, lanes: &mut self.lanes, start: constants[0] });
+        let top = exponent(found.largest);
+        if !found.complete || top > self.top {
+            return Err(top);
+        }
+        let lanes = self.lanes.chunks_exact(width).zip(constants);
+        for ((lanes, constant), moved) in lanes.zip(self.moved.chunks_exact_mut(width)) {
+            for (lane, moved) in lanes.iter().zip(moved) {
+                *moved = moved.wrapping_add(lane.to_bits().wrapping_sub(constant.to_bits()) as i64);
+            }
+        }
+        Ok(())
+    }
+
+    /// Accounts for a tile by which the lanes moved.
+    fn account(&mut self) {
+        self.tiles += 1;
+        if self.tiles == TILES {
+            self.settle();
+        }
+    }
+
     /// Moves what tiles have added up to into the sums.
     fn settle(&mut self) {
         if std::mem::take(&mut self.tiles) == 0 {
             return;
         }
         let width = self.sums.len();
-        for (moved, k) in self.moved.chunks_exact_mut(width).zip(exponents::<WHOLE>(self.top)) {
+        for (moved, k) in self.moved.chunks_exact_mut(width).zip(exponents::<WHOLE_SQUARES>(self.top)) {
             for (sum, moved) in self.sums.iter_mut().zip(moved) {
                 sum.add(i128::from(std::mem::take(moved)), k - 52);
             }
         }
     }
 
-    /// Tells −0 from other elements: columns whose lanes did not move are looked at.
-    fn note<T: Float>(&mut self, rows: &[&[T]], constants: &[f64]) {
-        let width = self.sums.len();
+    /// Tells −0 from other elements.
+    pub(super) fn note<T: Float>(&mut self, rows: &[&[T]]) {
+        if self.others {
+            return;
+        }
         self.others = true;
         for (column, sum) in self.sums.iter_mut().enumerate() {
-            let still = constants.iter().zip(self.lanes[column..].iter().step_by(width)).all(|(constant, lane)| constant == lane);
-            sum.note(still && rows.iter().all(|row| is_negative_zero(row[column])));
+            sum.note(rows.iter().all(|row| is_negative_zero(row[column])));
             self.others &= sum.has_others();
         }
     }
 }
 
-/// Asks for a strip of rows to come, from a column on.
-#[inline(always)]
-pub(super) fn prefetch_rows<T>(rows: &[&[T]], from: usize, at: usize) {
-    let mut i = from;
-    while i < rows.len().min(from + ROWS) {
-        prefetch(rows[i].as_ptr().wrapping_add(at));
-        i += 1;
+/// The largest magnitude, NaN aside.
+fn largest<T: Float>(rows: &[&[T]], simd: Simd) -> f64 {
+    rows.iter().map(|row| simd.run(Largest(row))).fold(0.0, f64::max)
+}
+
+/// Calls `each` with some columns of at most [`HEIGHT`] rows at a time, copied together: all rows of the first ones first.
+pub(super) fn in_strips<T: Float>(rows: &[&[T]], each: &mut dyn FnMut(Range<usize>, &[&[T]])) {
+    let (width, strip) = (rows[0].len(), 512 / size_of::<T>());
+    let mut memory = vec![T::ZERO; strip * rows.len().min(HEIGHT)];
+    for at in (0..width).step_by(strip) {
+        let columns = at..width.min(at + strip);
+        for (i, some) in rows.chunks(HEIGHT).enumerate() {
+            for (k, (row, copy)) in some.iter().zip(memory.chunks_exact_mut(columns.len())).enumerate() {
+                if let Some(next) = rows.get(i * HEIGHT + k + ROWS) {
+                    for line in (0..512).step_by(64) {
+                        prefetch(next.as_ptr().wrapping_add(at).wrapping_byte_add(line));
+                    }
+                }
+                copy.copy_from_slice(&row[columns.clone()]);
+            }
+            let copies: Vec<&[T]> = memory.chunks_exact(columns.len()).take(some.len()).collect();
+            each(columns.clone(), &copies);
+        }
     }
 }
 
 /// Adds some columns of a few rows, from one on, number by number.
-fn push_rows<T: Float>(rows: &[&[T]], at: usize, tables: &mut [Table], sums: &mut [Accumulator]) {
+pub(super) fn push_rows<T: Float>(rows: &[&[T]], at: usize, tables: &mut [Table], sums: &mut [Accumulator]) {
     tables.iter_mut().for_each(|table| table.room(rows.len()));
     for row in rows {
         for ((table, sum), &x) in tables.iter_mut().zip(sums.iter_mut()).zip(&row[at..]) {
@@ -192,174 +267,4 @@ fn push_rows<T: Float>(rows: &[&[T]], at: usize, tables: &mut [Table], sums: &mu
 /// Whether a number is −0.
 fn is_negative_zero<T: Float>(x: T) -> bool {
     x.widen().to_bits() == 1 << 63
-}
-
-/// Rows that go through the columns at a time: each level is loaded and stored once for all of them, and memory is read in
-/// few long runs.
-const TOGETHER: usize = 4;
-/// How far ahead of the columns at work a long row is asked for, in bytes.
-const AHEAD: usize = 2048;
-
-/// The extraction of columns, side by side in the lanes.
-struct Strips<'a, T, const L: usize> {
-    rows: &'a [&'a [T]],
-    lanes: &'a mut [f64],
-    /// Where the lanes of the first level start.
-    start: f64,
-}
-
-/// What is known of the elements of all columns.
-struct Found {
-    /// The largest magnitude (NaN aside).
-    largest: f64,
-    /// Whether nothing was left, and no NaN or infinity there.
-    complete: bool,
-}
-
-/// The largest magnitudes and what was left, in the lanes of some vectors, and the number 1.
-struct Seen<V, const M: usize> {
-    largest: [V; M],
-    left: [V; M],
-    one: V,
-}
-
-impl<T: Float, const L: usize> Strips<'_, T, L> {
-    /// Vectors of the widest type, and columns that are left one by one.
-    ///
-    /// # Safety
-    /// The instruction set of `V` must be present.
-    #[inline(always)]
-    unsafe fn strips<V: Doubles, const M: usize>(mut self) -> Found {
-        let width = self.lanes.len() / L;
-        let whole = width / (M * V::LANES) * (M * V::LANES);
-        // SAFETY: the caller's promise.
-        let (mut wide, mut single) = unsafe { (Seen::<V, M>::new(), Seen::<Portable<1>, 1>::new()) };
-        let long = width * size_of::<T>() >= 4 * AHEAD;
-        let rows = self.rows;
-        for (i, some) in rows.chunks(TOGETHER).enumerate() {
-            // Ahead in the same row, or the place in the rows to come.
-            let ahead = |k: usize, row: &[T]| {
-                let next = rows.get(i * TOGETHER + k + TOGETHER).map_or(row.as_ptr(), |row| row.as_ptr());
-                if long { row.as_ptr().wrapping_byte_add(AHEAD) } else { next }
-            };
-            // SAFETY: the caller's promise; the columns lie below the width, and all rows are as wide.
-            unsafe {
-                if let Ok(some) = <[&[T]; TOGETHER]>::try_from(some) {
-                    let places = std::array::from_fn::<_, TOGETHER, _>(|k| (some[k].as_ptr(), ahead(k, some[k])));
-                    for at in (0..whole).step_by(M * V::LANES) {
-                        self.columns::<V, M, TOGETHER>(places, at, &mut wide);
-                    }
-                    for at in whole..width {
-                        self.columns::<Portable<1>, 1, TOGETHER>(places, at, &mut single);
-                    }
-                } else {
-                    for row in some {
-                        let places = [(row.as_ptr(), row.as_ptr())];
-                        for at in (0..whole).step_by(M * V::LANES) {
-                            self.columns::<V, M, 1>(places, at, &mut wide);
-                        }
-                        for at in whole..width {
-                            self.columns::<Portable<1>, 1, 1>(places, at, &mut single);
-                        }
-                    }
-                }
-            }
-        }
-        // SAFETY: the caller's promise.
-        let ((largest, left), (single, rest)) = unsafe { (wide.read(), single.read()) };
-        // A NaN or an infinity takes the lane out of its binade for good.
-        let strayed = self.lanes[..width].iter().fold(0, |strayed, lane| strayed | (lane.to_bits() ^ self.start.to_bits()));
-        Found {
-            largest: if single > largest { single } else { largest },
-            complete: (left | rest) << 1 == 0 && strayed >> 52 == 0,
-        }
-    }
-
-    /// Adds `R` rows of `M` vectors of columns, from column `at` on, and asks for memory ahead.
-    ///
-    /// # Safety
-    /// The instruction set of `V` must be present, the columns lie below the width, and rows start at the places.
-    // Plain index loops of constant length over vectors stay in registers.
-    #[allow(clippy::needless_range_loop)]
-    #[inline(always)]
-    unsafe fn columns<V: Doubles, const M: usize, const R: usize>(
-        &mut self,
-        places: [(*const T, *const T); R],
-        at: usize,
-        seen: &mut Seen<V, M>,
-    ) {
-        let width = self.lanes.len() / L;
-        debug_assert!(at + M * V::LANES <= width);
-        // SAFETY: the caller's promise; there are L times the width of levels.
-        unsafe {
-            let lanes = self.lanes.as_mut_ptr().add(at);
-            let mut levels = [[seen.one; M]; L];
-            for level in 0..L {
-                for i in 0..M {
-                    levels[level][i] = V::load(lanes.add(level * width + i * V::LANES));
-                }
-            }
-            for (row, ahead) in places {
-                for line in (0..M * V::LANES * size_of::<T>()).step_by(64) {
-                    prefetch(ahead.wrapping_add(at).wrapping_byte_add(line));
-                }
-                for i in 0..M {
-                    let x: V = T::load(row.add(at + i * V::LANES));
-                    seen.largest[i] = x.magnitude_or(seen.largest[i]);
-                    step(&mut levels, i, x, &mut seen.left[i], seen.one);
-                }
-            }
-            for level in 0..L {
-                for i in 0..M {
-                    levels[level][i].store(lanes.add(level * width + i * V::LANES));
-                }
-            }
-        }
-    }
-}
-
-impl<V: Doubles, const M: usize> Seen<V, M> {
-    /// # Safety
-    /// The instruction set of `V` must be present.
-    #[inline(always)]
-    unsafe fn new() -> Self {
-        // SAFETY: the caller's promise.
-        unsafe { Self { largest: [V::splat(0.0); M], left: [V::splat(0.0); M], one: one() } }
-    }
-
-    /// The largest magnitude and the bits that were left.
-    ///
-    /// # Safety
-    /// The instruction set of `V` must be present.
-    #[inline(always)]
-    unsafe fn read(&self) -> (f64, u64) {
-        let (mut largest, mut left, mut lanes) = (0.0, 0, [0.0; 8]);
-        for i in 0..M {
-            // SAFETY: the caller's promise; no vector has more than 8 lanes.
-            unsafe { self.largest[i].store(lanes.as_mut_ptr()) };
-            largest = lanes[..V::LANES].iter().fold(largest, |most, &lane| if lane > most { lane } else { most });
-            // SAFETY: as above.
-            unsafe { self.left[i].store(lanes.as_mut_ptr()) };
-            left |= lanes[..V::LANES].iter().fold(0, |left, lane| left | lane.to_bits());
-        }
-        (largest, left)
-    }
-}
-
-impl<T: Float, const L: usize> Kernel for Strips<'_, T, L> {
-    type Output = Found;
-
-    #[inline(always)]
-    fn run<const BYTES: usize>(self) -> Found {
-        // SAFETY: vectors of `BYTES` bytes are present.
-        unsafe {
-            match BYTES {
-                #[cfg(target_arch = "x86_64")]
-                64 => self.strips::<Doubles8, 4>(),
-                #[cfg(target_arch = "x86_64")]
-                32 => self.strips::<Doubles4, 2>(),
-                _ => self.strips::<Portable<2>, 2>(),
-            }
-        }
-    }
 }

@@ -37,6 +37,8 @@ pub(super) trait Fold<T: Real>: Sync {
     const FREE: bool = true;
     /// Columns of a task at most.
     const WIDTH: usize = WIDTH;
+    /// Rows that columns are given at a time, at most.
+    const HEIGHT: usize = HEIGHT;
 
     /// The result of nothing; `last` is the previous result of this task, if there is one.
     fn start(&self, last: Option<&Self::Partial>) -> Self::Partial;
@@ -46,7 +48,7 @@ pub(super) trait Fold<T: Real>: Sync {
     fn merge(&self, partial: &mut Self::Partial, later: Self::Partial);
     /// The results of nothing.
     fn start_columns(&self, width: usize) -> Self::Columns;
-    /// Adds rows (at most [`HEIGHT`]) of `width` elements, the first of which has this index.
+    /// Adds rows (at most [`HEIGHT`](Self::HEIGHT)) of `width` elements, the first of which has this index.
     fn rows(&self, columns: &mut Self::Columns, rows: &[&[T]], index: u64);
     /// The results.
     fn end_columns(&self, columns: Self::Columns) -> Vec<Self::Partial>;
@@ -111,8 +113,8 @@ impl<P> Parts<P> {
 
 /// A fold, as the walk sees it.
 trait Folding<T: Real>: Sync {
-    /// [`Fold::EXACT`], [`Fold::FREE`] and [`Fold::WIDTH`].
-    fn properties(&self) -> (bool, bool, usize);
+    /// [`Fold::EXACT`], [`Fold::FREE`], and [`Fold::HEIGHT`] and [`Fold::WIDTH`].
+    fn properties(&self) -> (bool, bool, (usize, usize));
     /// One who folds for a task.
     fn worker(&self) -> Box<dyn Worker<T> + '_>;
     /// Makes room for so many parts.
@@ -163,8 +165,8 @@ impl<T: Real, F: Fold<T>> Task<'_, T, F> {
 }
 
 impl<T: Real, F: Fold<T>> Folding<T> for Into<'_, T, F> {
-    fn properties(&self) -> (bool, bool, usize) {
-        (F::EXACT, F::FREE, F::WIDTH)
+    fn properties(&self) -> (bool, bool, (usize, usize)) {
+        (F::EXACT, F::FREE, (F::HEIGHT, F::WIDTH))
     }
 
     fn worker(&self) -> Box<dyn Worker<T> + '_> {
@@ -237,7 +239,7 @@ fn walk<T: Real>(fold: &mut dyn Folding<T>, plan: &ReducePlan, input: &View<'_>,
             worker.emit(&mut std::iter::once(place))
         });
     }
-    let (exact, free, widest) = fold.properties();
+    let (exact, free, largest) = fold.properties();
     let layout = Layout::<T>::new(plan, input, free)?;
     let threads = threads();
     if layout.has_rows(48) || (!layout.has_columns(32) && count < 32) {
@@ -281,7 +283,7 @@ fn walk<T: Real>(fold: &mut dyn Folding<T>, plan: &ReducePlan, input: &View<'_>,
     }
     // Columns: blocks of kept positions, cut so that none leaves a run that is read where it lies.
     let direct = layout.has_columns(32);
-    let (height, widest) = if direct { (HEIGHT, widest) } else { COPIED };
+    let (height, widest) = if direct { largest } else { COPIED };
     let run = if direct { layout.kept.last().map_or(1, |axis| axis.len) } else { count };
     let tasks = if threads == 1 { 1 } else { 4 * threads };
     // Bands of rows first, where partials may be grouped as one likes: so memory is read in order. Then narrower blocks.

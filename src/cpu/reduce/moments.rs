@@ -1,10 +1,9 @@
 //! Sums of what floats become: magnitudes, powers, squares, products; and moments.
 
-use super::columns::{FloatColumns, PATIENCE, prefetch_rows};
-use super::drive::Fold;
+use super::columns::{FloatColumns, PATIENCE, TALL, in_strips, push_rows};
+use super::drive::{Fold, HEIGHT};
 use super::pair::FoldPairs;
 use super::selected::Neutral;
-use super::sum::FloatSum;
 use crate::cpu::simd::{Kernel, Simd};
 use crate::exact::Moments;
 use crate::exact::accumulator::Accumulator;
@@ -112,15 +111,15 @@ impl<T: Float, M: Map> Fold<T> for MappedSum<M> {
     }
 
     fn start_columns(&self, width: usize) -> FloatColumns {
-        Fold::<f64>::start_columns(&FloatSum(self.1), width)
+        FloatColumns::new(width)
     }
 
-    fn rows(&self, columns: &mut FloatColumns, rows: &[&[T]], index: u64) {
-        map_rows(&self.0, self.1, rows, |rows| FloatSum(self.1).rows(columns, rows, index));
+    fn rows(&self, columns: &mut FloatColumns, rows: &[&[T]], _: u64) {
+        map_rows(&self.0, self.1, rows, |rows| columns.add(rows, self.1));
     }
 
     fn end_columns(&self, columns: FloatColumns) -> Vec<Accumulator> {
-        Fold::<f64>::end_columns(&FloatSum(self.1), columns)
+        columns.into_sums()
     }
 }
 
@@ -133,46 +132,145 @@ impl<T: Float, M: Map> Neutral<T> for MappedSum<M> {
 /// Sums of squares.
 pub(super) struct SquareSum(pub(super) Simd);
 
-/// Columns of sums of products: upper and lower parts, and squares of any exponents.
+/// Columns of sums of squares: upper and lower parts, and squares of any exponents.
 pub(super) struct ProductColumns {
     upper: FloatColumns,
+    /// What the upper parts lack, or, where numbers and squares are summed at once, numbers that nobody asked for.
     lower: FloatColumns,
     tables: Vec<SquareTable>,
     /// The infinities seen.
     special: Vec<u8>,
     width: usize,
-    /// Tiles until products in two parts are tried again.
+    /// Tiles until few levels are tried again.
     pause: u32,
 }
 
 impl ProductColumns {
-    /// Adds the squares of rows of any exponents, some columns at a time.
-    fn scatter<T: Float>(&mut self, rows: &[&[T]], simd: Simd) {
-        self.tables.resize(self.width, SquareTable::new());
-        self.special.resize(self.width, 0);
-        for (tables, at) in self.tables.chunks_mut(STRIP).zip((0..self.width).step_by(STRIP)) {
-            for (i, some) in rows.chunks(ROWS).enumerate() {
-                prefetch_rows(rows, (i + 1) * ROWS, at);
-                let strip = <&mut [SquareTable; STRIP]>::try_from(&mut *tables);
-                if strip.is_ok_and(|tables| add_square_columns(some, at, tables, simd)) {
+    fn new(width: usize) -> Self {
+        let sums = || FloatColumns::new(width);
+        Self { upper: sums(), lower: sums(), tables: vec![], special: vec![], width, pause: 0 }
+    }
+
+    /// Adds the squares of rows, and the rows to `sums` if there are some.
+    fn add<T: Float>(&mut self, mut sums: Option<&mut FloatColumns>, mut rows: &[&[T]], simd: Simd) {
+        // Where products are laid down they have to stay in the cache.
+        let mut height = HEIGHT / 4;
+        #[cfg(target_arch = "x86_64")]
+        if self.upper.has_moments(simd) {
+            height = HEIGHT;
+        }
+        while !rows.is_empty() {
+            // Windows take all rows until levels are tried again.
+            let tiles = self.pause.max(1) as usize;
+            let (some, rest) = rows.split_at(rows.len().min(tiles * height));
+            rows = rest;
+            if self.pause == 0 {
+                if self.add_in_levels(sums.as_deref_mut(), some, simd) {
                     continue;
                 }
-                tables.iter_mut().for_each(|table| table.room(some.len()));
-                for row in some {
-                    let special = self.special[at..].iter_mut();
-                    for ((table, special), x) in tables.iter_mut().zip(special).zip(&row[at..]) {
-                        *special |= table.push_square(x.widen());
+                self.pause = PATIENCE;
+            }
+            self.pause = self.pause.saturating_sub(some.len().div_ceil(height) as u32);
+            if T::NARROW {
+                some.chunks(height).for_each(|rows| self.add_narrow(sums.as_deref_mut(), rows, simd));
+            } else {
+                self.scatter(sums.as_deref_mut(), some, simd);
+            }
+        }
+    }
+
+    /// Adds a tile of rows with few levels, if they suffice.
+    fn add_in_levels<T: Float>(&mut self, sums: Option<&mut FloatColumns>, rows: &[&[T]], simd: Simd) -> bool {
+        #[cfg(target_arch = "x86_64")]
+        if self.upper.has_moments(simd) {
+            return sums.unwrap_or(&mut self.lower).add_moments(&mut self.upper, rows, simd);
+        }
+        if T::NARROW {
+            return false;
+        }
+        let (mut upper, mut lower) = (vec![0.0; rows.len() * self.width], vec![0.0; rows.len() * self.width]);
+        let parts = upper.chunks_exact_mut(self.width).zip(lower.chunks_exact_mut(self.width));
+        let exact = rows.iter().zip(parts).all(|(row, (upper, lower))| simd.run(Wide { a: row, b: row, upper, lower }));
+        if exact {
+            self.upper.add(&upper.chunks_exact(self.width).collect::<Vec<&[f64]>>(), simd);
+            self.lower.add(&lower.chunks_exact(self.width).collect::<Vec<&[f64]>>(), simd);
+            if let Some(sums) = sums {
+                sums.add(rows, simd);
+            }
+        }
+        exact
+    }
+
+    /// Adds a tile of rows of binary32 numbers, whose squares binary64 holds.
+    fn add_narrow<T: Float>(&mut self, mut sums: Option<&mut FloatColumns>, rows: &[&[T]], simd: Simd) {
+        #[cfg(target_arch = "x86_64")]
+        if self.upper.has_moments(simd) {
+            let narrow: Vec<&[f32]> = rows.iter().filter_map(|row| T::narrow(row)).collect();
+            let sums = sums.as_deref_mut().unwrap_or(&mut self.lower);
+            if sums.add_whole_moments(&mut self.upper, &narrow) {
+                return;
+            }
+        }
+        map_rows(&Square, simd, rows, |rows| self.upper.add(rows, simd));
+        if let Some(sums) = sums {
+            sums.add(rows, simd);
+        }
+    }
+
+    /// Adds rows of any exponents, some columns at a time.
+    fn scatter<T: Float>(&mut self, mut sums: Option<&mut FloatColumns>, rows: &[&[T]], simd: Simd) {
+        self.tables.resize(self.width, SquareTable::new());
+        self.special.resize(self.width, 0);
+        in_strips(rows, &mut |columns, rows| {
+            let numbers = sums.as_deref_mut().map(|sums| sums.windows(columns.clone()));
+            let mut numbers = numbers.map(|(tables, sums)| tables.chunks_mut(STRIP).zip(sums.chunks_mut(STRIP)));
+            let tables = self.tables[columns.clone()].chunks_mut(STRIP).zip(self.special[columns].chunks_mut(STRIP));
+            for ((tables, special), at) in tables.zip((0..).step_by(STRIP)) {
+                let mut numbers = numbers.as_mut().and_then(|numbers| numbers.next());
+                for some in rows.chunks(ROWS) {
+                    let strip = numbers.as_mut().map(|(numbers, _)| &mut **numbers);
+                    if add_square_columns(some, at, tables, strip, simd) {
+                        continue;
+                    }
+                    tables.iter_mut().for_each(|table| table.room(some.len()));
+                    for row in some {
+                        for ((table, special), x) in tables.iter_mut().zip(&mut *special).zip(&row[at..]) {
+                            *special |= table.push_square(x.widen());
+                        }
+                    }
+                    if let Some((tables, sums)) = &mut numbers {
+                        push_rows(some, at, tables, sums);
                     }
                 }
             }
+        });
+        if let Some(sums) = sums {
+            sums.note(rows);
         }
+    }
+
+    fn into_sums(mut self, simd: Simd) -> Vec<Products> {
+        let mut sums = vec![Products::new(); self.width];
+        #[cfg(target_arch = "x86_64")]
+        if self.upper.has_moments(simd) {
+            self.lower = FloatColumns::new(self.width);
+        }
+        let _ = simd;
+        for ((sum, upper), lower) in sums.iter_mut().zip(&self.upper.into_sums()).zip(&self.lower.into_sums()) {
+            sum.merge_parts(upper, lower);
+        }
+        for ((sum, table), special) in sums.iter_mut().zip(&mut self.tables).zip(self.special) {
+            sum.take(table, special);
+        }
+        sums
     }
 }
 
 impl<T: Float> Fold<T> for SquareSum {
     type Partial = Products;
     type Columns = ProductColumns;
-    const WIDTH: usize = if T::NARROW { 256 } else { 128 };
+    const WIDTH: usize = 512;
+    const HEIGHT: usize = TALL;
 
     fn start(&self, last: Option<&Products>) -> Products {
         last.map_or_else(Products::new, Products::next)
@@ -187,43 +285,15 @@ impl<T: Float> Fold<T> for SquareSum {
     }
 
     fn start_columns(&self, width: usize) -> ProductColumns {
-        let sum = || Fold::<f64>::start_columns(&FloatSum(self.0), width);
-        ProductColumns { upper: sum(), lower: sum(), tables: vec![], special: vec![], width, pause: 0 }
+        ProductColumns::new(width)
     }
 
-    fn rows(&self, columns: &mut ProductColumns, rows: &[&[T]], index: u64) {
-        let sum = FloatSum(self.0);
-        if T::NARROW {
-            return map_rows(&Square, self.0, rows, |rows| sum.rows(&mut columns.upper, rows, index));
-        }
-        let width = columns.width;
-        if columns.pause > 0 {
-            columns.pause -= 1;
-            return columns.scatter(rows, self.0);
-        }
-        let (mut upper, mut lower) = (vec![0.0; rows.len() * width], vec![0.0; rows.len() * width]);
-        let parts = upper.chunks_exact_mut(width).zip(lower.chunks_exact_mut(width));
-        let exact = rows.iter().zip(parts).all(|(row, (upper, lower))| self.0.run(Wide { a: row, b: row, upper, lower }));
-        if exact {
-            sum.rows(&mut columns.upper, &upper.chunks_exact(width).collect::<Vec<&[f64]>>(), index);
-            sum.rows(&mut columns.lower, &lower.chunks_exact(width).collect::<Vec<&[f64]>>(), index);
-        } else {
-            columns.pause = PATIENCE;
-            columns.scatter(rows, self.0);
-        }
+    fn rows(&self, columns: &mut ProductColumns, rows: &[&[T]], _: u64) {
+        columns.add(None, rows, self.0);
     }
 
-    fn end_columns(&self, mut columns: ProductColumns) -> Vec<Products> {
-        let mut sums = vec![Products::new(); columns.width];
-        let upper = Fold::<f64>::end_columns(&FloatSum(self.0), columns.upper);
-        let lower = Fold::<f64>::end_columns(&FloatSum(self.0), columns.lower);
-        for ((sum, upper), lower) in sums.iter_mut().zip(&upper).zip(&lower) {
-            sum.merge_parts(upper, lower);
-        }
-        for ((sum, table), special) in sums.iter_mut().zip(&mut columns.tables).zip(columns.special) {
-            sum.take(table, special);
-        }
-        sums
+    fn end_columns(&self, columns: ProductColumns) -> Vec<Products> {
+        columns.into_sums(self.0)
     }
 }
 
@@ -240,6 +310,7 @@ impl<T: Float> Fold<T> for FloatMoments {
     type Partial = (Accumulator, Products);
     type Columns = (FloatColumns, ProductColumns);
     const WIDTH: usize = <SquareSum as Fold<T>>::WIDTH;
+    const HEIGHT: usize = TALL;
 
     fn start(&self, last: Option<&Self::Partial>) -> Self::Partial {
         last.map_or_else(|| (Accumulator::new(), Products::new()), |(sum, squares)| (sum.next(), squares.next()))
@@ -256,17 +327,15 @@ impl<T: Float> Fold<T> for FloatMoments {
     }
 
     fn start_columns(&self, width: usize) -> Self::Columns {
-        (Fold::<T>::start_columns(&FloatSum(self.0), width), Fold::<T>::start_columns(&SquareSum(self.0), width))
+        (FloatColumns::new(width), ProductColumns::new(width))
     }
 
-    fn rows(&self, (sums, squares): &mut Self::Columns, rows: &[&[T]], index: u64) {
-        FloatSum(self.0).rows(sums, rows, index);
-        SquareSum(self.0).rows(squares, rows, index);
+    fn rows(&self, (sums, squares): &mut Self::Columns, rows: &[&[T]], _: u64) {
+        squares.add(Some(sums), rows, self.0);
     }
 
     fn end_columns(&self, (sums, squares): Self::Columns) -> Vec<Self::Partial> {
-        let sums = Fold::<T>::end_columns(&FloatSum(self.0), sums);
-        sums.into_iter().zip(Fold::<T>::end_columns(&SquareSum(self.0), squares)).collect()
+        sums.into_sums().into_iter().zip(squares.into_sums(self.0)).collect()
     }
 }
 
@@ -302,21 +371,34 @@ impl<T: Float> FoldPairs<T, T> for FloatDot {
 
 #[cfg(test)]
 mod tests {
+    use super::super::sum::FloatSum;
     use super::*;
-    use crate::exact::ExactDot;
+    use crate::exact::{ExactDot, ExactSum};
 
-    /// Columns hold their sums of squares, whatever the exponents, the width and the rows at a time.
+    /// Columns hold their sums and their sums of squares, whatever the exponents, the width and the rows at a time.
     #[test]
     fn squares_of_columns_are_exact() {
-        fn check<T: Float>(values: &[T], width: usize, height: usize, simd: Simd) {
-            let fold = SquareSum(simd);
-            let mut columns = Fold::<T>::start_columns(&fold, width);
-            let rows: Vec<&[T]> = values.chunks_exact(width).collect();
+        fn columns<T: Float, F: Fold<T>>(fold: &F, rows: &[&[T]], height: usize) -> Vec<F::Partial> {
+            let mut columns = fold.start_columns(rows[0].len());
             rows.chunks(height).for_each(|rows| fold.rows(&mut columns, rows, 0));
-            for (column, sum) in Fold::<T>::end_columns(&fold, columns).into_iter().enumerate() {
-                let mut expected = ExactDot::new();
-                rows.iter().map(|row| row[column].widen()).for_each(|x| expected.push(x, x));
-                assert_eq!(sum.to_dot(), expected, "{simd:?} column {column} of {width}, {height} rows");
+            fold.end_columns(columns)
+        }
+        fn check<T: Float>(values: &[T], width: usize, height: usize, simd: Simd) {
+            let rows: Vec<&[T]> = values.chunks_exact(width).collect();
+            let squares = columns(&SquareSum(simd), &rows, height);
+            let moments = columns(&FloatMoments(simd), &rows, height);
+            let sums = columns(&FloatSum(simd), &rows, height);
+            for column in 0..width {
+                let (mut expected, mut sum) = (ExactDot::new(), ExactSum::new());
+                for x in rows.iter().map(|row| row[column].widen()) {
+                    expected.push(x, x);
+                    sum.push(x);
+                }
+                let label = format!("{simd:?} column {column} of {width}, {height} rows");
+                assert_eq!(squares[column].to_dot(), expected, "{label}");
+                assert_eq!(moments[column].1.to_dot(), expected, "{label}");
+                assert_eq!(moments[column].0.to_sum(), sum, "{label}");
+                assert_eq!(sums[column].to_sum(), sum, "{label}");
             }
         }
         let mut state = 3u64;
@@ -325,15 +407,19 @@ mod tests {
             state ^ (state >> 29)
         };
         for simd in Simd::available() {
-            for (width, height) in [(1, 40), (7, 1), (8, 256), (19, 33), (40, 256)] {
+            for (width, height) in [(1, 40), (7, 1), (8, 256), (19, 33), (40, 1024), (130, 600)] {
                 let wild: Vec<f64> = (0..width * 700).map(|_| f64::from_bits(bits() & !(1 << 52))).collect();
                 let mut some = wild.clone();
                 some[width * 300] = f64::NAN;
                 some[width * 650 + width / 2] = f64::NEG_INFINITY;
                 let mixed: Vec<f64> = (0..width * 700).map(|i| if i < width * 300 { i as f64 } else { wild[i] }).collect();
-                for values in [wild, some, mixed] {
+                let near: Vec<f64> =
+                    (0..width * 700).map(|i| if i % width == 2 { -0.0 } else { i as f64 * 1e-3 - 1.0 }).collect();
+                for values in [wild, some, mixed, near] {
                     check(&values, width, height, simd);
                     check(&values.iter().map(|&x| x as f32).collect::<Vec<_>>(), width, height, simd);
+                    let any = values.iter().map(|x| f32::from_bits((x.to_bits() >> 16) as u32 & !(1 << 23)));
+                    check(&any.collect::<Vec<_>>(), width, height, simd);
                 }
             }
         }

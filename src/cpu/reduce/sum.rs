@@ -1,6 +1,6 @@
 //! Exact sums of floats and of integers.
 
-use super::columns::FloatColumns;
+use super::columns::{FloatColumns, TALL};
 use super::drive::Fold;
 use super::selected::Neutral;
 use crate::Real;
@@ -15,6 +15,7 @@ impl<T: Float> Fold<T> for FloatSum {
     type Partial = Accumulator;
     type Columns = FloatColumns;
     const WIDTH: usize = 8192;
+    const HEIGHT: usize = TALL;
 
     fn start(&self, last: Option<&Accumulator>) -> Accumulator {
         last.map_or_else(Accumulator::new, Accumulator::next)

@@ -114,8 +114,12 @@ macro_rules! ahead {
     ($($place:literal $at:literal)*) => { concat!($("prefetcht1 [", $place, " + 8192 + ", $at, "]\n",)*) };
 }
 
+#[macro_use]
 mod products;
+mod columns;
 mod sums;
+
+pub(crate) use columns::{LEAST_COLUMNS, Line, moment_columns, sum_columns, whole_moment_columns};
 
 use products::{moments_f32, moments_f64, products_f32, products_f64};
 use sums::{one_level, seven_levels, two_levels_f32, two_levels_f64};
@@ -188,7 +192,7 @@ pub(super) unsafe fn sum<T: Float, const L: usize>(values: &[T], exponents: [i32
 }
 
 /// Levels of the sums of products.
-pub(super) const PRODUCT_LEVELS: usize = 4;
+pub(crate) const PRODUCT_LEVELS: usize = 4;
 
 /// The sum of the products of pairs on each level's grid (of binary32 numbers on the first three), if it is exact.
 ///
@@ -208,7 +212,7 @@ pub(super) unsafe fn products<T: Float>(a: &[T], b: &[T], exponents: [i32; PRODU
 }
 
 /// Levels of the sums of moments.
-pub(super) const SUM_LEVELS: usize = 2;
+pub(crate) const SUM_LEVELS: usize = 2;
 
 /// The sums of numbers and of their squares on each level's grid, if both are exact.
 ///

@@ -113,32 +113,75 @@ pub(super) unsafe fn products_f64(a: *const f64, b: *const f64, n: usize, lanes:
     }
 }
 
+/// A vector of binary32 numbers on two levels, and their squares on three.
+macro_rules! moments_f32 {
+    ($at:literal $x:literal $p:literal $level:literal $last:literal $first:literal $second:literal $third:literal) => {
+        concat!(
+            "vcvtps2pd ",
+            $x,
+            ", [{a} + ",
+            $at,
+            "]\n",
+            "vmulpd ",
+            $p,
+            ", ",
+            $x,
+            ", ",
+            $x,
+            "\n",
+            take!($x, $level),
+            rest!($x, $last),
+            take!($p, $first),
+            take!($p, $second),
+            rest!($p, $third),
+        )
+    };
+}
+
+/// A vector of binary64 numbers on two levels, and their squares on four, as in [`products_f64`].
+macro_rules! moments_f64 {
+    ($at:literal $x:literal $p:literal $e:literal $level:literal $rest:literal
+        $first:literal $second:literal $third:literal $last:literal) => {
+        concat!(
+            "vmovupd ",
+            $x,
+            ", [{a} + ",
+            $at,
+            "]\n",
+            "vmulpd ",
+            $p,
+            ", ",
+            $x,
+            ", ",
+            $x,
+            ", {{rn-sae}}\n",
+            "vmovapd ",
+            $e,
+            ", ",
+            $x,
+            "\n",
+            "vfmsub213pd ",
+            $e,
+            ", ",
+            $x,
+            ", ",
+            $p,
+            "\n",
+            take!($x, $level),
+            rest!($x, $rest),
+            take!($p, $first),
+            take!($p, $second),
+            rest!($p, $third),
+            take!($e, $second),
+            take!($e, $third),
+            rest!($e, $last),
+        )
+    };
+}
+
 /// The sums of 16 numbers at a time on two levels, and of their squares on three.
 #[target_feature(enable = "avx512f")]
 pub(super) unsafe fn moments_f32(a: *const f32, b: *const f32, n: usize, lanes: *mut Vector, csr: &mut [u32; 3]) {
-    macro_rules! step {
-        ($at:literal $x:literal $p:literal $level:literal $last:literal $first:literal $second:literal $third:literal) => {
-            concat!(
-                "vcvtps2pd ",
-                $x,
-                ", [{a} + ",
-                $at,
-                "]\n",
-                "vmulpd ",
-                $p,
-                ", ",
-                $x,
-                ", ",
-                $x,
-                "\n",
-                take!($x, $level),
-                rest!($x, $last),
-                take!($p, $first),
-                take!($p, $second),
-                rest!($p, $third),
-            )
-        };
-    }
     // SAFETY: the caller's promise: the elements and lanes that are read and written.
     unsafe {
         kernel!(
@@ -151,8 +194,8 @@ pub(super) unsafe fn moments_f32(a: *const f32, b: *const f32, n: usize, lanes: 
                 "zmm8" "512" "zmm9" "576"),
             concat!(
                 ahead!("{a}" "0"),
-                step!("0" "zmm16" "zmm18" "zmm0" "zmm2" "zmm4" "zmm6" "zmm8"),
-                step!("32" "zmm17" "zmm19" "zmm1" "zmm3" "zmm5" "zmm7" "zmm9"),
+                moments_f32!("0" "zmm16" "zmm18" "zmm0" "zmm2" "zmm4" "zmm6" "zmm8"),
+                moments_f32!("32" "zmm17" "zmm19" "zmm1" "zmm3" "zmm5" "zmm7" "zmm9"),
             ),
             "64",
             lanes!(store "zmm0" "0" "zmm1" "64" "zmm2" "128" "zmm3" "192" "zmm4" "256" "zmm5" "320" "zmm6" "384" "zmm7" "448"
@@ -164,45 +207,6 @@ pub(super) unsafe fn moments_f32(a: *const f32, b: *const f32, n: usize, lanes: 
 /// The sums of 16 numbers at a time on two levels, and of their squares on four, as in [`products_f64`].
 #[target_feature(enable = "avx512f")]
 pub(super) unsafe fn moments_f64(a: *const f64, b: *const f64, n: usize, lanes: *mut Vector, csr: &mut [u32; 3]) {
-    macro_rules! step {
-        ($at:literal $x:literal $p:literal $e:literal $level:literal $rest:literal
-            $first:literal $second:literal $third:literal $last:literal) => {
-            concat!(
-                "vmovupd ",
-                $x,
-                ", [{a} + ",
-                $at,
-                "]\n",
-                "vmulpd ",
-                $p,
-                ", ",
-                $x,
-                ", ",
-                $x,
-                ", {{rn-sae}}\n",
-                "vmovapd ",
-                $e,
-                ", ",
-                $x,
-                "\n",
-                "vfmsub213pd ",
-                $e,
-                ", ",
-                $x,
-                ", ",
-                $p,
-                "\n",
-                take!($x, $level),
-                rest!($x, $rest),
-                take!($p, $first),
-                take!($p, $second),
-                rest!($p, $third),
-                take!($e, $second),
-                take!($e, $third),
-                rest!($e, $last),
-            )
-        };
-    }
     // SAFETY: the caller's promise: the elements and lanes that are read and written.
     unsafe {
         kernel!(
@@ -215,8 +219,8 @@ pub(super) unsafe fn moments_f64(a: *const f64, b: *const f64, n: usize, lanes: 
                 "zmm8" "512" "zmm9" "576" "zmm10" "640" "zmm11" "704"),
             concat!(
                 ahead!("{a}" "0" "{a}" "64"),
-                step!("0" "zmm14" "zmm15" "zmm16" "zmm0" "zmm2" "zmm4" "zmm6" "zmm8" "zmm10"),
-                step!("64" "zmm17" "zmm18" "zmm19" "zmm1" "zmm3" "zmm5" "zmm7" "zmm9" "zmm11"),
+                moments_f64!("0" "zmm14" "zmm15" "zmm16" "zmm0" "zmm2" "zmm4" "zmm6" "zmm8" "zmm10"),
+                moments_f64!("64" "zmm17" "zmm18" "zmm19" "zmm1" "zmm3" "zmm5" "zmm7" "zmm9" "zmm11"),
             ),
             "128",
             lanes!(store "zmm0" "0" "zmm1" "64" "zmm2" "128" "zmm3" "192" "zmm4" "256" "zmm5" "320" "zmm6" "384" "zmm7" "448"

@@ -391,13 +391,19 @@ pub(super) unsafe fn moments<T: Float>(values: &[T], numbers: [*mut [i64; 2]; TA
     unsafe { squares(values.len().div_ceil(WIDE).min(BATCH), load, twice(tables), Some(twice(numbers))) }
 }
 
-/// Adds the squares of eight columns of at most [`BATCH`] rows, from one on, if they are finite. The answer is whether they are.
+/// Adds the squares of eight columns of at most [`BATCH`] rows, from one on, and the numbers to tables of theirs if there are some,
+/// if they are finite. The answer is whether they are.
 ///
 /// # Safety
 /// The rows have these columns, the tables a place for each window, and [`is_present`].
 #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512ifma")]
-pub(super) unsafe fn square_columns<T: Float>(rows: &[&[T]], at: usize, tables: [*mut [i64; 4]; WIDE]) -> bool {
+pub(super) unsafe fn square_columns<T: Float>(
+    rows: &[&[T]],
+    at: usize,
+    tables: [*mut [i64; 4]; WIDE],
+    numbers: Option<[*mut [i64; 2]; WIDE]>,
+) -> bool {
     let load = |i: usize| of_row(rows[i], at);
     // SAFETY: the caller's promise.
-    unsafe { squares(rows.len().min(BATCH), load, tables, None) }
+    unsafe { squares(rows.len().min(BATCH), load, tables, numbers) }
 }

@@ -23,7 +23,7 @@ pub(crate) use fields::Fields;
 pub(crate) use products::{PairWindows, SquareTable, SquareWindows, add_square_columns};
 
 use super::fast::{Float, number};
-use super::{ExactSum, LEAST};
+use super::{ExactSum, LIMBS};
 use crate::cpu::simd::{Kernel, Simd};
 
 /// Bits of a lane.
@@ -69,6 +69,12 @@ impl Table {
         Self { lanes: [[0; 2]; COUNT + 2], added: 0 }
     }
 
+    /// The windows' lanes.
+    #[cfg(target_arch = "x86_64")]
+    fn windows(&mut self) -> &mut [[i64; 2]] {
+        &mut self.lanes
+    }
+
     /// Makes room for so many numbers, some hundred at most.
     #[inline(always)]
     pub(crate) fn room(&mut self, count: usize) {
@@ -110,34 +116,39 @@ impl Table {
 
     /// Moves everything into a sum.
     pub(crate) fn empty(&mut self, sum: &mut ExactSum) {
-        self.carry();
-        for (lanes, exponent) in self.lanes.iter_mut().zip((LEAST - 1..).step_by(32)) {
-            let [low, high] = std::mem::take(lanes);
-            if low | high != 0 {
-                sum.add_scaled(i128::from(low) + (i128::from(high) << BITS), exponent);
-            }
-        }
+        empty(std::slice::from_mut(self), sum);
     }
+}
 
-    /// Takes over what another holds.
-    fn take(&mut self, other: &mut Self) {
-        self.carry();
-        other.carry();
-        for (lanes, more) in self.lanes.iter_mut().zip(&mut other.lanes) {
-            let [low, high] = std::mem::take(more);
-            *lanes = [lanes[0] + low, lanes[1] + high];
+/// Moves everything that tables hold into a sum.
+fn empty(tables: &mut [Table], sum: &mut ExactSum) {
+    // Lanes of all tables together, in two halves that have room for them.
+    let mut halves = [[0i64; 3]; COUNT + 2];
+    for table in tables {
+        for (halves, lanes) in halves.iter_mut().zip(&mut table.lanes) {
+            let [low, high] = std::mem::take(lanes);
+            *halves = [halves[0] + (low & 0xffff_ffff), halves[1] + (low >> 32), halves[2] + high];
         }
-        self.added = 1;
+        table.added = 0;
     }
+    // Digits of 32 bits, one of each window, and what is above goes on.
+    let (mut digits, mut over) = ([0u32; 2 * LIMBS], 0i128);
+    for (i, digit) in digits.iter_mut().enumerate() {
+        let [low, middle, high] = halves.get(i).copied().unwrap_or_default();
+        over += i128::from(low) + (i128::from(middle) << 32) + (i128::from(high) << BITS);
+        *digit = over as u32;
+        over >>= 32;
+    }
+    sum.add_digits(&digits);
 }
 
 /// Where the windows of tables lie.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
-fn pointers<const N: usize>(tables: &mut [Table; N]) -> [*mut [i64; 2]; N] {
+fn pointers<T, L, const N: usize>(tables: &mut [T; N], windows: impl Fn(&mut T) -> &mut [L]) -> [*mut L; N] {
     let mut places = [std::ptr::null_mut(); N];
     for (place, table) in places.iter_mut().zip(tables) {
-        *place = table.lanes.as_mut_ptr();
+        *place = windows(table).as_mut_ptr();
     }
     places
 }
@@ -154,7 +165,7 @@ pub(crate) fn add_columns<T: Float>(rows: &[&[T]], at: usize, tables: &mut [Tabl
     #[cfg(target_arch = "x86_64")]
     if ifma::is_present(simd) && rows.len() <= ROWS && rows.iter().all(|row| row.len() >= at + STRIP) {
         tables.iter_mut().for_each(|table| table.room(rows.len()));
-        let tables = pointers(tables);
+        let tables = pointers(tables, Table::windows);
         // SAFETY: the instructions are there, the rows long enough, and tables have a place for each window.
         return unsafe { ifma::columns(rows, at, tables) };
     }
@@ -195,7 +206,7 @@ impl Windows {
             self.tables.iter_mut().for_each(|table| table.room(values.len().div_ceil(TABLES)));
             #[cfg(target_arch = "x86_64")]
             if ifma::is_present(simd) {
-                let tables = pointers(&mut self.tables);
+                let tables = pointers(&mut self.tables, Table::windows);
                 // SAFETY: the instructions are there, and tables have a place for each window.
                 if unsafe { ifma::row::<T, SQUARE>(values, tables) } {
                     continue;
@@ -208,9 +219,7 @@ impl Windows {
 
     /// Moves everything into a sum.
     pub(crate) fn empty(&mut self, sum: &mut ExactSum) {
-        let [first, others @ ..] = &mut self.tables;
-        others.iter_mut().for_each(|table| first.take(table));
-        first.empty(sum);
+        empty(&mut self.tables, sum);
     }
 }
 

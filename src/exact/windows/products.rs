@@ -2,9 +2,9 @@
 
 use std::cell::Cell;
 
+use super::{BITS, MASK, ROWS, STRIP, TABLES, Table, Windows, is_special};
 #[cfg(target_arch = "x86_64")]
-use super::ifma;
-use super::{BITS, MASK, ROWS, STRIP, TABLES, Windows, is_special};
+use super::{ifma, pointers};
 use crate::cpu::simd::{Kernel, Simd};
 use crate::exact::fast::Float;
 use crate::exact::{ExactDot, special};
@@ -29,6 +29,12 @@ impl<const COUNT: usize> ProductTable<COUNT> {
 
     pub(crate) const fn new() -> Self {
         Self { lanes: [[0; 4]; COUNT], added: 0 }
+    }
+
+    /// The windows' lanes.
+    #[cfg(target_arch = "x86_64")]
+    fn windows(&mut self) -> &mut [[i64; 4]] {
+        &mut self.lanes
     }
 
     /// Makes room for so many products, some hundred at most.
@@ -77,36 +83,39 @@ impl<const COUNT: usize> ProductTable<COUNT> {
         self.added = 0;
     }
 
-    /// Takes over what another holds.
-    fn take(&mut self, other: &mut Self) {
-        self.carry();
-        other.carry();
-        for (lanes, more) in self.lanes.iter_mut().zip(&mut other.lanes) {
-            lanes.iter_mut().zip(std::mem::take(more)).for_each(|(lane, more)| *lane += more);
-        }
-        self.added = 1;
-    }
-
     /// Moves everything into a sum.
     pub(crate) fn empty(&mut self, sum: &mut ExactDot) {
-        self.carry();
-        for (lanes, exponent) in self.lanes.iter_mut().zip((LEAST..).step_by(Self::STRIDE)) {
-            let [first, second, third, last] = std::mem::take(lanes).map(i128::from);
-            sum.add_scaled(first + (second << BITS), exponent);
-            sum.add_scaled(third + (last << BITS), exponent + 2 * BITS as i32);
-        }
+        empty(std::slice::from_mut(self), sum);
     }
 }
 
-/// Where the windows of tables lie.
-#[cfg(target_arch = "x86_64")]
-#[inline(always)]
-fn pointers<const COUNT: usize, const N: usize>(tables: &mut [ProductTable<COUNT>; N]) -> [*mut [i64; 4]; N] {
-    let mut places = [std::ptr::null_mut(); N];
-    for (place, table) in places.iter_mut().zip(tables) {
-        *place = table.lanes.as_mut_ptr();
+/// Moves everything that tables hold into a sum.
+fn empty<const COUNT: usize>(tables: &mut [ProductTable<COUNT>], sum: &mut ExactDot) {
+    // Lanes of all tables together, in two halves that have room for them.
+    let mut halves = [[[0i64; 4]; 2]; COUNT];
+    for table in tables {
+        for ([lows, highs], lanes) in halves.iter_mut().zip(&mut table.lanes) {
+            for ((low, high), lane) in lows.iter_mut().zip(highs).zip(lanes) {
+                *low += *lane & 0xffff_ffff;
+                *high += *lane >> 32;
+                *lane = 0;
+            }
+        }
+        table.added = 0;
     }
-    places
+    for lane in 0..4 {
+        // Words of 64 bits, one of each window or of two, and what is above goes on.
+        let (mut words, mut over) = ([0u64; 66], 0i128);
+        for (i, [lows, highs]) in halves.iter().enumerate() {
+            over += i128::from(lows[lane]) + (i128::from(highs[lane]) << 32);
+            let place = i * ProductTable::<COUNT>::STRIDE;
+            let digit = if COUNT == 64 { over as u64 } else { u64::from(over as u32) };
+            words[place / 64] |= digit << (place % 64);
+            over >>= ProductTable::<COUNT>::STRIDE;
+        }
+        (words[64], words[65]) = (over as u64, (over >> 64) as u64);
+        sum.add_number(&words, LEAST + lane as i32 * BITS as i32);
+    }
 }
 
 /// The sum of the products of one row of pairs.
@@ -158,7 +167,7 @@ where
             self.tables.iter_mut().for_each(|table| table.room(a.len().div_ceil(TABLES)));
             #[cfg(target_arch = "x86_64")]
             if ifma::is_present(simd) {
-                let tables = pointers(&mut self.tables);
+                let tables = pointers(&mut self.tables, ProductTable::windows);
                 // SAFETY: the instructions are there, and tables have a place for each window.
                 if unsafe { ifma::products::<T, COUNT>(a, b, tables) } {
                     continue;
@@ -170,9 +179,7 @@ where
 
     /// Moves everything into a sum, and keeps the windows for the next one on this thread.
     pub(crate) fn empty(mut self: Box<Self>, sum: &mut ExactDot) {
-        let [first, others @ ..] = &mut self.tables;
-        others.iter_mut().for_each(|table| first.take(table));
-        first.empty(sum);
+        empty(&mut self.tables, sum);
         let special = std::mem::take(&mut self.special);
         if special != 0 {
             sum.add_special(special);
@@ -190,8 +197,8 @@ impl SquareWindows {
             let count = values.len().div_ceil(TABLES);
             self.tables.iter_mut().for_each(|table| table.room(count));
             numbers.tables.iter_mut().for_each(|table| table.room(count));
-            let tables = pointers(&mut self.tables);
-            let numbers = super::pointers(&mut numbers.tables);
+            let tables = pointers(&mut self.tables, ProductTable::windows);
+            let numbers = pointers(&mut numbers.tables, Table::windows);
             // SAFETY: the instructions are there, and tables have a place for each window.
             return unsafe { ifma::moments(values, numbers, tables) };
         }
@@ -216,17 +223,30 @@ impl SquareTable {
     }
 }
 
-/// Adds the squares of eight columns of at most [`ROWS`] rows, from one on, if there are vectors for that and all elements are
-/// finite. The answer is whether they were added.
-pub(crate) fn add_square_columns<T: Float>(rows: &[&[T]], at: usize, tables: &mut [SquareTable; STRIP], simd: Simd) -> bool {
+/// Adds the squares of eight columns of at most [`ROWS`] rows, from one on, and the numbers to tables of theirs if there are some,
+/// if there are vectors for that and all elements are finite. The answer is whether they were added.
+pub(crate) fn add_square_columns<T: Float>(
+    rows: &[&[T]],
+    at: usize,
+    tables: &mut [SquareTable],
+    numbers: Option<&mut [Table]>,
+    simd: Simd,
+) -> bool {
     #[cfg(target_arch = "x86_64")]
     if ifma::is_present(simd) && rows.len() <= ROWS && rows.iter().all(|row| row.len() >= at + STRIP) {
+        let Ok(tables) = <&mut [SquareTable; STRIP]>::try_from(tables) else { return false };
         tables.iter_mut().for_each(|table| table.room(rows.len()));
-        let tables = pointers(tables);
-        // SAFETY: the instructions are there, the rows long enough, and tables have a place for each window.
-        return unsafe { ifma::square_columns(rows, at, tables) };
+        let tables = pointers(tables, ProductTable::windows);
+        let Some(numbers) = numbers else {
+            // SAFETY: the instructions are there, the rows long enough, and tables have a place for each window.
+            return unsafe { ifma::square_columns(rows, at, tables, None) };
+        };
+        let Ok(numbers) = <&mut [Table; STRIP]>::try_from(numbers) else { return false };
+        numbers.iter_mut().for_each(|table| table.room(rows.len()));
+        // SAFETY: as above.
+        return unsafe { ifma::square_columns(rows, at, tables, Some(pointers(numbers, Table::windows))) };
     }
-    let _ = (rows, at, tables, simd);
+    let _ = (rows, at, tables, numbers, simd);
     false
 }
 
