@@ -160,20 +160,11 @@ impl Moments {
         }
         let Some(last) = sum.iter().rposition(|&limb| limb != 0) else { return result };
         let first = sum.iter().position(|&limb| limb != 0).unwrap_or(0);
-        for i in first..=last {
-            // Row i of the square, subtracted with its borrow.
-            let (mut carry, mut borrow) = (0u128, false);
-            for (j, limb) in result.iter_mut().enumerate().skip(i + first) {
-                let factor = if j - i <= last { sum[j - i] } else { 0 };
-                if j - i > last && carry == 0 && !borrow {
-                    break;
-                }
-                carry += u128::from(sum[i]) * u128::from(factor);
-                let (difference, under) = limb.overflowing_sub(carry as u64);
-                let (difference, under_again) = difference.overflowing_sub(u64::from(borrow));
-                (*limb, borrow) = (difference, under | under_again);
-                carry >>= 64;
-            }
+        let mut borrow = false;
+        for (limb, square) in result[2 * first..].iter_mut().zip(square(&sum[first..=last])) {
+            let (difference, under) = limb.overflowing_sub(square);
+            let (difference, under_again) = difference.overflowing_sub(u64::from(borrow));
+            (*limb, borrow) = (difference, under | under_again);
         }
         result
     }
@@ -213,5 +204,71 @@ impl Moments {
             return Err(read.corrupt("sums that no elements have"));
         }
         Ok(moments)
+    }
+}
+
+/// The square of a number of limbs, at most half as many.
+fn square(limbs: &[u64]) -> [u64; LIMBS + 2] {
+    let mut square = [0u64; LIMBS + 2];
+    // Products of different limbs, which count twice; then those of limbs with themselves.
+    for (i, &limb) in limbs.iter().enumerate() {
+        let mut carry = 0u64;
+        for (place, &other) in square[2 * i + 1..].iter_mut().zip(&limbs[i + 1..]) {
+            let sum = u128::from(limb) * u128::from(other) + u128::from(*place) + u128::from(carry);
+            (*place, carry) = (sum as u64, (sum >> 64) as u64);
+        }
+        square[i + limbs.len()] = carry;
+    }
+    let (mut carry, mut above) = (0u128, 0);
+    for (places, &limb) in square.chunks_exact_mut(2).zip(limbs.iter().chain(std::iter::repeat(&0))) {
+        let own = u128::from(limb) * u128::from(limb);
+        for (place, own) in places.iter_mut().zip([own as u64, (own >> 64) as u64]) {
+            let twice = *place << 1 | above;
+            above = *place >> 63;
+            carry += u128::from(twice) + u128::from(own);
+            (*place, carry) = (carry as u64, carry >> 64);
+        }
+    }
+    square
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::bits;
+    use super::*;
+    use num_bigint::{BigInt, BigUint, Sign};
+
+    fn number(limbs: &[u64]) -> BigUint {
+        BigUint::from_slice(&limbs.iter().flat_map(|&limb| [limb as u32, (limb >> 32) as u32]).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn squares_and_numerators_are_those_of_big_integers() {
+        let mut state = 3;
+        for round in 0..300 {
+            let mut limb = |_| match round % 3 {
+                0 => bits(&mut state),
+                1 => [0, u64::MAX][bits(&mut state) as usize % 2],
+                _ => u64::MAX,
+            };
+            let limbs: Vec<u64> = (0..round % 35).map(&mut limb).collect();
+            let of_limbs = number(&limbs);
+            assert_eq!(number(&square(&limbs)), &of_limbs * &of_limbs, "{limbs:x?}");
+            // All exponents, or near each other.
+            let field = |word: u64| if round % 2 == 0 { word & !(1 << 62) } else { word & !(0x7ff << 52) | 1023 << 52 };
+            let values: Vec<f64> = (0..round + 1).map(|_| f64::from_bits(field(bits(&mut state)))).collect();
+            let mut moments = Moments::new();
+            moments.extend_f64(&values);
+            let (mut sum, mut squares) = (BigInt::ZERO, BigInt::ZERO);
+            for x in values {
+                let up = ((x.to_bits() >> 52) & 0x7ff).max(1) - 1;
+                let significand = (x.to_bits() & ((1 << 52) - 1)) | u64::from(x.to_bits() << 1 >> 53 != 0) << 52;
+                let x = BigInt::from(if x < 0.0 { -(significand as i64) } else { significand as i64 }) << up;
+                squares += &x * &x;
+                sum += x;
+            }
+            let numerator = BigInt::from_biguint(Sign::Plus, number(&moments.numerator()));
+            assert_eq!(numerator, BigInt::from(round + 1) * squares - &sum * &sum, "{round}");
+        }
     }
 }

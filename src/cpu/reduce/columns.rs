@@ -231,8 +231,11 @@ fn largest<T: Float>(rows: &[&[T]], simd: Simd) -> f64 {
     rows.iter().map(|row| simd.run(Largest(row))).fold(0.0, f64::max)
 }
 
+/// What is called with some columns, and rows of these.
+type Each<'e, T> = dyn FnMut(Range<usize>, &[&[T]]) + 'e;
+
 /// Calls `each` with some columns of at most [`HEIGHT`] rows at a time, copied together: all rows of the first ones first.
-pub(super) fn in_strips<T: Float>(rows: &[&[T]], each: &mut dyn FnMut(Range<usize>, &[&[T]])) {
+pub(super) fn in_strips<T: Float>(rows: &[&[T]], each: &mut Each<'_, T>) {
     let (width, strip) = (rows[0].len(), 512 / size_of::<T>());
     let mut memory = vec![T::ZERO; strip * rows.len().min(HEIGHT)];
     for at in (0..width).step_by(strip) {

@@ -517,6 +517,8 @@ struct ArgOfColumns<'a, T: Scan, const SMALLER: bool> {
 impl<T: Scan, const SMALLER: bool> Kernel for ArgOfColumns<'_, T, SMALLER> {
     type Output = ();
 
+    // Plain index loops of constant length become vectors.
+    #[allow(clippy::needless_range_loop)]
     #[inline(always)]
     fn run<const BYTES: usize>(self) {
         let (width, as_nan) = (self.keys.len(), self.nan);

@@ -75,34 +75,42 @@ macro_rules! down {
 }
 
 down!(
-    /// 16 numbers of a row on one level.
+    /// 32 numbers of a row on one level.
     one_level,
     concat!(
-        "vcvtps2pd zmm16, [{a}]\n", "vcvtps2pd zmm17, [{a} + 32]\n",
-        rest!("zmm16", "zmm0"), rest!("zmm17", "zmm1"),
-    ),
-    "64" "0", ["zmm0" "0"] ["zmm1" "64"], "128"
-);
-down!(
-    /// On two.
-    two_levels_f32,
-    concat!(
-        "vcvtps2pd zmm16, [{a}]\n", "vcvtps2pd zmm17, [{a} + 32]\n",
-        take!("zmm16", "zmm0"), rest!("zmm16", "zmm2"), take!("zmm17", "zmm1"), rest!("zmm17", "zmm3"),
-    ),
-    "64" "0", ["zmm0" "0"] ["zmm1" "64"] ["zmm2" "128"] ["zmm3" "192"], "256"
-);
-down!(
-    /// 16 numbers of a row on two levels.
-    two_levels_f64,
-    concat!(
-        "vmovupd zmm16, [{a}]\n", "vmovupd zmm17, [{a} + 64]\n",
-        take!("zmm16", "zmm0"), rest!("zmm16", "zmm2"), take!("zmm17", "zmm1"), rest!("zmm17", "zmm3"),
+        "vcvtps2pd zmm16, [{a} + 0]\n", rest!("zmm16", "zmm0"),
+        "vcvtps2pd zmm17, [{a} + 32]\n", rest!("zmm17", "zmm1"),
+        "vcvtps2pd zmm18, [{a} + 64]\n", rest!("zmm18", "zmm2"),
+        "vcvtps2pd zmm19, [{a} + 96]\n", rest!("zmm19", "zmm3"),
     ),
     "128" "0" "64", ["zmm0" "0"] ["zmm1" "64"] ["zmm2" "128"] ["zmm3" "192"], "256"
 );
 down!(
-    /// On three.
+    /// 32 numbers of a row on two levels.
+    two_levels_f32,
+    concat!(
+        "vcvtps2pd zmm16, [{a} + 0]\n", take!("zmm16", "zmm0"), rest!("zmm16", "zmm4"),
+        "vcvtps2pd zmm17, [{a} + 32]\n", take!("zmm17", "zmm1"), rest!("zmm17", "zmm5"),
+        "vcvtps2pd zmm18, [{a} + 64]\n", take!("zmm18", "zmm2"), rest!("zmm18", "zmm6"),
+        "vcvtps2pd zmm19, [{a} + 96]\n", take!("zmm19", "zmm3"), rest!("zmm19", "zmm7"),
+    ),
+    "128" "0" "64", ["zmm0" "0"] ["zmm1" "64"] ["zmm2" "128"] ["zmm3" "192"] ["zmm4" "256"] ["zmm5" "320"] ["zmm6" "384"]
+    ["zmm7" "448"], "512"
+);
+down!(
+    /// The same of binary64.
+    two_levels_f64,
+    concat!(
+        "vmovupd zmm16, [{a} + 0]\n", take!("zmm16", "zmm0"), rest!("zmm16", "zmm4"),
+        "vmovupd zmm17, [{a} + 64]\n", take!("zmm17", "zmm1"), rest!("zmm17", "zmm5"),
+        "vmovupd zmm18, [{a} + 128]\n", take!("zmm18", "zmm2"), rest!("zmm18", "zmm6"),
+        "vmovupd zmm19, [{a} + 192]\n", take!("zmm19", "zmm3"), rest!("zmm19", "zmm7"),
+    ),
+    "256" "0" "64" "128" "192", ["zmm0" "0"] ["zmm1" "64"] ["zmm2" "128"] ["zmm3" "192"] ["zmm4" "256"] ["zmm5" "320"]
+    ["zmm6" "384"] ["zmm7" "448"], "512"
+);
+down!(
+    /// 16 of them on three.
     three_levels,
     concat!(
         "vmovupd zmm16, [{a}]\n", "vmovupd zmm17, [{a} + 64]\n",
@@ -112,7 +120,7 @@ down!(
     "128" "0" "64", ["zmm0" "0"] ["zmm1" "64"] ["zmm2" "128"] ["zmm3" "192"] ["zmm4" "256"] ["zmm5" "320"], "384"
 );
 down!(
-    /// On seven levels, which hold all of binary32.
+    /// 16 numbers of a row on seven levels, which hold all of binary32.
     seven_levels,
     concat!(
         "vcvtps2pd zmm16, [{a}]\n", "vcvtps2pd zmm17, [{a} + 32]\n",
@@ -172,7 +180,7 @@ down!(
 );
 
 /// Columns that the kernels need at least.
-pub(crate) const LEAST_COLUMNS: usize = 2 * LANES;
+pub(crate) const LEAST_COLUMNS: usize = 4 * LANES;
 
 /// Runs a kernel that has `M` vectors for each of `L` levels, and adds to `moved` by how much the lanes moved, if that is exact.
 ///
@@ -261,17 +269,24 @@ pub(crate) unsafe fn sum_columns<T: Float, const L: usize>(
     lanes: &mut Vec<Line>,
     moved: &mut [i64],
 ) -> bool {
-    let kernel = match (T::NARROW, L) {
-        (true, 1) => one_level,
-        (true, 2) => two_levels_f32,
-        (true, WHOLE) => seven_levels,
-        (false, 2) => two_levels_f64,
-        (false, 3) => three_levels,
+    let width = rows[0].len();
+    let (kernel, vectors): (Down, _) = match (T::NARROW, L) {
+        (true, 1) => (one_level, 4),
+        (true, 2) => (two_levels_f32, 4),
+        (true, WHOLE) => (seven_levels, 2),
+        (false, 2) => (two_levels_f64, 4),
+        (false, 3) => (three_levels, 2),
         _ => return false,
     };
-    let width = rows[0].len();
-    // SAFETY: the caller's promise; each kernel has so many levels on two vectors.
-    unsafe { down::<T, L, 2>(kernel, rows, exponents, lanes, levels(moved, width)) }
+    let moved = levels(moved, width);
+    // SAFETY: the caller's promise; each kernel has so many levels on so many vectors.
+    unsafe {
+        if vectors == 4 {
+            down::<T, L, 4>(kernel, rows, exponents, lanes, moved)
+        } else {
+            down::<T, L, 2>(kernel, rows, exponents, lanes, moved)
+        }
+    }
 }
 
 /// Two arrays as one.
@@ -322,7 +337,7 @@ pub(crate) unsafe fn whole_moment_columns(
     // The kernel takes pairs of rows.
     let zeros = vec![0.0; width];
     let odd: Vec<&[f32]>;
-    let rows = if rows.len() % 2 == 0 {
+    let rows = if rows.len().is_multiple_of(2) {
         rows
     } else {
         odd = rows.iter().copied().chain([&zeros[..]]).collect();
@@ -393,7 +408,7 @@ mod tests {
             return;
         }
         let mut state = 5;
-        for (width, height) in [(16, 1), (17, 8), (31, 9), (32, 256), (100, 255), (1100, 33)] {
+        for (width, height) in [(32, 1), (33, 8), (47, 9), (64, 256), (100, 255), (1100, 33)] {
             let wide: Vec<f64> =
                 (0..width * height).map(|_| (bits(&mut state) as i64 >> 3 | 1) as f64 * 2f64.powi(-60)).collect();
             let narrow: Vec<f32> =
