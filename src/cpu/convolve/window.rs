@@ -5,13 +5,19 @@
 
 use super::lanes::*;
 use super::number::{Number, Wide};
-use super::separable::few::Shift;
+use super::separable::few::{Shift, shifted};
 use crate::cpu::simd::{Simd, prefetch};
 
 /// Rows of results that are made together.
 pub(super) const ROWS: usize = 4;
 /// What the results of a row are a multiple of.
 pub(super) const UNIT: usize = 64;
+/// Elements that must be readable behind those that the results lie above.
+pub(super) const BEHIND: usize = 16;
+/// The most vectors of a row that are held at a time, rows, and weights.
+const MOST_HELD: usize = 5;
+const MOST_ROWS: usize = 2 * ROWS + 4;
+const MOST_WEIGHTS: usize = 25;
 
 /// Work with one kernel: `out[r][i] = Σ weights[y][x] · rows[r + y][i + x]`.
 pub(super) struct Window<'a, C> {
@@ -29,8 +35,7 @@ pub(super) struct Window<'a, C> {
 /// Makes the results and stores them past the caches.
 ///
 /// # Safety
-/// The instruction set must be present, the rows that are read be good for `n` elements and the kernel's width less one, and there must be
-/// room for the results, that overlap nothing read.
+/// The instruction set must be present, the rows that are read be good for `n` elements and [`BEHIND`], and there must be room for the results, that overlap nothing read.
 pub(super) type WindowFn<C> = unsafe fn(&Window<'_, C>);
 
 /// A kernel of `K` by `K`, `X` vectors at a time.
@@ -38,9 +43,9 @@ pub(super) type WindowFn<C> = unsafe fn(&Window<'_, C>);
 #[allow(clippy::needless_range_loop)]
 #[inline(always)]
 unsafe fn window<V: Shift, const K: usize, const X: usize>(a: &Window<'_, V::Elem>) {
-    const { assert!(UNIT.is_multiple_of(X * V::LANES)) };
+    const { assert!(UNIT.is_multiple_of(X * V::LANES) && X < MOST_HELD && V::LANES <= BEHIND && K <= BEHIND) };
     let zero = <V::Elem as Number>::ZERO;
-    // SAFETY: rows below ROWS + K - 1 hold n + K - 1 elements by the caller's promise, rows behind them are only asked for, and results
+    // SAFETY: rows below ROWS + K - 1 hold n + BEHIND elements by the caller's promise, rows behind them are only asked for, and results
     // are written up to n.
     unsafe {
         // Lines of the target lie across two vectors of results.
@@ -50,24 +55,39 @@ unsafe fn window<V: Shift, const K: usize, const X: usize>(a: &Window<'_, V::Ele
             before[r] = a.out.add(r * a.out_row).align_offset(64);
             order[r] = V::order(before[r]);
         }
+        // Copies: what lies behind pointers would be read again after each store.
+        let (mut rows, mut weights) = ([std::ptr::null(); MOST_ROWS], [zero; MOST_WEIGHTS]);
+        rows[..2 * ROWS + K - 1].copy_from_slice(&a.rows[..2 * ROWS + K - 1]);
+        for t in 0..K * K {
+            weights[t] = *a.weights.add(t);
+        }
         let mut i = 0;
         while i < a.n {
             for r in 0..ROWS {
                 for x in 0..X {
-                    prefetch((*a.rows.get_unchecked(ROWS + K - 1 + r)).wrapping_add(i + x * V::LANES));
+                    prefetch(rows[ROWS + K - 1 + r].wrapping_add(i + x * V::LANES));
                 }
             }
             let mut acc = [[V::splat(zero); X]; ROWS];
             for j in 0..ROWS + K - 1 {
-                let row = (*a.rows.get_unchecked(j)).add(i);
+                let row = rows[j].add(i);
+                // A load across two cache lines takes two places beside the loads, a shift one beside the arithmetic: there is room for so many.
+                let mut held = [V::splat(zero); MOST_HELD];
+                for x in 0..X + 1 {
+                    held[x] = V::load(row.add(x * V::LANES));
+                }
                 for dx in 0..K {
                     let mut pixels = [V::splat(zero); X];
                     for x in 0..X {
-                        pixels[x] = V::load(row.add(dx + x * V::LANES));
+                        pixels[x] = match dx {
+                            0 => held[x],
+                            _ if K == 3 || dx % 2 == 1 => shifted(held[x], held[x + 1], dx),
+                            _ => V::load(row.add(dx + x * V::LANES)),
+                        };
                     }
                     for r in 0..ROWS {
                         if r <= j && j - r < K {
-                            let w = V::splat(*a.weights.add((j - r) * K + dx));
+                            let w = V::splat(weights[(j - r) * K + dx]);
                             for x in 0..X {
                                 acc[r][x] = pixels[x].mul_add(w, acc[r][x]);
                             }

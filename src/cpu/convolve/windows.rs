@@ -7,7 +7,7 @@ use super::block::Blocked;
 use super::pack::{Castable, Line};
 use super::store::{self, Finishable};
 use super::tile::{Job, Tile};
-use super::window::{ROWS, UNIT, Window, WindowFn};
+use super::window::{BEHIND, ROWS, UNIT, Window, WindowFn};
 use crate::Result;
 use crate::cpu::tasks;
 
@@ -46,17 +46,21 @@ impl<C: Blocked + Castable + Finishable> Job<'_, C> {
 
     fn windows_of(&self, window: WindowFn<C>, tile: Tile) -> Result<()> {
         let plan = self.plan;
-        let inside = |at: usize, part: usize, results: &Range<usize>| {
+        let inside = |at: usize, part: usize, behind: usize, results: &Range<usize>| {
             let start = plan.start[at] + part as isize;
             let first = (-start).clamp(results.start as isize, results.end as isize);
-            let last = plan.image[at] as isize - plan.kernel[at] as isize + 1 - start;
+            let last = (plan.image[at] - behind.min(plan.image[at])) as isize - start;
             first as usize..last.clamp(first, results.end as isize) as usize
         };
-        let mut columns = inside(2, 0, &tile.columns);
+        let mut columns = inside(2, 0, BEHIND, &tile.columns);
         columns.end -= columns.len() % UNIT;
         // Rows outside are others inside, unless they are of one value.
         let line = Line { boundary: plan.boundary[1], length: plan.image[1] };
-        let rows = if line.source(-1).is_some() { tile.rows.clone() } else { inside(1, plan.rows.start, &tile.rows) };
+        let rows = if line.source(-1).is_some() {
+            tile.rows.clone()
+        } else {
+            inside(1, plan.rows.start, plan.kernel[1] - 1, &tile.rows)
+        };
         if columns.len() < 4 * UNIT || rows.len() < ROWS {
             return self.run_tile(self.feed.blocks, &tile);
         }

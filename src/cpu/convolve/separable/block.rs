@@ -32,8 +32,8 @@ impl<S: Filtered<C> + Copy + Sync, C: Float + Finishable + Lined> Stage<'_, S, C
         if let Some(woven) = self.woven
             && let Some(inside) = self.inside(item, &results, columns)
         {
-            // Neighbours may be made twice.
-            parts = [columns.start..inside.start + 64 / size_of::<C>() - 1, inside.end..columns.end];
+            // Where rows begin lines elsewhere, neighbours are made twice.
+            parts = [columns.start..inside.start + woven::beside::<C>(self.target_row as usize), inside.end..columns.end];
             // SAFETY: the caller's promise.
             unsafe { self.weave(woven, item, &results, &inside, scratch) };
         }
@@ -71,11 +71,13 @@ impl<S: Filtered<C> + Copy + Sync, C: Float + Finishable + Lined> Stage<'_, S, C
         }
         let line = 64 / size_of::<C>();
         let centre = start_along + along.values.len() as isize / 2;
-        let start = columns.start.max((woven::BESIDE as isize - centre).max(0) as usize);
-        let end = (self.along.input as isize - woven::BESIDE as isize - centre).min(columns.end as isize - line as isize);
+        let beside = woven::beside::<C>(self.target_row as usize);
+        let reach = (line + beside) as isize;
+        let start = columns.start.max((reach - centre).max(0) as usize);
+        let end = (self.along.input as isize - reach - centre).min((columns.end - beside.min(columns.len())) as isize);
         // Where the first row begins a line, or at any place if others begin theirs elsewhere.
         let place = (self.target as usize / size_of::<C>()).wrapping_add(self.place(item, results.start, start) as usize);
-        let start = if self.target_row as usize % line == 0 { start + place.wrapping_neg() % line } else { start };
+        let start = if beside == 0 { start + place.wrapping_neg() % line } else { start };
         let n = (end - start as isize).max(0) as usize / line * line;
         (n >= 4 * line).then_some(start..start + n)
     }
@@ -163,7 +165,7 @@ impl<S: Filtered<C> + Copy + Sync, C: Float + Finishable + Lined> Stage<'_, S, C
                 }));
             }
             scratch.ahead.clear();
-            if index == 0 && self.direct {
+            if index == 0 && self.direct && size_of::<S>() == size_of::<C>() {
                 scratch.ahead.extend((last..last + count as isize).map(|i| {
                     let row = i.clamp(0, self.down.input as isize - 1);
                     self.source.wrapping_offset(self.source_items[item] + row * self.source_row)

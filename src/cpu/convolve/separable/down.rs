@@ -60,8 +60,9 @@ where
 /// is made. Asked for all at once, it would have all to do, and then nothing.
 #[inline(always)]
 unsafe fn fetch<S, V: Vector, const R: usize>(d: &Down<'_, S, V::Elem>, first: usize, i: usize) {
-    // Once per cache line.
-    if R > 1 && !d.ahead.is_empty() && i * size_of::<S>() % 64 < V::LANES * size_of::<S>() {
+    // Narrower types take so long for a cache line that this gains nothing. Once per line.
+    let narrow = const { size_of::<S>() < size_of::<V::Elem>() };
+    if R > 1 && !narrow && !d.ahead.is_empty() && i * size_of::<S>() % 64 < V::LANES * size_of::<S>() {
         for r in 0..R {
             // SAFETY: there is one for each of `height` rows.
             let row = unsafe { *d.ahead.get_unchecked(first + r) };

@@ -135,7 +135,7 @@ const MOST_HELD: usize = 10;
 
 /// [`Shift::shift`] by a number that the compiler knows.
 #[inline(always)]
-pub(super) unsafe fn shifted<V: Shift>(a: V, b: V, by: usize) -> V {
+pub(in super::super) unsafe fn shifted<V: Shift>(a: V, b: V, by: usize) -> V {
     // SAFETY: the caller's promise: the instruction set is present.
     unsafe {
         macro_rules! arms {

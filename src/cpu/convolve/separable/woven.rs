@@ -36,15 +36,38 @@ pub(super) struct Woven<'a, S, C> {
 
 /// Pointers to rows behind those that are read.
 pub(super) const BEHIND: usize = TOGETHER;
-/// Elements that must be readable beside those below results, on either side: a vector, and what an edge of a cache line takes.
-pub(super) const BESIDE: usize = 32;
+/// Elements at most from `out` to the edge of a cache line in any row, where that of the first is one.
+pub(super) fn beside<C>(out_row: usize) -> usize {
+    if (out_row * size_of::<C>()).is_multiple_of(64) { 0 } else { 64 / size_of::<C>() - 1 }
+}
 
 /// Makes the rows of results.
 ///
 /// # Safety
-/// The instruction set must be present, and rows be readable from [`BESIDE`] elements before the first to as many behind the last
-/// of `n`. There must be room for `n` results from the edge of a cache line on in each row, that overlap nothing read.
+/// The instruction set must be present, and rows be readable from a cache line and [`beside`] before the first element to as many
+/// behind the last of `n`. There must be room for `n` results from the edge of a cache line on in each row, that overlap nothing read.
 pub(super) type WovenFn<S, C> = unsafe fn(&Woven<'_, S, C>);
+
+/// The weights along over the vector in the middle.
+#[inline(always)]
+unsafe fn across<V: Shift, const TAPS: usize>([left, here, right]: [V; 3], weights: &[V; MOST_TAPS / 2 + 1]) -> V {
+    // SAFETY: the caller's promise: the instruction set is present.
+    unsafe {
+        let mut acc = V::splat(<V::Elem as Number>::ZERO);
+        macro_rules! pairs {
+            ($($t:literal)*) => {
+                $(if $t < TAPS / 2 {
+                    // Constants, whatever is inlined.
+                    let (before, behind) = const { ((V::LANES + $t).saturating_sub(TAPS / 2), (TAPS / 2).saturating_sub($t)) };
+                    let both = shifted(left, here, before).plus(shifted(here, right, behind));
+                    acc = both.mul_add(weights[$t], acc);
+                })*
+            };
+        }
+        pairs!(0 1 2 3);
+        here.mul_add(weights[TAPS / 2], acc)
+    }
+}
 
 /// `R` rows of results from row `first` on, all of which have `before` elements up to the edge of a cache line.
 #[allow(clippy::needless_range_loop)]
@@ -53,7 +76,7 @@ unsafe fn rows<V: Shift, const TAPS: usize, const R: usize>(a: &Woven<'_, V::Ele
 where
     V::Elem: Float,
 {
-    const { assert!(TAPS % 2 == 1 && TAPS <= MOST_TAPS && TAPS / 2 < V::LANES) };
+    const { assert!(R <= TOGETHER && TAPS % 2 == 1 && TAPS <= MOST_TAPS && TAPS / 2 < V::LANES) };
     // SAFETY: rows first.. of height + TAPS - 1 + BEHIND are there; a vector before and behind the n elements is readable, and results
     // start at the edge of a line.
     unsafe {
@@ -62,11 +85,13 @@ where
         for t in 0..=TAPS / 2 {
             (down[t], along[t]) = (V::splat(a.down.values[t]), V::splat(a.along.values[t]));
         }
-        let source = a.rows.as_ptr().add(first);
+        // A copy: pointers behind another one would be read again after each store.
+        let mut source = [std::ptr::null(); 2 * TOGETHER + MOST_TAPS - 1];
+        source[..2 * R + TAPS - 1].copy_from_slice(&a.rows[first..first + 2 * R + TAPS - 1]);
         // Macros and not closures: a closure might stay a call, without the instruction set.
         macro_rules! pixels {
             ($row:expr, $i:expr) => {
-                V::load((*source.add($row)).wrapping_add(before).wrapping_offset($i))
+                V::load(source[$row].wrapping_add(before).wrapping_offset($i))
             };
         }
         macro_rules! pairs {
@@ -100,24 +125,18 @@ where
         let mut i = 0;
         while i < a.n {
             for r in 0..R {
-                prefetch((*source.add(R + TAPS - 1 + r)).wrapping_add(i));
+                prefetch(source[R + TAPS - 1 + r].wrapping_add(i));
             }
             let right = sums!(i as isize + lanes);
-            for r in 0..R {
-                let mut acc = zero;
-                macro_rules! both {
-                    ($t:expr) => {{
-                        // Constants, whatever is inlined.
-                        let (before, behind) =
-                            const { ((V::LANES + $t).saturating_sub(TAPS / 2), (TAPS / 2).saturating_sub($t)) };
-                        let both = shifted(left[r], here[r], before).plus(shifted(here[r], right[r], behind));
-                        acc = both.mul_add(along[$t], acc);
-                    }};
-                }
-                pairs!(both; 0 1 2 3);
-                acc = here[r].mul_add(along[TAPS / 2], acc);
-                acc.stream(out.add(r * a.out_row + i));
+            // One by one: in a loop, all vectors would lie in memory.
+            macro_rules! each {
+                ($($r:literal)*) => {
+                    $(if $r < R {
+                        across::<V, TAPS>([left[$r], here[$r], right[$r]], &along).stream(out.add($r * a.out_row + i));
+                    })*
+                };
             }
+            each!(0 1 2 3);
             (left, here) = (here, right);
             i += V::LANES;
         }
@@ -133,7 +152,7 @@ where
     // SAFETY: the caller's promise.
     unsafe {
         let before = |row: usize| a.out.add(row * a.out_row).align_offset(64);
-        if (a.out_row * size_of::<V::Elem>()).is_multiple_of(64) {
+        if beside::<V::Elem>(a.out_row) == 0 {
             for first in (0..a.height).step_by(TOGETHER) {
                 rows::<V, TAPS, TOGETHER>(a, first, before(first));
             }

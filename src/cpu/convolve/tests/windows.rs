@@ -42,8 +42,8 @@ fn small_kernels_of_large_images_agree_with_the_order_of_operations() {
                 let target = Target::Host(ViewMut::from_ndarray(out));
                 crew(2).install(|| run(&part, image.clone(), kernel.clone(), target, simd, &Control::new())).unwrap();
             }
-            let beside = memory[..skipped].iter().chain(&memory[skipped + plan.outputs()..]);
-            assert!(beside.into_iter().all(|&x| x == 7.0), "written beside the result: {plan:?}");
+            let mut beside = memory[..skipped].iter().chain(&memory[skipped + plan.outputs()..]);
+            assert!(beside.all(|&x| x == 7.0), "written beside the result: {plan:?}");
             agrees(&memory[skipped..skipped + plan.outputs()], "parts");
         }
     }
