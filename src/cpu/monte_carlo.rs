@@ -103,8 +103,10 @@ fn count_groups(plan: &MonteCarloPlan, philox: &Philox4x32, first: u64, groups: 
     match simd {
         #[cfg(target_arch = "x86_64")]
         Simd::Avx512 if is_x86_feature_detected!("avx512vnni") => {
+            static FEW: std::sync::LazyLock<bool> = std::sync::LazyLock::new(x86::few);
+            let few = *FEW;
             // SAFETY: the level stands for AVX-512 F, BW, DQ and VL; VNNI was just detected.
-            unsafe { x86::count_avx512_vnni(how, philox, first, groups) }
+            unsafe { x86::count_avx512_vnni(how, philox, first, groups, few) }
         }
         #[cfg(target_arch = "x86_64")]
         // SAFETY: the level stands for AVX-512 F, BW, DQ and VL.
@@ -181,12 +183,18 @@ mod tests {
 
     #[cfg(target_arch = "x86_64")]
     #[test]
-    fn avx512_counts_the_same_without_vnni() {
+    fn avx512_counts_the_same_without_vnni_and_with_few_vectors() {
         if Simd::available().contains(&Simd::Avx512) {
             let (how, philox) = (MonteCarlo::pi().seed(9), Philox4x32::new(9));
+            let expected = plain(9, 4 * 77..4 * (77 + 10 * GROUP));
             // SAFETY: the level was found on this CPU.
             let misses = unsafe { x86::count_avx512(&how, &philox, 77, 10) };
-            assert_eq!(Tally::of_misses(40 * GROUP, misses), plain(9, 4 * 77..4 * (77 + 10 * GROUP)));
+            assert_eq!(Tally::of_misses(40 * GROUP, misses), expected);
+            for few in [true, false].into_iter().filter(|_| is_x86_feature_detected!("avx512vnni")) {
+                // SAFETY: VNNI was just found.
+                let misses = unsafe { x86::count_avx512_vnni(&how, &philox, 77, 10, few) };
+                assert_eq!(Tally::of_misses(40 * GROUP, misses), expected, "{few}");
+            }
         }
     }
 

@@ -304,7 +304,7 @@ pub(super) fn by_method<V: Lanes, const N: usize, const PLAIN_N: usize>(
 ) -> [u64; 2] {
     let steps = groups * (GROUP / (N as u64 * V::BLOCKS));
     match (how.method, how.coordinate_bits()) {
-        (PiMethod::Plain, 16) => count::<V, PLAIN_N, Square<V>>(philox, first, groups * (GROUP / (PLAIN_N as u64 * V::BLOCKS))),
+        (PiMethod::Plain, 16) => plain::<V, PLAIN_N>(philox, first, groups),
         (PiMethod::Plain, _) => count::<V, N, Quadrant<V, Whole, PLAIN>>(philox, first, steps),
         (PiMethod::Antithetic, 16) => count::<V, N, Quadrant<V, Halves, ANTITHETIC>>(philox, first, steps),
         (PiMethod::Antithetic, _) => count::<V, N, Quadrant<V, Whole, ANTITHETIC>>(philox, first, steps),
@@ -315,6 +315,12 @@ pub(super) fn by_method<V: Lanes, const N: usize, const PLAIN_N: usize>(
         // Not of Philox blocks.
         (PiMethod::Sobol, _) => [0, 0],
     }
+}
+
+/// [`by_method`] for plain samples of 16 bits.
+#[inline(always)]
+pub(super) fn plain<V: Lanes, const N: usize>(philox: &Philox4x32, first: u64, groups: u64) -> [u64; 2] {
+    count::<V, N, Square<V>>(philox, first, groups * (GROUP / (N as u64 * V::BLOCKS)))
 }
 
 /// What a method counts among `steps · N · V::BLOCKS` blocks from `first` on, which share their high word. `N` vectors are in
