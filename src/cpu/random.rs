@@ -2,12 +2,13 @@
 
 use std::sync::Mutex;
 
+use super::expr::{LANES as BLOCKS, Words, words};
 use super::simd::{Kernel, Simd};
 use super::tasks;
 use crate::array::{HostVec, Storage};
 use crate::dtype::private::Host;
 use crate::engine::Target;
-use crate::philox::{MULTIPLIERS, WEYL};
+use crate::philox::{MULTIPLIERS, Philox4x32, WEYL};
 use crate::plan::{Draw, RandomPlan};
 use crate::random::{BitGenerator, PARITY, Quantile, ROTATIONS, Scaled, Stream, mul_high};
 use crate::view::ViewMut;
@@ -75,10 +76,10 @@ fn fill<T: Number>(plan: &RandomPlan, out: &mut [T], simd: Simd, control: &Contr
         control.check()?;
         let Ok(mut part) = parts[task].lock() else { return Ok(()) };
         let mut block = plan.first_block() + (task * CHUNK) as u64 * words / 4;
-        let mut buffer = [[0; 4]; TOGETHER];
+        let (mut buffer, mut apart) = ([[0; 4]; TOGETHER], [[0; BLOCKS]; 4]);
         for out in part.chunks_mut(TOGETHER) {
             let blocks = &mut buffer[..(out.len() * words as usize).div_ceil(4)];
-            simd.run(Blocks { stream: plan.stream, first: block, out: blocks });
+            draw_blocks(plan.stream, block, blocks, &mut apart, simd);
             T::convert(plan.draw, words, blocks.as_flattened(), out, simd);
             block += blocks.len() as u64;
         }
@@ -87,7 +88,40 @@ fn fill<T: Number>(plan: &RandomPlan, out: &mut [T], simd: Simd, control: &Contr
     })
 }
 
-/// Blocks of a stream, from `first` on.
+/// The blocks of a stream from `first` on, with room for their words one by one.
+fn draw_blocks(stream: Stream, first: u64, out: &mut [[u32; 4]], apart: &mut Words, simd: Simd) {
+    if stream.generator != BitGenerator::Philox4x32_10 {
+        return simd.run(Blocks { stream, first, out });
+    }
+    let [k0, k1, ..] = stream.key();
+    let keys = Philox4x32::new(join(k0, k1)).round_keys();
+    let upper = [stream.stream as u32, (stream.stream >> 32) as u32];
+    for (i, out) in out.chunks_mut(BLOCKS).enumerate() {
+        let first = first.wrapping_add((i * BLOCKS) as u64);
+        words(&keys, first, upper, out.len().next_multiple_of(128), apart, simd);
+        simd.run(Together { apart, out });
+    }
+}
+
+/// Puts the words of blocks together.
+struct Together<'a> {
+    apart: &'a Words,
+    out: &'a mut [[u32; 4]],
+}
+
+impl Kernel for Together<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const BYTES: usize>(self) {
+        let [a, b, c, d] = self.apart;
+        for ((((out, &a), &b), &c), &d) in self.out.iter_mut().zip(a).zip(b).zip(c).zip(d) {
+            *out = [a, b, c, d];
+        }
+    }
+}
+
+/// Blocks of a stream, from `first` on, of any generator.
 struct Blocks<'a> {
     stream: Stream,
     first: u64,
@@ -351,10 +385,12 @@ mod tests {
             for generator in BitGenerator::ALL {
                 let stream = Stream::new(u64::MAX - 5).generator(generator).with_stream(1 << 40 | 3);
                 for first in [0, 7, (1 << 32) - 9, u64::MAX - 20] {
-                    let mut out = [[0; 4]; 37];
-                    simd.run(Blocks { stream, first, out: &mut out });
-                    for (i, block) in out.iter().enumerate() {
-                        assert_eq!(*block, stream.block(first.wrapping_add(i as u64)), "{simd:?} {generator} {first} {i}");
+                    let mut out = [[0; 4]; 1037];
+                    for n in [37, 1037] {
+                        draw_blocks(stream, first, &mut out[..n], &mut [[0; BLOCKS]; 4], simd);
+                        for (i, block) in out[..n].iter().enumerate() {
+                            assert_eq!(*block, stream.block(first.wrapping_add(i as u64)), "{simd:?} {generator} {first} {i}");
+                        }
                     }
                 }
             }

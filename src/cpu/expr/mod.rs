@@ -24,6 +24,7 @@ mod words;
 
 pub(super) use integrate::sums;
 pub(super) use map::{partials, run};
+pub(super) use samples::{Words, words};
 
 /// Elements of a block.
-const LANES: usize = 512;
+pub(super) const LANES: usize = 512;

@@ -9,19 +9,19 @@ type Keys = [[u32; 2]; ROUNDS];
 type Out = [[u32; LANES]; 4];
 
 /// The words of `count` blocks, a multiple of 128, word by word; see `samples.rs`.
-pub(super) fn words(keys: &Keys, first: u64, group: u32, count: usize, out: &mut Out, level: Level) {
+pub(super) fn words(keys: &Keys, first: u64, upper: [u32; 2], count: usize, out: &mut Out, level: Level) {
     debug_assert!(count.is_multiple_of(128) && count <= LANES);
     match level {
         // SAFETY: the level's features were found on this CPU.
-        Level::Avx2 => unsafe { words_avx2(keys, first, group, count, out) },
+        Level::Avx2 => unsafe { words_avx2(keys, first, upper, count, out) },
         // SAFETY: as above.
-        Level::Avx512 | Level::Ifma => unsafe { words_avx512(keys, first, group, count, out) },
+        Level::Avx512 | Level::Ifma => unsafe { words_avx512(keys, first, upper, count, out) },
     }
 }
 
 #[target_feature(enable = "avx2,fma")]
-fn words_avx2(keys: &Keys, first: u64, group: u32, count: usize, out: &mut Out) {
-    blocks::<Avx2, 2>(keys, first, group, count, out);
+fn words_avx2(keys: &Keys, first: u64, upper: [u32; 2], count: usize, out: &mut Out) {
+    blocks::<Avx2, 2>(keys, first, upper, count, out);
 }
 
 /// Eight vectors and rounds written out, near what the vector units can do. Behind each word of a round is a fence that is no
@@ -31,20 +31,20 @@ fn words_avx2(keys: &Keys, first: u64, group: u32, count: usize, out: &mut Out) 
 /// All counters have one upper half, so that half of the first two rounds is the same for all blocks; and of the last round's
 /// products the halves that are wanted are picked out of two vectors at once.
 #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512cd,avx512dq,avx512vl")]
-fn words_avx512(keys: &Keys, first: u64, group: u32, count: usize, out: &mut Out) {
+fn words_avx512(keys: &Keys, first: u64, upper: [u32; 2], count: usize, out: &mut Out) {
     use std::arch::x86_64::*;
     const N: usize = 8;
     if u64::from(first as u32) + count as u64 > 1 << 32 {
-        return blocks::<Avx512<false>, 4>(keys, first, group, count, out);
+        return blocks::<Avx512<false>, 4>(keys, first, upper, count, out);
     }
     let splat = |value: u64| _mm512_set1_epi64(value as i64);
     let [m0, m1] = MULTIPLIERS.map(u64::from);
     // In memory, from which instructions take them at no cost; the compiler would rather move them there from elsewhere.
     let wide = std::hint::black_box(keys.map(|keys| keys.map(u64::from)));
     let ahead: [u64; N + 1] = std::hint::black_box(std::array::from_fn(|i| 8 * i as u64 * m0));
-    let product = u64::from(group) * m1;
+    let product = u64::from(upper[0]) * m1;
     let same = (u64::from(keys[0][0]) ^ product >> 32 ^ first >> 32) * m0;
-    let fourth = splat(wide[0][1] ^ 1);
+    let fourth = splat(wide[0][1] ^ u64::from(upper[1]));
     let (third, second) = (splat(wide[1][0] ^ product), splat(wide[1][1] ^ same >> 32));
     let ascending = _mm512_set_epi64(7, 6, 5, 4, 3, 2, 1, 0);
     let even = _mm512_set_epi32(30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
@@ -101,13 +101,13 @@ fn words_avx512(keys: &Keys, first: u64, group: u32, count: usize, out: &mut Out
 
 /// `N` vectors, an even number, are in flight at a time, to cover the latency of the products.
 #[inline(always)]
-fn blocks<V: Words, const N: usize>(keys: &Keys, first: u64, group: u32, count: usize, out: &mut Out) {
+fn blocks<V: Words, const N: usize>(keys: &Keys, first: u64, upper: [u32; 2], count: usize, out: &mut Out) {
     let (m0, m1) = (V::splat(MULTIPLIERS[0].into()), V::splat(MULTIPLIERS[1].into()));
     let keys: [[V; 2]; ROUNDS] = keys.map(|keys| keys.map(|key| V::splat(key.into())));
     // The third word is the same for all, and so is its product.
-    let product = u64::from(group) * u64::from(MULTIPLIERS[1]);
+    let product = u64::from(upper[0]) * u64::from(MULTIPLIERS[1]);
     let (third, second) = (keys[0][0].xor(V::splat(product >> 32)), V::splat(product));
-    let fourth = keys[0][1].xor(V::splat(1));
+    let fourth = keys[0][1].xor(V::splat(upper[1].into()));
     for start in (0..count).step_by(N * V::LANES) {
         let [mut a, mut b, mut c, mut d] = [[V::splat(0); N]; 4];
         for i in 0..N {

@@ -12,7 +12,7 @@ use crate::philox::{MULTIPLIERS, ROUNDS};
 use crate::plan::{IntegratePlan, words_per_sample};
 
 /// The words of as many blocks, word by word.
-type Words = [[u32; LANES]; 4];
+pub(in crate::cpu) type Words = [[u32; LANES]; 4];
 
 /// A plan's samples, as they are drawn.
 pub(super) struct Samples<T> {
@@ -73,7 +73,7 @@ impl<T: Sample> Samples<T> {
             return;
         }
         for group in 0..self.scales.len().div_ceil(4) {
-            words(&self.keys, first, group as u32, LANES / together, &mut self.blocks, self.simd);
+            words(&self.keys, first, [group as u32, 1], LANES / together, &mut self.blocks, self.simd);
             for (dimension, &scale) in self.scales.iter().enumerate().skip(4 * group).take(4) {
                 let out = &mut machine.registers[dimension];
                 let (blocks, word) = (&**self.blocks, dimension % 4);
@@ -89,21 +89,21 @@ impl<T: Sample> Samples<T> {
     }
 }
 
-/// The words of Philox blocks `first ..` with `group` in the third word of the counter and 1 in the fourth; of `count` of
-/// them, a multiple of 128.
-fn words(keys: &[[u32; 2]; ROUNDS], first: u64, group: u32, count: usize, out: &mut Words, simd: Simd) {
+/// The words of Philox4x32-10 blocks `first ..` with `upper` in the third and fourth word of the counter; of `count` of them, a
+/// multiple of 128.
+pub(in crate::cpu) fn words(keys: &[[u32; 2]; ROUNDS], first: u64, upper: [u32; 2], count: usize, out: &mut Words, simd: Simd) {
     #[cfg(target_arch = "x86_64")]
     if let Some(level) = super::functions::Level::of(simd) {
-        return super::philox::words(keys, first, group, count, out, level);
+        return super::philox::words(keys, first, upper, count, out, level);
     }
-    simd.run(Blocks { keys, first, group, count, out });
+    simd.run(Blocks { keys, first, upper, count, out });
 }
 
 /// [`words`], as far as the compiler finds vectors.
 struct Blocks<'a> {
     keys: &'a [[u32; 2]; ROUNDS],
     first: u64,
-    group: u32,
+    upper: [u32; 2],
     count: usize,
     out: &'a mut Words,
 }
@@ -115,14 +115,14 @@ impl Kernel for Blocks<'_> {
     fn run<const BYTES: usize>(self) {
         const STEP: usize = 64;
         let [m0, m1] = MULTIPLIERS.map(u64::from);
-        let low = |x: u64| x & 0xffff_ffff;
+        let (low, upper) = (|x: u64| x & 0xffff_ffff, self.upper.map(u64::from));
         for start in (0..self.count).step_by(STEP) {
             // One word per 64-bit lane, because the products have 64 bits.
             let mut words = [[0u64; STEP]; 4];
             let [a, b, c, d] = &mut words;
             for i in 0..STEP {
                 let counter = self.first.wrapping_add((start + i) as u64);
-                (a[i], b[i], c[i], d[i]) = (low(counter), counter >> 32, u64::from(self.group), 1);
+                (a[i], b[i], c[i], d[i]) = (low(counter), counter >> 32, upper[0], upper[1]);
             }
             for [k0, k1] in self.keys {
                 let (k0, k1) = (u64::from(*k0), u64::from(*k1));
@@ -299,10 +299,10 @@ mod tests {
             for (first, group) in [(0, 0), (5, 1), ((1 << 32) - 100, 0), (u64::MAX - 3, 7)] {
                 for count in [LANES, LANES / 4] {
                     let mut out = Box::new([[0; LANES]; 4]);
-                    words(&philox.round_keys(), first, group, count, &mut out, simd);
+                    words(&philox.round_keys(), first, [group, !group], count, &mut out, simd);
                     for i in 0..count {
                         let counter = first.wrapping_add(i as u64);
-                        let expected = Philox4x32::philox4x32_10([counter as u32, (counter >> 32) as u32, group, 1], key);
+                        let expected = Philox4x32::philox4x32_10([counter as u32, (counter >> 32) as u32, group, !group], key);
                         assert_eq!(out.map(|words| words[i]), expected, "{simd:?} {first} {group} {i}");
                     }
                 }
