@@ -292,17 +292,20 @@ macro_rules! floats {
                 match draw {
                     Draw::Uniform { low, span, exponent } => {
                         let at = move |words| low.wrapping_add(mul_high(span, word(words)) as i64);
-                        match power(exponent) {
-                            Some(power) => each(words, out, simd, |words| {
-                                let exact = at(words);
-                                let near = exact as $type;
-                                let step = <$bits>::from(near as i64 > exact);
-                                // The next number below: a smaller magnitude if positive, a larger one if negative.
-                                let bits = near.to_bits();
-                                let below = if near < 0.0 { bits.wrapping_add(step) } else { bits.wrapping_sub(step) };
-                                <$type>::from_bits(below) * power
+                        // The next number below: a smaller magnitude if positive, a larger one if negative.
+                        let below = |exact: i64| {
+                            let near = exact as $type;
+                            let step = <$bits>::from(near as i64 > exact);
+                            let bits = near.to_bits();
+                            <$type>::from_bits(if near < 0.0 { bits.wrapping_add(step) } else { bits.wrapping_sub(step) })
+                        };
+                        match (power(exponent), span.trailing_zeros()) {
+                            // A power of two only shifts, which vectors can do.
+                            (Some(power), bits @ 1..) if span.is_power_of_two() => each(words, out, simd, |words| {
+                                below(low.wrapping_add((word(words) >> (64 - bits)) as i64)) * power
                             }),
-                            None => each(words, out, simd, |words| {
+                            (Some(power), _) => each(words, out, simd, |words| below(at(words)) * power),
+                            (None, _) => each(words, out, simd, |words| {
                                 let exact = at(words);
                                 scaled(exact < 0, exact.unsigned_abs(), exponent, true)
                             }),
@@ -432,6 +435,7 @@ mod tests {
     fn floats_are_those_of_their_definition() {
         let distributions = [
             Random::uniform(0.0, 1.0),
+            Random::uniform(-1.0, 1.0),
             Random::uniform(-3.25, 1e-3),
             Random::uniform(-1e-44, 3e-44),
             Random::uniform(-3e38, 3e38),
