@@ -10,8 +10,8 @@ use super::ExactDot;
 use super::accumulator::Accumulator;
 use super::fast::Float;
 #[cfg(target_arch = "x86_64")]
-use super::windows::Fields;
-use super::windows::{self, PairWindows, SquareTable, SquareWindows};
+use super::windows::{self, Fields};
+use super::windows::{PairWindows, SquareTable, SquareWindows};
 use crate::cpu::simd::{Kernel, Simd};
 
 /// Elements whose products are formed at a time: they stay in the first-level cache.

@@ -3,6 +3,7 @@
 //! There is so little arithmetic that memory takes the time, if nothing else comes between: no rows are packed, none of the results
 //! are kept, and rows are read and written from end to end, a few at a time. Order and bits are those of [`block`](super::block).
 
+#[cfg(target_arch = "x86_64")]
 use super::lanes::*;
 use super::number::{Number, Wide};
 use super::separable::few::{Shift, shifted};

@@ -154,11 +154,10 @@ impl ProductColumns {
     /// Adds the squares of rows, and the rows to `sums` if there are some.
     fn add<T: Float>(&mut self, mut sums: Option<&mut FloatColumns>, mut rows: &[&[T]], simd: Simd) {
         // Where products are laid down they have to stay in the cache.
-        let mut height = HEIGHT / 4;
         #[cfg(target_arch = "x86_64")]
-        if self.upper.has_moments(simd) {
-            height = HEIGHT;
-        }
+        let height = if self.upper.has_moments(simd) { HEIGHT } else { HEIGHT / 4 };
+        #[cfg(not(target_arch = "x86_64"))]
+        let height = HEIGHT / 4;
         while !rows.is_empty() {
             // Windows take all rows until levels are tried again.
             let tiles = self.pause.max(1) as usize;
@@ -202,6 +201,7 @@ impl ProductColumns {
     }
 
     /// Adds a tile of rows of binary32 numbers, whose squares binary64 holds.
+    #[cfg_attr(not(target_arch = "x86_64"), allow(unused_mut, reason = "lent only where there are such vectors"))]
     fn add_narrow<T: Float>(&mut self, mut sums: Option<&mut FloatColumns>, rows: &[&[T]], simd: Simd) {
         #[cfg(target_arch = "x86_64")]
         if self.upper.has_moments(simd) {

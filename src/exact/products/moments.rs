@@ -2,7 +2,9 @@
 
 use super::{BLOCK, Products};
 use crate::cpu::simd::Simd;
-use crate::exact::accumulator::{Accumulator, PATIENCE};
+use crate::exact::accumulator::Accumulator;
+#[cfg(target_arch = "x86_64")]
+use crate::exact::accumulator::PATIENCE;
 use crate::exact::fast::Float;
 #[cfg(target_arch = "x86_64")]
 use crate::exact::windows::Fields;

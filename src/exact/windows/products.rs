@@ -2,9 +2,9 @@
 
 use std::cell::Cell;
 
-use super::{BITS, MASK, ROWS, STRIP, TABLES, Table, Windows, is_special};
+use super::{BITS, MASK, TABLES, Table, Windows, is_special};
 #[cfg(target_arch = "x86_64")]
-use super::{ifma, pointers};
+use super::{ROWS, STRIP, ifma, pointers};
 use crate::cpu::simd::{Kernel, Simd};
 use crate::exact::fast::Float;
 use crate::exact::{ExactDot, special};
@@ -223,7 +223,7 @@ impl SquareTable {
     }
 }
 
-/// Adds the squares of eight columns of at most [`ROWS`] rows, from one on, and the numbers to tables of theirs if there are some,
+/// Adds the squares of eight columns of at most `ROWS` rows, from one on, and the numbers to tables of theirs if there are some,
 /// if there are vectors for that and all elements are finite. The answer is whether they were added.
 pub(crate) fn add_square_columns<T: Float>(
     rows: &[&[T]],

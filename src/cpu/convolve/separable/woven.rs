@@ -5,6 +5,7 @@
 //! side by side, each row from its beginning to its end, and memory is what takes the time. Order and bits are those of the two
 //! passes. With more weights the registers do not hold what is needed, and arithmetic takes as long as memory.
 
+#[cfg(target_arch = "x86_64")]
 use super::super::lanes::*;
 use super::super::number::Number;
 use super::few::{Shift, shifted};
