@@ -103,10 +103,8 @@ fn count_groups(plan: &MonteCarloPlan, philox: &Philox4x32, first: u64, groups: 
     match simd {
         #[cfg(target_arch = "x86_64")]
         Simd::Avx512 if is_x86_feature_detected!("avx512vnni") => {
-            static FEW: std::sync::LazyLock<bool> = std::sync::LazyLock::new(x86::few);
-            let few = *FEW;
             // SAFETY: the level stands for AVX-512 F, BW, DQ and VL; VNNI was just detected.
-            unsafe { x86::count_avx512_vnni(how, philox, first, groups, few) }
+            unsafe { x86::count_avx512_vnni(how, philox, first, groups, x86::few()) }
         }
         #[cfg(target_arch = "x86_64")]
         // SAFETY: the level stands for AVX-512 F, BW, DQ and VL.

@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use super::expr::{LANES as BLOCKS, Words, words};
+use super::expr::{self, Words, words};
 use super::simd::{Kernel, Simd};
 use super::tasks;
 use crate::array::{HostVec, Storage};
@@ -76,7 +76,7 @@ fn fill<T: Number>(plan: &RandomPlan, out: &mut [T], simd: Simd, control: &Contr
         control.check()?;
         let Ok(mut part) = parts[task].lock() else { return Ok(()) };
         let mut block = plan.first_block() + (task * CHUNK) as u64 * words / 4;
-        let (mut buffer, mut apart) = ([[0; 4]; TOGETHER], [[0; BLOCKS]; 4]);
+        let (mut buffer, mut apart) = ([[0; 4]; TOGETHER], [[0; expr::LANES]; 4]);
         for out in part.chunks_mut(TOGETHER) {
             let blocks = &mut buffer[..(out.len() * words as usize).div_ceil(4)];
             draw_blocks(plan.stream, block, blocks, &mut apart, simd);
@@ -96,8 +96,8 @@ fn draw_blocks(stream: Stream, first: u64, out: &mut [[u32; 4]], apart: &mut Wor
     let [k0, k1, ..] = stream.key();
     let keys = Philox4x32::new(join(k0, k1)).round_keys();
     let upper = [stream.stream as u32, (stream.stream >> 32) as u32];
-    for (i, out) in out.chunks_mut(BLOCKS).enumerate() {
-        let first = first.wrapping_add((i * BLOCKS) as u64);
+    for (i, out) in out.chunks_mut(expr::LANES).enumerate() {
+        let first = first.wrapping_add((i * expr::LANES) as u64);
         words(&keys, first, upper, out.len().next_multiple_of(128), apart, simd);
         simd.run(Together { apart, out });
     }
@@ -390,7 +390,7 @@ mod tests {
                 for first in [0, 7, (1 << 32) - 9, u64::MAX - 20] {
                     let mut out = [[0; 4]; 1037];
                     for n in [37, 1037] {
-                        draw_blocks(stream, first, &mut out[..n], &mut [[0; BLOCKS]; 4], simd);
+                        draw_blocks(stream, first, &mut out[..n], &mut [[0; expr::LANES]; 4], simd);
                         for (i, block) in out[..n].iter().enumerate() {
                             assert_eq!(*block, stream.block(first.wrapping_add(i as u64)), "{simd:?} {generator} {first} {i}");
                         }
