@@ -123,16 +123,3 @@ fn double_of_integer(a: vec2<u32>, negative: bool) -> vec2<u32> {
     let packed = d_pack(select(0u, D_SIGN, negative), 63 - i32(zeros), shift_left64(m, zeros));
     return select(packed, vec2<u32>(0u, 0u), is_zero64(m));
 }
-
-// The number of an element: (low, high) words, narrow ones extended to 32 bits. Needs FLOAT, WIDE, SIGNED.
-fn double_of(e: vec2<u32>) -> vec2<u32> {
-    var number = e;
-    if (FLOAT && !WIDE) {
-        number = double_of_f32(e.x);
-    }
-    if (!FLOAT) {
-        let wide = select(vec2<u32>(e.x, select(0u, 0u - (e.x >> 31u), SIGNED)), e, WIDE);
-        number = double_of_integer(wide, SIGNED && wide.y >= D_SIGN);
-    }
-    return number;
-}

@@ -14,6 +14,9 @@ struct Params {
     place: u32,
     // Where each array's part starts in its binding.
     offsets: array<vec4<u32>, 2>,
+    // Of a tape: its steps, a bit for each array whose elements follow each other as results do, and how a sample takes
+    // words: a shift of its index that gives the block, and the words of a sample.
+    tape: vec4<u32>,
     // Numbers that are the same for all elements; of integrals, then the start and the width of each coordinate.
     values: array<vec4<u32>, 64>,
 }

@@ -210,6 +210,19 @@ impl ExactDot {
         self.add_words(&words[..number.len() + 2], first, negative);
     }
 
+    /// As a sum of numbers, if that can hold it: no bits below 2^-1074, nothing infinite.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn to_sum(&self) -> Option<ExactSum> {
+        const SKIPPED: usize = (super::LEAST - LEAST) as usize;
+        let (first, shift) = (SKIPPED / 64, SKIPPED % 64);
+        let sign = if self.limbs[LIMBS - 1] >> 63 == 1 { u64::MAX } else { 0 };
+        let limb = |i: usize| self.limbs.get(i).copied().unwrap_or(sign);
+        let below = self.limbs[..first].iter().any(|&limb| limb != 0) || self.limbs[first] << (64 - shift) != 0;
+        let limbs: [u64; super::LIMBS] = std::array::from_fn(|i| limb(first + i) >> shift | limb(first + i + 1) << (64 - shift));
+        let fits = (first + super::LIMBS + 1..LIMBS).all(|i| self.limbs[i] == sign) && limbs[super::LIMBS - 1] >> 63 == sign & 1;
+        (!below && fits && self.special == 0).then_some(ExactSum::of_limbs(limbs))
+    }
+
     /// Notes an infinity or a NaN.
     pub(crate) fn add_special(&mut self, special: u8) {
         *self = Self { limbs: [0; LIMBS], special: self.special | special };

@@ -197,6 +197,12 @@ impl ExactSum {
         }
     }
 
+    /// The sum in `limbs`, of elements other than −0.
+    #[cfg(feature = "gpu")]
+    fn of_limbs(limbs: [u64; LIMBS]) -> Self {
+        Self { limbs, kind: OTHERS, special: 0 }
+    }
+
     /// Notes zeros, all of them −0 or not.
     pub(crate) fn add_zero(&mut self, negative: bool) {
         self.kind = self.kind.max(if negative { NEGATIVE_ZEROS } else { OTHERS });

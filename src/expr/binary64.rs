@@ -145,7 +145,7 @@ fn pack(sign: u64, exponent: i32, m: u64) -> f64 {
 /// The magnitude's significand as an integer below 2^53 and its exponent: `m · 2^s`. The significand of a subnormal is
 /// brought to 53 bits.
 #[inline(always)]
-fn significand(magnitude: u64) -> (u64, i32) {
+pub(super) fn significand(magnitude: u64) -> (u64, i32) {
     let field = (magnitude >> 52) as i32;
     let fraction = magnitude & ((1 << 52) - 1);
     if field == 0 {

@@ -6,10 +6,8 @@
 //! reductions of the argument are the usual ones (W. J. Cody, W. Waite, "Software Manual for the Elementary Functions", 1980;
 //! for `log1p` the correction of Goldberg, 1991, theorem 4). `tests.rs` measures their errors.
 
-use std::cell::RefCell;
-use std::ops::{Add, Div, Mul, Neg, Sub};
-
-use super::{Binary, Expression, Graph, Node, Unary};
+use super::term::{Term, rebuilt};
+use super::{Binary, Expression, Node, Unary};
 
 /// A function of one argument, or of two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -79,121 +77,18 @@ impl Composed {
 impl Expression {
     /// The expression for float32: functions that are made of others are written out.
     pub(crate) fn written_out(&self) -> Self {
-        let graph = RefCell::new(Graph { names: self.names.clone(), ..Graph::default() });
-        let mut new = Vec::with_capacity(self.nodes.len());
-        for node in &self.nodes {
-            let term = |node: usize| Term { graph: &graph, node };
-            new.push(match *node {
-                Node::Unary(Unary::Composed(function), a) => function.terms(term(new[a]), term(new[a])).node,
-                Node::Binary(Binary::Composed(function), a, b) => function.terms(term(new[a]), term(new[b])).node,
-                Node::Unary(op, a) => graph.borrow_mut().unary(op, new[a]),
-                Node::Binary(op, a, b) => graph.borrow_mut().binary(op, new[a], new[b]),
-                Node::Where(c, a, b) => graph.borrow_mut().node(Node::Where(new[c], new[a], new[b])),
-                leaf @ (Node::Number(..) | Node::Name(_)) => graph.borrow_mut().node(leaf),
-            });
-        }
-        let nodes = graph.into_inner().nodes;
-        Self { text: self.text.clone(), names: self.names.clone(), nodes, root: new[self.root] }
-    }
-}
-
-/// A node of a graph in the making.
-#[derive(Clone, Copy)]
-struct Term<'g> {
-    graph: &'g RefCell<Graph>,
-    node: usize,
-}
-
-impl Term<'_> {
-    fn made(self, node: usize) -> Self {
-        Self { node, ..self }
-    }
-
-    fn number(self, value: f32) -> Self {
-        self.made(self.graph.borrow_mut().number(value, value.into()))
-    }
-
-    fn of(self, op: Unary) -> Self {
-        self.made(self.graph.borrow_mut().unary(op, self.node))
-    }
-
-    fn with(self, op: Binary, other: Self) -> Self {
-        self.made(self.graph.borrow_mut().binary(op, self.node, other.node))
-    }
-
-    fn less(self, other: f32) -> Self {
-        self.with(Binary::Less, self.number(other))
-    }
-
-    fn above(self, other: f32) -> Self {
-        self.number(other).with(Binary::Less, self)
-    }
-
-    fn is(self, other: f32) -> Self {
-        self.with(Binary::Equal, self.number(other))
-    }
-
-    fn or(self, other: Self) -> Self {
-        self.with(Binary::Or, other)
-    }
-
-    /// `yes` where this holds, `no` elsewhere.
-    fn choose(self, yes: Self, no: Self) -> Self {
-        self.made(self.graph.borrow_mut().node(Node::Where(self.node, yes.node, no.node)))
-    }
-
-    /// Whether it is negative, −0 included.
-    fn is_negative(self) -> Self {
-        self.less(0.0).or(self.is(0.0).with(Binary::And, (1.0 / self).less(0.0)))
-    }
-
-    /// A magnitude with the sign of another term, or that term if it is 0.
-    fn signed_as(self, other: Self) -> Self {
-        other.less(0.0).choose(-self, other.is(0.0).choose(other, self))
-    }
-
-    fn polynomial(self, coefficients: &[f32]) -> Self {
-        let mut terms = coefficients.iter().rev();
-        let last = terms.next().copied().unwrap_or(0.0);
-        terms.fold(self.number(last), |sum, &c| sum * self + c)
-    }
-}
-
-macro_rules! operators {
-    ($($trait:ident $method:ident)*) => {$(
-        impl<'g> $trait for Term<'g> {
-            type Output = Self;
-            fn $method(self, other: Self) -> Self {
-                self.with(Binary::$trait, other)
-            }
-        }
-        impl<'g> $trait<f32> for Term<'g> {
-            type Output = Self;
-            fn $method(self, other: f32) -> Self {
-                self.with(Binary::$trait, self.number(other))
-            }
-        }
-        impl<'g> $trait<Term<'g>> for f32 {
-            type Output = Term<'g>;
-            fn $method(self, other: Term<'g>) -> Term<'g> {
-                other.number(self).with(Binary::$trait, other)
-            }
-        }
-    )*};
-}
-operators! { Add add Sub sub Mul mul Div div }
-
-impl Neg for Term<'_> {
-    type Output = Self;
-    fn neg(self) -> Self {
-        self.of(Unary::Neg)
+        rebuilt(self, |node, term| match node {
+            Node::Unary(Unary::Composed(function), a) => Some(function.terms(term(a), term(a))),
+            Node::Binary(Binary::Composed(function), a, b) => Some(function.terms(term(a), term(b))),
+            _ => None,
+        })
     }
 }
 
 /// π and π/2, and what rounding took from them.
 const PI: [f32; 2] = [std::f32::consts::PI, -8.742_278e-8];
 const HALF_PI: [f32; 2] = [std::f32::consts::FRAC_PI_2, -4.371_139e-8];
-const LN_2: f32 = std::f32::consts::LN_2;
+const LN_2: f64 = std::f32::consts::LN_2 as f64;
 
 /// (atan(√z) / √z − 1) / z on [0, 1].
 const ATAN: [f32; 9] = [
@@ -248,7 +143,7 @@ fn odd<'g>(a: Term<'g>, coefficients: &[f32]) -> Term<'g> {
 
 /// A constant in two parts, less a term.
 fn less_from<'g>([high, low]: [f32; 2], term: Term<'g>) -> Term<'g> {
-    high - (term - low)
+    f64::from(high) - (term - f64::from(low))
 }
 
 fn atan<'g>(x: Term<'g>) -> Term<'g> {
@@ -262,7 +157,7 @@ fn atan<'g>(x: Term<'g>) -> Term<'g> {
 fn atan2<'g>(y: Term<'g>, x: Term<'g>) -> Term<'g> {
     let (ax, ay) = (x.of(Unary::Abs), y.of(Unary::Abs));
     let (large, small) = (ax.with(Binary::Max, ay), ax.with(Binary::Min, ay));
-    let ratio = small.is(f32::INFINITY).choose(x.number(1.0), small / large);
+    let ratio = small.is(f64::INFINITY).choose(x.number(1.0), small / large);
     let near = odd(large.is(0.0).choose(x.number(0.0), ratio), &ATAN);
     let angle = ax.with(Binary::Less, ay).choose(less_from(HALF_PI, near), near);
     let angle = x.is_negative().choose(less_from(PI, angle), angle);
@@ -322,7 +217,7 @@ fn log1p<'g>(x: Term<'g>) -> Term<'g> {
     // What the sum lost.
     let lost = x - (one_more - 1.0);
     let log = one_more.of(Unary::Log) + lost / one_more;
-    let log = one_more.is(0.0).or(one_more.is(f32::INFINITY)).choose(one_more.of(Unary::Log), log);
+    let log = one_more.is(0.0).or(one_more.is(f64::INFINITY)).choose(one_more.of(Unary::Log), log);
     one_more.is(1.0).choose(x, log)
 }
 
@@ -337,7 +232,7 @@ fn acosh<'g>(x: Term<'g>) -> Term<'g> {
     let t = x - 1.0;
     let near = log1p(t + (t * (t + 2.0)).of(Unary::Sqrt));
     let log = x.above(4096.0).choose(x.of(Unary::Log) + LN_2, near);
-    x.less(1.0).choose(x.number(f32::NAN), log)
+    x.less(1.0).choose(x.number(f64::NAN), log)
 }
 
 fn atanh<'g>(x: Term<'g>) -> Term<'g> {
@@ -351,7 +246,7 @@ fn cbrt<'g>(x: Term<'g>) -> Term<'g> {
     let third = x.number(1.0 / 3.0);
     let root = a.with(Binary::Pow, third);
     let root = root - (root - a / (root * root)) * third;
-    a.is(f32::INFINITY).choose(a, root).signed_as(x)
+    a.is(f64::INFINITY).choose(a, root).signed_as(x)
 }
 
 /// erf(a) where `a` is at most 1.

@@ -3,7 +3,8 @@
 //! [`Expression`] is the text as a graph of nodes in which equal terms are one node. [`lower`] binds its names and folds
 //! what is the same for all elements, so that parameters change without anything being compiled anew; what is left is a
 //! [`Program`](lower::Program), which the CPU interprets block by block and the GPU compiles. The functions of binary32 are
-//! ours and made of integers ([`binary32`]), so that every device computes the same bits.
+//! ours and made of integers ([`binary32`]); those of binary64 can be [`spelled`] out in operations that round once, which the GPU
+//! interprets: so every device computes the same bits.
 
 pub(crate) mod binary32;
 pub(crate) mod binary64;
@@ -12,6 +13,8 @@ pub(crate) mod lower;
 mod parse;
 mod quick;
 pub(crate) mod scalar;
+mod spelled;
+mod term;
 #[cfg(test)]
 mod tests;
 
@@ -19,6 +22,7 @@ use std::collections::HashMap;
 
 use crate::Result;
 pub(crate) use composed::Composed;
+pub(crate) use spelled::{Bits, cos, sin};
 
 /// A function of one argument.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -39,6 +43,7 @@ pub(crate) enum Unary {
     Sin,
     Cos,
     Composed(Composed),
+    Bits(Bits),
 }
 
 /// A function of two arguments.
@@ -58,6 +63,9 @@ pub(crate) enum Binary {
     NotEqual,
     And,
     Or,
+    /// The exact remainder, with the sign of the dividend.
+    Rem,
+    CopySign,
     Composed(Composed),
 }
 
@@ -84,8 +92,8 @@ pub(crate) enum Node {
 ///
 /// **Numerics.** One dtype throughout, float32 or float64. `+ - * / sqrt` round once to nearest, subnormals included, and
 /// nothing is fused or reassociated; `min` and `max` give NaN if an operand is NaN. `exp exp2 log log2 log10 sin cos **` of
-/// float32 are within 0.52 ulp, the other functions within 3 (`erfc` 6), and the same bits on every device; of float64 they
-/// are those of the crate `libm`, the same code on every CPU.
+/// float32 are within 0.52 ulp, the other functions within 3 (`erfc` 6); of float64 they are those of the crate `libm`. All
+/// have the same bits on every device.
 /// `docs/numerics.md` has the table.
 ///
 /// ```

@@ -178,7 +178,13 @@ macro_rules! lane {
     };
 }
 lane!(f32, 0x7fc0_0000, |single: f32, _: f64| single, single, binary32: exp exp2 log log2 log10 sin cos; binary32::pow);
-lane!(f64, 0x7ff8_0000_0000_0000, |_: f32, double: f64| double, double, libm: exp exp2 log log2 log10 sin cos; libm::pow);
+lane!(f64, 0x7ff8_0000_0000_0000, |_: f32, double: f64| double, double, functions: exp exp2 log log2 log10 sin cos; libm::pow);
+
+/// The functions of binary64.
+mod functions {
+    pub(super) use crate::expr::spelled::{cos, sin};
+    pub(super) use libm::{exp, exp2, log, log2, log10};
+}
 
 /// One function of one element.
 pub(crate) fn unary<T: Lane>(op: Unary, a: T) -> T {
@@ -200,6 +206,7 @@ pub(crate) fn unary<T: Lane>(op: Unary, a: T) -> T {
         Unary::Cos => a.cos(),
         // Of float64: those of float32 are written out.
         Unary::Composed(function) => T::nearest(function.double(a.widen(), 0.0)),
+        Unary::Bits(bits) => T::nearest(bits.of(a.widen())),
     }
 }
 
@@ -220,6 +227,8 @@ pub(crate) fn binary<T: Lane>(op: Binary, a: T, b: T) -> T {
         Binary::NotEqual => T::truth(a != b),
         Binary::And => T::truth(a.is_true() && b.is_true()),
         Binary::Or => T::truth(a.is_true() || b.is_true()),
+        Binary::Rem => a.rem(b),
+        Binary::CopySign => T::nearest(a.widen().copysign(b.widen())),
         Binary::Composed(function) => T::nearest(function.double(a.widen(), b.widen())),
     }
 }

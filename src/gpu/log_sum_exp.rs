@@ -51,6 +51,7 @@ impl Stage {
             shaders::mul_wide(int64),
             shaders::WORDS64,
             shaders::DOUBLE_ARITHMETIC,
+            shaders::DOUBLE_OF,
             shaders::DOUBLE_FUNCTIONS,
             include_str!("../../shaders/log_sum_exp.wgsl"),
         ])

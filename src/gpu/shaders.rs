@@ -43,6 +43,7 @@ pub(crate) const WORDS64: &str = include_str!("../../shaders/parts/words64.wgsl"
 
 /// Arithmetic and functions of binary64 on its bits.
 pub(crate) const DOUBLE_ARITHMETIC: &str = include_str!("../../shaders/parts/double_arithmetic.wgsl");
+pub(crate) const DOUBLE_OF: &str = include_str!("../../shaders/parts/double_of.wgsl");
 pub(crate) const DOUBLE_FUNCTIONS: &str = include_str!("../../shaders/parts/double_functions.wgsl");
 pub(crate) const DOUBLE_POWER: &str = include_str!("../../shaders/parts/double_power.wgsl");
 

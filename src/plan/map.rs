@@ -145,7 +145,7 @@ impl MapPlan {
 
 /// The expression with what its dtype has no functions of its own for written out.
 pub(crate) fn written(expression: &Arc<Expression>, dtype: Dtype) -> Arc<Expression> {
-    if dtype == Dtype::F32 { Arc::new(expression.written_out()) } else { expression.clone() }
+    Arc::new(if dtype == Dtype::F32 { expression.written_out() } else { expression.with_powers() })
 }
 
 pub(crate) fn check_dtype(dtype: Dtype) -> Result<()> {

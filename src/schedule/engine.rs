@@ -9,8 +9,8 @@ use super::parts::{Memory, Part, run_all};
 use crate::array::{HostVec, Storage};
 use crate::engine::{Counters, DeviceClass, DeviceInfo, Engine, Input, Target, Work, sealed};
 use crate::plan::{
-    ConvolvePlan, GroupPlan, Grouped, IntegralSums, IntegratePlan, MapPlan, MonteCarloPlan, Operation, Partials, RandomPlan,
-    Reduce, ReduceOp, ReducePlan, SeparablePart, SeparablePlan, Tally, cut,
+    ConvolvePlan, GroupPlan, Grouped, IntegralSums, IntegratePlan, MapPlan, MonteCarloPlan, Native, Operation, Partials,
+    RandomPlan, Reduce, ReduceOp, ReducePlan, SeparablePart, SeparablePlan, Tally, cut,
 };
 use crate::view::View;
 use crate::{Control, Dtype, Error, Result};
@@ -37,12 +37,8 @@ impl SplitEngine {
     /// Each member's share of work of this kind, in proportion to its speed; 0 for one that cannot do it. Work too small
     /// to be worth measuring is cut evenly.
     fn weights(&self, kind: Kind, work: u64) -> Result<Vec<f64>> {
-        // What only the CPU has, functions of binary64 among it.
-        let cpu_only = matches!(kind, Kind::Map(Dtype::F64) | Kind::Integrate(Dtype::F64));
-        let lacks = |member: &Member| match kind {
-            Kind::Convolve(Dtype::F64, _) | Kind::Separable(Dtype::F64, _) => !member.engine.info().f64,
-            _ => cpu_only && member.engine.info().class != DeviceClass::Cpu,
-        };
+        let double = matches!(kind, Kind::Convolve(Dtype::F64, _) | Kind::Separable(Dtype::F64, _));
+        let lacks = |member: &Member| double && !member.engine.info().f64;
         let mut weights = Vec::with_capacity(self.members.len());
         let known: Option<Vec<_>> = self.members.iter().map(|member| member.known(kind)).collect();
         if known.is_none() && !kind.matters(work) {
@@ -68,6 +64,19 @@ impl SplitEngine {
     fn fastest(&self, weights: &[f64]) -> &dyn Engine {
         let index = (0..weights.len()).max_by(|&a, &b| weights[a].total_cmp(&weights[b])).unwrap_or(0);
         &*self.engines[index]
+    }
+
+    /// The integral's samples in proportion to weights.
+    fn integrate_by(&self, weights: &[f64], plan: &IntegratePlan, control: &Control) -> Result<IntegralSums> {
+        let grains = usize::try_from(plan.len().div_ceil(GRAIN)).unwrap_or(usize::MAX);
+        let at = |grain: usize| (grain as u64).saturating_mul(GRAIN).min(plan.len());
+        let run = self.busy(cut(&(0..grains), weights)).map(|(engine, range)| -> Part<'_, IntegralSums> {
+            let part = plan.part(at(range.start)..at(range.end));
+            Box::new(move |control| engine.integrate(&part, control))
+        });
+        let mut all = IntegralSums::default();
+        run_all(run.collect(), control)?.iter().for_each(|part| all.merge(part));
+        Ok(all)
     }
 
     /// Cuts the reduction along an axis, or says that there is none to cut along.
@@ -391,16 +400,23 @@ impl Engine for SplitEngine {
     }
 
     fn integrate(&self, plan: &IntegratePlan, control: &Control) -> Result<IntegralSums> {
-        let weights = self.weights(Kind::Integrate(plan.dtype), plan.work())?;
-        let grains = usize::try_from(plan.len().div_ceil(GRAIN)).unwrap_or(usize::MAX);
-        let at = |grain: usize| (grain as u64).saturating_mul(GRAIN).min(plan.len());
-        let run = self.busy(cut(&(0..grains), &weights)).map(|(engine, range)| -> Part<'_, IntegralSums> {
-            let part = plan.part(at(range.start)..at(range.end));
-            Box::new(move |control| engine.integrate(&part, control))
-        });
-        let mut all = IntegralSums::default();
-        run_all(run.collect(), control)?.iter().for_each(|part| all.merge(part));
-        Ok(all)
+        let Some(native) = &plan.native else {
+            let weights = self.weights(Kind::Integrate(plan.dtype), plan.work())?;
+            return self.integrate_by(&weights, plan, control);
+        };
+        // Code of Rust runs on CPUs alone, WGSL on GPUs alone.
+        let on_cpu = matches!(native, Native::Rust { .. });
+        let able = |member: &Member| (member.engine.info().class == DeviceClass::Cpu) == on_cpu;
+        let able: Vec<f64> = self.members.iter().map(|member| f64::from(u8::from(able(member)))).collect();
+        match able.iter().filter(|&&able| able > 0.0).count() {
+            // If nobody can, one of them says why.
+            0 | 1 => self.fastest(&able).integrate(plan, control),
+            _ => {
+                let weights = self.weights(Kind::Integrate(plan.dtype), plan.work())?;
+                let weights: Vec<f64> = weights.iter().zip(&able).map(|(weight, able)| weight * able).collect();
+                self.integrate_by(&weights, plan, control)
+            }
+        }
     }
 
     fn count_hits(&self, plan: &MonteCarloPlan, control: &Control) -> Result<Tally> {

@@ -1,7 +1,7 @@
 //! Integrals: the frozen samples, one sum for every device and cut.
 
 use unisono::random::Sobol;
-use unisono::{Backend, Dtype, Error, ExactSum, Integral, IntegralMethod, IntegralSums, Integrate, Philox4x32};
+use unisono::{Backend, Dtype, ExactSum, Integral, IntegralMethod, IntegralSums, Integrate, Philox4x32};
 
 use crate::devices;
 
@@ -140,19 +140,16 @@ fn ranges_merge_to_one_run_and_a_target_stops_where_it_is_met() {
 }
 
 #[test]
-fn float64_is_the_cpus() {
-    let how = Integrate::new("exp(x) * s", &[("x", 0.0, 1.0)]).unwrap().dtype(Dtype::F64).param("s", 2.0).samples(1 << 18);
+fn float64_is_the_same_on_every_device() {
+    let how = Integrate::new("exp(x) * s", &[("x", 0.0, 1.0)]).unwrap().dtype(Dtype::F64).param("s", 2.0).samples(1 << 16);
     let integral = Backend::cpu().integrate(&how).unwrap();
     let exact = 2.0 * (1f64.exp() - 1.0);
     assert!((integral.estimate - exact).abs() < 5.0 * integral.standard_error);
     // Var(2 e^x) = 2 (e² − 1) − exact².
-    let sigma = ((2.0 * (2f64.exp() - 1.0) - exact * exact) / 262_144.0).sqrt();
+    let sigma = ((2.0 * (2f64.exp() - 1.0) - exact * exact) / 65_536.0).sqrt();
     assert!((integral.standard_error / sigma - 1.0).abs() < 0.02);
     for backend in devices::all() {
-        match backend.integrate(&how) {
-            Ok(same) => assert_eq!(same, integral, "{backend:?}"),
-            Err(error) => assert!(matches!(error, Error::Unsupported { .. }), "{error}"),
-        }
+        assert_eq!(backend.integrate(&how).unwrap(), integral, "{backend:?}");
     }
 }
 

@@ -7,7 +7,7 @@ pub(super) use power::power;
 
 use super::LANES;
 use crate::cpu::simd::{Kernel, Simd};
-use crate::expr::Unary;
+use crate::expr::{self, Unary};
 
 type Block = [f64; LANES];
 
@@ -247,7 +247,7 @@ impl<const COSINE: bool> Kernel for Circular<'_, COSINE> {
             let reduced = (hx < 0x4139_21fb) & (high(y0) < 0x3fe9_1000) & ((hx >> 20) <= (high(y0) >> 20) + 16);
             (y, (near & (hx >= 0x3e50_0000)) | (!near & reduced))
         };
-        each::<BYTES>(self.0, self.1, common, if COSINE { libm::cos } else { libm::sin })
+        each::<BYTES>(self.0, self.1, common, if COSINE { expr::cos } else { expr::sin })
     }
 }
 
@@ -265,8 +265,8 @@ mod tests {
             (Unary::Log, libm::log),
             (Unary::Log2, libm::log2),
             (Unary::Log10, libm::log10),
-            (Unary::Sin, libm::sin),
-            (Unary::Cos, libm::cos),
+            (Unary::Sin, expr::sin),
+            (Unary::Cos, expr::cos),
         ];
         for (op, function) in functions {
             for simd in Simd::available() {

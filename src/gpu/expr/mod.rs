@@ -1,12 +1,15 @@
-//! Expressions on the GPU: binary32 computed on its bits, in integers, so that the results are those of the CPU.
+//! Expressions on the GPU, computed on the bits of their numbers, in integers, so that the results are those of the CPU.
 //!
-//! Arrays of float32 in the device's memory are read where they are; others are converted on the host on their way.
-//! Parameters lie in the uniform, and a program is compiled once for every pattern of arrays. Integrals and nearly all reductions take
-//! what is computed in where it is computed (`sums.rs`, `reduce.rs`); products and general norms read chunks of results back at once.
+//! Arrays of the dtype computed in that lie in the device's memory are read where they are; others are converted on the host on their
+//! way. Programs of float32 are compiled, once for every pattern of arrays, and their parameters lie in the uniform; those of float64 are
+//! tapes that one shader interprets (`tape.rs`). Integrals and nearly all reductions of float32 take what is computed in where it is
+//! computed (`sums.rs`, `reduce.rs`); all others reduce chunks of results in the device's memory at once.
 
+mod double;
 mod reduce;
 mod source;
 mod sums;
+mod tape;
 #[cfg(test)]
 mod tests;
 mod user;
@@ -52,6 +55,7 @@ struct Params {
     count: u32,
     place: u32,
     offsets: [[u32; 4]; 2],
+    tape: [u32; 4],
     values: [[u32; 4]; 64],
 }
 
@@ -62,10 +66,11 @@ pub(super) fn variants() -> Vec<shaders::Variant> {
     let Ok(expression) = crate::Expression::new(text) else { return vec![] };
     let bindings = [crate::expr::lower::Binding::Input(0), crate::expr::lower::Binding::Input(1)];
     let program = crate::expr::lower::Program::new(&expression, &bindings, 2);
-    let layouts = || vec![shaders::layout!(Params { keys, shape, strides, first, count, place, offsets, values })];
+    let layouts = || vec![shaders::layout!(Params { keys, shape, strides, first, count, place, offsets, tape, values })];
     let variant = |label, source| shaders::Variant { label, source, layouts: layouts() };
     let mut all = vec![];
     for int64 in [false, true] {
+        all.extend(double::variants(int64).map(|(label, source)| variant(label, source)));
         for (label, fate) in [
             ("expr_map", Fate::Written),
             ("expr_map_sum", Fate::Summed { squares: false, magnitudes: true }),
@@ -101,14 +106,6 @@ fn unsupported(context: &Context, operation: &str, feature: impl Into<String>) -
     Error::Unsupported { device: context.id.clone(), operation: operation.into(), feature: feature.into() }
 }
 
-fn check_dtype(context: &Context, dtype: Dtype) -> Result<()> {
-    match dtype {
-        Dtype::F32 => Ok(()),
-        // Arithmetic of binary64 could be emulated too, at a price that no CPU asks for.
-        _ => Err(unsupported(context, "an expression in float64", "reproducible arithmetic of float64")),
-    }
-}
-
 /// Runs a map.
 pub(super) fn run(
     context: &Arc<Context>,
@@ -126,9 +123,10 @@ pub(super) fn run(
             // SAFETY: the same elements in the same order, borrowed for as long.
             let flat = unsafe { ViewMut::from_raw_parts(plan.dtype, out.as_mut_ptr(), &[len], &[1]) };
             for range in chunks {
-                let results = context.block(4 * range.len() as u64)?;
+                let bytes = map.size * range.len() as u64;
+                let results = context.block(bytes)?;
                 map.dispatch(range.clone(), &results)?;
-                let buffer = GpuBuffer::new(context.clone(), vec![(results, 4 * range.len() as u64)]);
+                let buffer = GpuBuffer::new(context.clone(), vec![(results, bytes)]);
                 // SAFETY: one window at a time, on memory that is borrowed uniquely.
                 let part = unsafe { flat.share() }.narrow(0, first + range.start..first + range.end);
                 buffer.download(part)?;
@@ -144,7 +142,7 @@ pub(super) fn run(
             let mut old = GpuBuffer::reuse(old, context);
             let mut segments = vec![];
             for range in chunks {
-                let bytes = 4 * range.len() as u64;
+                let bytes = map.size * range.len() as u64;
                 let reused = old.iter().position(|block| block.size() >= bytes).map(|at| old.swap_remove(at));
                 let results = match reused {
                     Some(block) => block,
@@ -183,6 +181,10 @@ struct Map<'a> {
     fate: Fate,
     /// Where results are summed or compared, if they are.
     slots: Option<&'a Slots>,
+    /// Bytes of an element computed with.
+    size: u64,
+    /// The steps of float64.
+    tape: Option<Block>,
     pipeline: Arc<Pipeline>,
 }
 
@@ -197,8 +199,9 @@ impl<'a> Map<'a> {
         control: &'a Control,
     ) -> Result<Self> {
         control.check()?;
-        check_dtype(context, plan.dtype)?;
-        let most = ARRAYS.min(context.limits.storage_buffers as usize - 1);
+        let double = plan.dtype == Dtype::F64;
+        let size = plan.dtype.size() as u64;
+        let most = ARRAYS.min(context.limits.storage_buffers as usize - if double { 2 } else { 1 });
         if inputs.len() > most {
             return Err(unsupported(context, "an expression", format!("room for more than {most} arrays")));
         }
@@ -217,13 +220,15 @@ impl<'a> Map<'a> {
         let addressable = walk.shape.len() <= AXES && whole < 1 << 31;
         let mut sources = vec![];
         for ((input, shape), memory) in inputs.iter().zip(&plan.inputs).zip(memory) {
-            let bytes = 4 * shape.iter().product::<usize>() as u64;
+            let bytes = size * shape.iter().product::<usize>() as u64;
             sources.push(match input {
-                Input::Gpu { buffer, dtype: Dtype::F32, .. } if buffer.belongs_to(context) && *shape == plan.shape => {
+                Input::Gpu { buffer, dtype, .. }
+                    if *dtype == plan.dtype && buffer.belongs_to(context) && *shape == plan.shape =>
+                {
                     Source::Resident(buffer)
                 }
-                Input::Gpu { buffer, dtype: Dtype::F32, .. }
-                    if buffer.belongs_to(context) && addressable && bytes <= context.max_block() =>
+                Input::Gpu { buffer, dtype, .. }
+                    if *dtype == plan.dtype && buffer.belongs_to(context) && addressable && bytes <= context.max_block() =>
                 {
                     Source::Whole(buffer.gather(0..bytes)?)
                 }
@@ -235,8 +240,7 @@ impl<'a> Map<'a> {
             .iter()
             .map(|source| if matches!(source, Source::Whole(_)) { Access::Strided } else { Access::Flat })
             .collect();
-        let uniforms: Vec<f32> = plan.program.uniforms(&plan.expression, &plan.bindings);
-        let mut base = Params { values: values(context, uniforms.into_iter())?, ..Params::zeroed() };
+        let mut base = Params::zeroed();
         if addressable {
             let pad = AXES - walk.shape.len();
             base.shape = std::array::from_fn(|axis| axis.checked_sub(pad).map_or(1, |axis| walk.shape[axis] as u32));
@@ -245,24 +249,43 @@ impl<'a> Map<'a> {
             }
         }
         let int64 = context.caps.int64;
-        let mut slots = vec![Slot::Read; inputs.len()];
+        let mut slots = vec![Slot::Read; inputs.len() + usize::from(double)];
         slots.extend([Slot::ReadWrite, Slot::Uniform]);
-        let pipeline = context.pipeline(&Shader {
-            label: fate.label(),
-            source: &|| source::map(&plan.program, &access, fate, int64),
-            variant: &format!("{fate:?} {:?} {access:?}", plan.program.shape()),
-            constants: if fate == Fate::Written { &[("SIZE", GROUP as f64)] } else { &[] },
-            workgroup: [GROUP as u32, 1, 1],
-            workgroup_bytes: reduced.map_or(0, Slots::workgroup_bytes),
-            slots: &slots,
-        })?;
-        Ok(Self { context, plan, control, sources, walk, base, fate, slots: reduced, pipeline })
+        let (pipeline, tape) = if double {
+            let (steps, tape) = double::map(context, plan)?;
+            let flat = access.iter().enumerate().map(|(i, access)| u32::from(*access == Access::Flat) << i).sum();
+            base.tape = [steps, flat, 0, 0];
+            let shader = Shader {
+                label: "expr_tape",
+                source: &|| double::map_source(inputs.len(), int64),
+                variant: &format!("{} arrays", inputs.len()),
+                constants: &[("SIZE", GROUP as f64)],
+                workgroup: [GROUP as u32, 1, 1],
+                workgroup_bytes: 0,
+                slots: &slots,
+            };
+            (context.pipeline(&shader)?, Some(tape))
+        } else {
+            let uniforms: Vec<f32> = plan.program.uniforms(&plan.expression, &plan.bindings);
+            base.values = values(context, uniforms.into_iter())?;
+            let shader = Shader {
+                label: fate.label(),
+                source: &|| source::map(&plan.program, &access, fate, int64),
+                variant: &format!("{fate:?} {:?} {access:?}", plan.program.shape()),
+                constants: if fate == Fate::Written { &[("SIZE", GROUP as f64)] } else { &[] },
+                workgroup: [GROUP as u32, 1, 1],
+                workgroup_bytes: reduced.map_or(0, Slots::workgroup_bytes),
+                slots: &slots,
+            };
+            (context.pipeline(&shader)?, None)
+        };
+        Ok(Self { context, plan, control, sources, walk, base, fate, slots: reduced, size, tape, pipeline })
     }
 
     /// Ranges of the plan's results that fit a block, or the slots.
     fn chunks(&self) -> Vec<Range<usize>> {
         // Every array, some of them copied, the results, and what reduces them.
-        let block = self.context.share(2 * self.sources.len() as u64 + 4) / 4;
+        let block = self.context.share(2 * self.sources.len() as u64 + 4) / self.size;
         let most = CHUNK.min(self.slots.map_or(block, |slots| slots.most().min(block)) as usize);
         let len = self.plan.outputs();
         (0..len).step_by(most).map(|start| start..len.min(start + most)).collect()
@@ -277,16 +300,19 @@ impl<'a> Map<'a> {
         let mut parts = vec![];
         for (index, source) in self.sources.iter().enumerate() {
             let gathered = match source {
-                Source::Resident(buffer) => buffer.gather(4 * wanted.start as u64..4 * wanted.end as u64)?,
+                Source::Resident(buffer) => buffer.gather(self.size * wanted.start as u64..self.size * wanted.end as u64)?,
                 Source::Whole(gathered) => gathered.clone(),
                 Source::Host(view) => Gathered { block: self.upload(view, index, wanted.clone())?, offset: 0 },
             };
             let start = gathered.offset - gathered.offset % align;
-            params.offsets[index / 4][index % 4] = ((gathered.offset - start) / 4) as u32;
+            params.offsets[index / 4][index % 4] = ((gathered.offset - start) / self.size) as u32;
             parts.push((gathered.block, start));
         }
-        let cost = self.plan.program.cost();
-        let key = format!("{} {}", self.fate.label(), cost.ilog2());
+        let cost = match self.tape {
+            Some(_) => u64::from(self.base.tape[0]) * double::STEP_COST,
+            None => self.plan.program.cost(),
+        };
+        let key = format!("{} {} {}", self.fate.label(), self.size, cost.ilog2());
         context.sliced(&key, range.len() as u64, GROUP, cost, self.control, &mut |slice| {
             let mut params = Params { count: (slice.end - slice.start) as u32, place: slice.start as u32, ..params };
             params.first[0] += slice.start as u32;
@@ -296,6 +322,7 @@ impl<'a> Map<'a> {
                 }
             }
             let mut binds: Vec<Bind<'_>> = parts.iter().map(|(block, start)| Bind::Part(block, *start..block.size())).collect();
+            binds.extend(self.tape.iter().map(Bind::Block));
             binds.extend([Bind::Block(results), Bind::Uniform(bytemuck::bytes_of(&params))]);
             let len = slice.end - slice.start;
             let groups = self.slots.map_or_else(|| fold(len.div_ceil(GROUP), &context.limits), |slots| slots.groups(len));
@@ -303,32 +330,42 @@ impl<'a> Map<'a> {
         })
     }
 
-    /// What results `range` read of an array, one after the other, as float32.
+    /// What results `range` read of an array, one after the other, in the dtype computed in.
     fn upload(&self, view: &View<'_>, index: usize, range: Range<usize>) -> Result<Block> {
-        let bytes = 4 * range.len() as u64;
+        let bytes = self.size * range.len() as u64;
         let block = self.context.block(bytes)?;
         let mut at = range.start;
         self.context.upload(&block, bytes, self.control, &mut |piece, out| {
-            let wanted = at..at + (piece.end - piece.start) as usize / 4;
-            crate::dtype::with_dtype!(view.dtype(), S => convert::<S>(view, &self.walk, index, wanted.clone(), out));
+            let wanted = at..at + ((piece.end - piece.start) / self.size) as usize;
+            let (view, walk, wanted_here) = (view, &self.walk, wanted.clone());
+            match self.size {
+                4 => crate::dtype::with_dtype!(view.dtype(), S => convert::<S, 4>(view, walk, index, wanted_here, out, |x| x.single().to_ne_bytes())),
+                _ => crate::dtype::with_dtype!(view.dtype(), S => convert::<S, 8>(view, walk, index, wanted_here, out, |x| x.double().to_ne_bytes())),
+            }
             at = wanted.end;
         })?;
         Ok(block)
     }
 }
 
-/// Elements as the bytes of float32.
-fn convert<S: Number>(view: &View<'_>, walk: &Walk, index: usize, range: Range<usize>, out: &mut [u8]) {
+/// Elements as the bytes of another dtype.
+fn convert<S: Number, const SIZE: usize>(
+    view: &View<'_>,
+    walk: &Walk,
+    index: usize,
+    range: Range<usize>,
+    out: &mut [u8],
+    bytes: impl Fn(S) -> [u8; SIZE],
+) {
     let first = view.as_ptr().cast::<S>();
     let mut rest = out;
     walk.runs(index, range, |offset, stride, count| {
-        let (part, after) = std::mem::take(&mut rest).split_at_mut(4 * count);
+        let (part, after) = std::mem::take(&mut rest).split_at_mut(SIZE * count);
         rest = after;
-        let (words, _) = part.as_chunks_mut::<4>();
+        let (words, _) = part.as_chunks_mut::<SIZE>();
         for (i, word) in words.iter_mut().enumerate() {
             // SAFETY: the walk stays within the view's shape, whose every element is readable and aligned.
-            let element = unsafe { *first.wrapping_offset(offset + i as isize * stride) };
-            *word = f32::of(element).to_ne_bytes();
+            *word = bytes(unsafe { *first.wrapping_offset(offset + i as isize * stride) });
         }
     });
 }
@@ -341,7 +378,9 @@ pub(super) fn sums(context: &Arc<Context>, plan: &IntegratePlan, control: &Contr
         Some(Native::Wgsl(source)) => Some(&**source),
         None => None,
     };
-    check_dtype(context, plan.dtype)?;
+    if plan.dtype == Dtype::F64 {
+        return double::sums(context, plan, control);
+    }
     let mut uniforms: Vec<f32> = plan.program.uniforms(&plan.expression, &plan.bindings);
     let (dimensions, int64, first) = (plan.bounds.len(), context.caps.int64, uniforms.len());
     uniforms.extend(plan.parameters.iter().map(|&(_, value)| value as f32));
@@ -451,10 +490,15 @@ impl GridMemory {
         let cells = grid.cells::<f32>(&plan.bounds);
         let words = cells.iter().flatten().flat_map(|cell| [cell.start, cell.width, cell.weight, 0.0].map(f32::to_bits));
         let memory = uploaded(context, &words.collect::<Vec<u32>>())?;
-        let len = (8 * BINS * cells.len()) as u64;
+        Self::with_cells(context, memory, 2 * BINS * cells.len())
+    }
+
+    /// Cells, and so many words of counts, all 0.
+    fn with_cells(context: &Arc<Context>, cells: Block, words: usize) -> Result<Self> {
+        let len = 4 * words as u64;
         let counts = context.block(len)?;
         context.clear(&counts, len)?;
-        Ok(Self { cells: memory, counts, len })
+        Ok(Self { cells, counts, len })
     }
 
     fn read(&self, context: &Arc<Context>) -> Result<Vec<u64>> {

@@ -21,7 +21,7 @@ pub(in crate::gpu) fn partials(
     control: &Control,
 ) -> Result<Partials> {
     let mut memory = vec![None; inputs.len()];
-    let fate = fate(op);
+    let fate = if plan.dtype == Dtype::F32 { fate(op) } else { Fate::Written };
     let slots = Slots::new(context, fate, GROUP)?;
     let map = Map::new(context, plan, inputs, &mut memory, fate, slots.as_ref(), control)?;
     let count = plan.outputs() as u64;
@@ -48,9 +48,9 @@ pub(in crate::gpu) fn partials(
         }
         _ => {
             for range in map.chunks() {
-                let results = context.block(4 * range.len() as u64)?;
+                let results = context.block((plan.dtype.size() * range.len()) as u64)?;
                 map.dispatch(range.clone(), &results)?;
-                let partials = reduced(context, op, Dtype::F32, range.len(), &results, control)?;
+                let partials = reduced(context, op, plan.dtype, range.len(), &results, control)?;
                 all.merge(&partials, op, range.start as u64)?;
             }
         }
@@ -95,7 +95,14 @@ fn compared(slots: Vec<[u32; 5]>, op: ReduceOp, like: &Partials) -> Partials {
 }
 
 /// The partials of the first elements of a block.
-fn reduced(context: &Arc<Context>, op: ReduceOp, dtype: Dtype, len: usize, block: &Block, control: &Control) -> Result<Partials> {
+pub(super) fn reduced(
+    context: &Arc<Context>,
+    op: ReduceOp,
+    dtype: Dtype,
+    len: usize,
+    block: &Block,
+    control: &Control,
+) -> Result<Partials> {
     let plan = ReducePlan::new(&Reduce::of(op), dtype, &[len])?;
     let buffer = GpuBuffer::new(context.clone(), vec![(block.clone(), (len * dtype.size()) as u64)]);
     let input = Input::Gpu { buffer: &buffer, dtype, shape: &[len] };

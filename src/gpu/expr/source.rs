@@ -6,14 +6,15 @@ use crate::expr::{Binary, Unary};
 use crate::gpu::shaders;
 use crate::plan::words_per_sample;
 
-const PARAMS: &str = include_str!("../../../shaders/parts/expr_params.wgsl");
+pub(super) const PARAMS: &str = include_str!("../../../shaders/parts/expr_params.wgsl");
 const ARITHMETIC: &str = include_str!("../../../shaders/parts/expr_arithmetic.wgsl");
 const DIVIDE: &str = include_str!("../../../shaders/parts/expr_divide.wgsl");
 const FUNCTIONS: &str = include_str!("../../../shaders/parts/expr_functions.wgsl");
 const MAP: &str = include_str!("../../../shaders/expr_map.wgsl");
+pub(super) const BLOCK: &str = include_str!("../../../shaders/parts/expr_block.wgsl");
 const WORDS: &str = include_str!("../../../shaders/parts/expr_words.wgsl");
 const GRID: &str = include_str!("../../../shaders/parts/expr_grid.wgsl");
-const SOBOL: &str = include_str!("../../../shaders/parts/sobol.wgsl");
+pub(super) const SOBOL: &str = include_str!("../../../shaders/parts/sobol.wgsl");
 const SUMS: &str = include_str!("../../../shaders/parts/expr_sums.wgsl");
 const SUM: &str = include_str!("../../../shaders/expr_sum.wgsl");
 const EXTREMES: &str = include_str!("../../../shaders/expr_extremes.wgsl");
@@ -56,7 +57,8 @@ fn unary(op: Unary) -> &'static str {
         Unary::Log10 => "log10",
         Unary::Sin => "sin",
         Unary::Cos => "cos",
-        Unary::Composed(_) => "written_out",
+        // Not in float32.
+        Unary::Composed(_) | Unary::Bits(_) => "written_out",
     }
 }
 
@@ -76,7 +78,7 @@ fn binary(op: Binary) -> &'static str {
         Binary::NotEqual => "not_equal",
         Binary::And => "and",
         Binary::Or => "or",
-        Binary::Composed(_) => "written_out",
+        Binary::Composed(_) | Binary::CopySign | Binary::Rem => "written_out",
     }
 }
 
@@ -257,7 +259,7 @@ pub(super) fn integrate(
     let sample =
         format!("fn evaluate_at(at: u32) -> u32 {{\n    let sample = wide_add(params.first, vec2<u32>(at, 0u));\n{body}}}\n");
     let mut all = parts(program, int64);
-    all.extend([shaders::PHILOX, text.as_str(), WORDS]);
+    all.extend([shaders::PHILOX, text.as_str(), BLOCK, WORDS]);
     all.extend(grid.then_some(GRID));
     all.extend(sobol.then_some(SOBOL));
     let constants = digits(sums::SUM_AND_SQUARES);

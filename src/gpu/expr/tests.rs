@@ -1,3 +1,5 @@
+mod double;
+
 use super::*;
 use crate::Engine;
 use crate::expr::lower::{Binding, Program};

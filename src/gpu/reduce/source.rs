@@ -197,7 +197,7 @@ impl Variant {
         let wide = self.dtype.size() == 8;
         let square = part!("square");
         if self.is_power() {
-            let functions = [shaders::DOUBLE_ARITHMETIC, shaders::DOUBLE_FUNCTIONS, shaders::DOUBLE_POWER];
+            let functions = [shaders::DOUBLE_ARITHMETIC, shaders::DOUBLE_OF, shaders::DOUBLE_FUNCTIONS, shaders::DOUBLE_POWER];
             let sums = [part!("digits"), part!("push_f64"), part!("power")];
             return [&[shaders::mul_wide(self.int64), shaders::WORDS64], &functions[..], &sums].concat();
         }
