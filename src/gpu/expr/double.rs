@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use bytemuck::Zeroable;
 
+use super::integrate::{GridMemory, directions};
 use super::source::{BLOCK, PARAMS, SOBOL};
 use super::tape::{Op, Operand, Tape, constants};
-use super::{CHUNK, GROUP, GridMemory, Params, directions, reduce, unsupported, uploaded};
+use super::{CHUNK, GROUP, Params, reduce, unsupported, uploaded};
 use crate::cpu::simd::Simd;
 use crate::exact::squares::WithSquares;
 use crate::expr::lower::Program;
@@ -34,8 +35,9 @@ const EXACT_SQUARES: [u32; 2] = [(1023 - 485) << 20, (1023 + 511) << 20];
 
 /// Examples of every shader.
 pub(super) fn variants(int64: bool) -> impl Iterator<Item = (&'static str, String)> {
-    let maps = (0..3).map(move |arrays| map_source(arrays, int64));
-    maps.chain([false, true].map(|sobol| integral_source(sobol, int64))).map(|source| ("expr_tape", source))
+    [map_source(2, int64), integral_source(false, int64), integral_source(true, int64)]
+        .into_iter()
+        .map(|source| ("expr_tape", source))
 }
 
 /// A text with the bindings and `of_place`, among all it needs.

@@ -5,7 +5,7 @@ use crate::Engine;
 use crate::expr::lower::{Binding, Program};
 use crate::expr::scalar;
 use crate::gpu::tests::engines;
-use crate::plan::{IntegralMethod, IntegralState, Integrate, Map as How};
+use crate::plan::{IntegralMethod, IntegralState, Integrate, IntegratePlan, Map as How};
 use crate::{Expression, Philox4x32, ReduceOp};
 
 /// Numbers of every kind: all exponents, subnormals, specials, integers, halves, and neighbours of what matters.

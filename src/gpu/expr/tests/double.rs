@@ -2,7 +2,7 @@
 
 use super::super::*;
 use crate::gpu::tests::engines;
-use crate::plan::{IntegralMethod, IntegralState, Integrate, Map as How};
+use crate::plan::{IntegralMethod, IntegralState, Integrate, IntegratePlan, Map as How};
 use crate::{AsOperand, Backend, Engine, Philox4x32, ReduceOp};
 
 /// Numbers of every kind: all exponents, subnormals, specials, integers, halves, and neighbours of what matters.
