@@ -4,17 +4,19 @@
 //! there. What that gives is cut in lanes of 52 bits, each with its sign: so a number costs one addition of a vector, whatever
 //! its exponent, without a carry. A lane has room for some thousand of them; then what is above its 52 bits moves on.
 //!
-//! Neighbours go to tables of their own: an addition need not wait for the one before. With AVX-512 IFMA eight numbers are cut
-//! at a time (see [`ifma`]).
+//! Neighbours go to tables of their own: an addition need not wait for the one before. With AVX-512 eight numbers are cut at a
+//! time (see [`vectors`]).
 //!
 //! Source: Neal, "Fast exact summation using small and large superaccumulators", 2015 (small accumulators of 32 bits, of which a
 //! number touches three).
 
 #[cfg(target_arch = "x86_64")]
-mod fields;
+mod cut;
 #[cfg(target_arch = "x86_64")]
-mod ifma;
+mod fields;
 mod products;
+#[cfg(target_arch = "x86_64")]
+mod vectors;
 
 use std::cell::Cell;
 
@@ -163,11 +165,11 @@ pub(crate) const ROWS: usize = 32;
 /// is whether they were added.
 pub(crate) fn add_columns<T: Float>(rows: &[&[T]], at: usize, tables: &mut [Table; STRIP], simd: Simd) -> bool {
     #[cfg(target_arch = "x86_64")]
-    if ifma::is_present(simd) && rows.len() <= ROWS && rows.iter().all(|row| row.len() >= at + STRIP) {
+    if vectors::are_present(simd) && rows.len() <= ROWS && rows.iter().all(|row| row.len() >= at + STRIP) {
         tables.iter_mut().for_each(|table| table.room(rows.len()));
         let tables = pointers(tables, Table::windows);
-        // SAFETY: the instructions are there, the rows long enough, and tables have a place for each window.
-        return unsafe { ifma::columns(rows, at, tables) };
+        // SAFETY: the vectors are there, the rows long enough, and tables have a place for each window.
+        return unsafe { vectors::run(vectors::Columns { rows, at, tables }) };
     }
     let _ = (rows, at, tables, simd);
     false
@@ -205,10 +207,10 @@ impl Windows {
         for values in values.chunks(256) {
             self.tables.iter_mut().for_each(|table| table.room(values.len().div_ceil(TABLES)));
             #[cfg(target_arch = "x86_64")]
-            if ifma::is_present(simd) {
+            if vectors::are_present(simd) {
                 let tables = pointers(&mut self.tables, Table::windows);
-                // SAFETY: the instructions are there, and tables have a place for each window.
-                if unsafe { ifma::row::<T, SQUARE>(values, tables) } {
+                // SAFETY: the vectors are there, and tables have a place for each window.
+                if unsafe { vectors::run(vectors::Row::<T, SQUARE> { values, tables }) } {
                     continue;
                 }
             }
@@ -226,7 +228,7 @@ impl Windows {
 /// Whether numbers and products take as long as a few additions each: there is no faster way for those of any exponents.
 pub(crate) fn is_fast(simd: Simd) -> bool {
     #[cfg(target_arch = "x86_64")]
-    return ifma::is_present(simd);
+    return vectors::are_present(simd);
     #[cfg(not(target_arch = "x86_64"))]
     return matches!(simd, _ if false);
 }

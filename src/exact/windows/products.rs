@@ -4,12 +4,13 @@ use std::cell::Cell;
 
 use super::{BITS, MASK, TABLES, Table, Windows, is_special};
 #[cfg(target_arch = "x86_64")]
-use super::{ROWS, STRIP, ifma, pointers};
+use super::{ROWS, STRIP, pointers, vectors};
 use crate::cpu::simd::{Kernel, Simd};
 use crate::exact::fast::Float;
 use crate::exact::{ExactDot, special};
 
-/// Products that a lane has room for, beside what stays in it: each adds up to three parts of 52 bits.
+/// Products that a lane has room for, beside what stays in it (52 bits and what was moved there): each adds up to three parts of 52
+/// bits.
 const ROOM: u32 = 680;
 /// The exponent of the product of two numbers whose field is 0, as they are cut.
 const LEAST: i32 = -2150;
@@ -68,19 +69,20 @@ impl<const COUNT: usize> ProductTable<COUNT> {
         }
     }
 
-    /// Moves what is above each lane's bits to the next one.
+    /// Moves what is above each lane's bits to the next one. The last lane has room for 2^50 products.
     fn carry(&mut self) {
-        for lanes in &mut self.lanes {
-            let mut over = 0;
-            for lane in &mut lanes[..3] {
-                *lane += over;
-                over = *lane >> BITS;
-                *lane &= MASK;
-            }
-            // Has room for 2^50 products.
-            lanes[3] += over;
-        }
         self.added = 0;
+        #[cfg(target_arch = "x86_64")]
+        if is_x86_feature_detected!("avx512f") {
+            // SAFETY: the instructions are there.
+            return unsafe { vectors::carry(&mut self.lanes) };
+        }
+        for [first, second, third, last] in &mut self.lanes {
+            *last += *third >> BITS;
+            *third = (*third & MASK) + (*second >> BITS);
+            *second = (*second & MASK) + (*first >> BITS);
+            *first &= MASK;
+        }
     }
 
     /// Moves everything into a sum.
@@ -166,10 +168,10 @@ where
         for (a, b) in a.chunks(256).zip(b.chunks(256)) {
             self.tables.iter_mut().for_each(|table| table.room(a.len().div_ceil(TABLES)));
             #[cfg(target_arch = "x86_64")]
-            if ifma::is_present(simd) {
+            if vectors::are_present(simd) {
                 let tables = pointers(&mut self.tables, ProductTable::windows);
-                // SAFETY: the instructions are there, and tables have a place for each window.
-                if unsafe { ifma::products::<T, COUNT>(a, b, tables) } {
+                // SAFETY: the vectors are there, and tables have a place for each window.
+                if unsafe { vectors::run(vectors::Products::<T, COUNT> { pair: (a, b), tables }) } {
                     continue;
                 }
             }
@@ -193,14 +195,14 @@ impl SquareWindows {
     /// is whether they were added.
     pub(crate) fn extend_moments<T: Float>(&mut self, numbers: &mut Windows, values: &[T], simd: Simd) -> bool {
         #[cfg(target_arch = "x86_64")]
-        if ifma::is_present(simd) {
+        if vectors::are_present(simd) {
             let count = values.len().div_ceil(TABLES);
             self.tables.iter_mut().for_each(|table| table.room(count));
             numbers.tables.iter_mut().for_each(|table| table.room(count));
             let tables = pointers(&mut self.tables, ProductTable::windows);
             let numbers = pointers(&mut numbers.tables, Table::windows);
-            // SAFETY: the instructions are there, and tables have a place for each window.
-            return unsafe { ifma::moments(values, numbers, tables) };
+            // SAFETY: the vectors are there, and tables have a place for each window.
+            return unsafe { vectors::run(vectors::Moments { values, numbers, tables }) };
         }
         let _ = (numbers, values, simd);
         false
@@ -233,18 +235,20 @@ pub(crate) fn add_square_columns<T: Float>(
     simd: Simd,
 ) -> bool {
     #[cfg(target_arch = "x86_64")]
-    if ifma::is_present(simd) && rows.len() <= ROWS && rows.iter().all(|row| row.len() >= at + STRIP) {
+    if vectors::are_present(simd) && rows.len() <= ROWS && rows.iter().all(|row| row.len() >= at + STRIP) {
         let Ok(tables) = <&mut [SquareTable; STRIP]>::try_from(tables) else { return false };
         tables.iter_mut().for_each(|table| table.room(rows.len()));
         let tables = pointers(tables, ProductTable::windows);
-        let Some(numbers) = numbers else {
-            // SAFETY: the instructions are there, the rows long enough, and tables have a place for each window.
-            return unsafe { ifma::square_columns(rows, at, tables, None) };
+        let numbers = match numbers.map(<&mut [Table; STRIP]>::try_from) {
+            None => None,
+            Some(Err(_)) => return false,
+            Some(Ok(numbers)) => {
+                numbers.iter_mut().for_each(|table| table.room(rows.len()));
+                Some(pointers(numbers, Table::windows))
+            }
         };
-        let Ok(numbers) = <&mut [Table; STRIP]>::try_from(numbers) else { return false };
-        numbers.iter_mut().for_each(|table| table.room(rows.len()));
-        // SAFETY: as above.
-        return unsafe { ifma::square_columns(rows, at, tables, Some(pointers(numbers, Table::windows))) };
+        // SAFETY: the vectors are there, the rows long enough, and tables have a place for each window.
+        return unsafe { vectors::run(vectors::SquareColumns { rows, at, tables, numbers }) };
     }
     let _ = (rows, at, tables, numbers, simd);
     false
