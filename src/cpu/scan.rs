@@ -11,13 +11,13 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 use super::lanes::{Lanes, Shared};
-use super::simd::Simd;
+use super::simd::{Kernel, Simd};
 use super::tasks::{for_each, threads};
 use crate::array::{HostVec, Storage};
 use crate::engine::Target;
 use crate::exact::accumulator::Accumulator;
 use crate::exact::fast::Float;
-use crate::exact::prefix::Prefix;
+use crate::exact::prefix::{Prefix, Rounded};
 use crate::plan::{First, FloatProduct, ScanOp, ScanPlan};
 use crate::view::{View, ViewMut};
 use crate::{Control, Dtype, Error, Real, Result};
@@ -64,10 +64,10 @@ fn dispatch(plan: &ScanPlan, input: &View<'_>, mut out: ViewMut<'_>, simd: Simd,
                 (ScanOp::Product, Dtype::F32) => scan::<f32, _>(&FloatProducts::<f32>::new(plan), plan, input, slice(&mut out, plan)?, control),
                 (ScanOp::Product, _) => scan::<f64, _>(&FloatProducts::<f64>::new(plan), plan, input, slice(&mut out, plan)?, control),
                 (ScanOp::Min, dtype) => {
-                    crate::dtype::with_dtype!(dtype, T => scan::<T, _>(&Extreme::<true>, plan, input, slice(&mut out, plan)?, control))
+                    crate::dtype::with_dtype!(dtype, T => scan::<T, _>(&Extreme::<true>(simd), plan, input, slice(&mut out, plan)?, control))
                 }
                 (ScanOp::Max, dtype) => {
-                    crate::dtype::with_dtype!(dtype, T => scan::<T, _>(&Extreme::<false>, plan, input, slice(&mut out, plan)?, control))
+                    crate::dtype::with_dtype!(dtype, T => scan::<T, _>(&Extreme::<false>(simd), plan, input, slice(&mut out, plan)?, control))
                 }
             }
         };
@@ -101,6 +101,12 @@ trait Scanner<T: Real>: Sync {
     fn walk(&self, total: &Self::Total) -> Self::Walk;
     /// The result with one element more.
     fn step(&self, walk: &mut Self::Walk, value: T) -> Self::Out;
+    /// The results with each of some elements more.
+    fn steps(&self, walk: &mut Self::Walk, values: &[T], out: &mut [Self::Out]) {
+        for (out, &value) in out.iter_mut().zip(values) {
+            *out = self.step(walk, value);
+        }
+    }
     /// Called after each block; an error if a result did not fit.
     fn end_block(&self, walk: &mut Self::Walk) -> bool {
         let _ = walk;
@@ -188,9 +194,7 @@ impl<T: Real, S: Scanner<T>> Run<'_, T, S> {
         if self.inner == 1 {
             // SAFETY: the block's own results.
             let out = unsafe { self.out.slice(first..first + values.len()) };
-            for (out, &value) in out.iter_mut().zip(values) {
-                *out = self.scanner.step(walk, value);
-            }
+            self.scanner.steps(walk, values, out);
         } else {
             for (i, &value) in values.iter().enumerate() {
                 // SAFETY: the block's own results.
@@ -312,34 +316,6 @@ impl<O> FloatSum<O> {
     }
 }
 
-/// A float that running results are rounded to.
-trait Rounded: Float {
-    fn of_prefix(prefix: &Prefix) -> Self;
-    fn of_f64(value: f64) -> Self;
-}
-
-impl Rounded for f32 {
-    #[inline(always)]
-    fn of_prefix(prefix: &Prefix) -> Self {
-        prefix.to_f32()
-    }
-    #[inline(always)]
-    fn of_f64(value: f64) -> Self {
-        value as Self
-    }
-}
-
-impl Rounded for f64 {
-    #[inline(always)]
-    fn of_prefix(prefix: &Prefix) -> Self {
-        prefix.to_f64()
-    }
-    #[inline(always)]
-    fn of_f64(value: f64) -> Self {
-        value
-    }
-}
-
 impl<T: Float, O: Rounded> Scanner<T> for FloatSum<O> {
     type Out = O;
     type Total = Accumulator;
@@ -367,6 +343,12 @@ impl<T: Float, O: Rounded> Scanner<T> for FloatSum<O> {
             walk.push(value.widen());
         }
         O::of_prefix(walk)
+    }
+    fn steps(&self, walk: &mut Prefix, values: &[T], out: &mut [O]) {
+        if self.skip && values.iter().any(|value| value.is_nan()) {
+            return out.iter_mut().zip(values).for_each(|(out, &value)| *out = self.step(walk, value));
+        }
+        walk.extend(values, out, self.simd);
     }
     fn identity(&self) -> O {
         O::ZERO
@@ -541,7 +523,27 @@ impl<T: Whole<Sum: Word>> Scanner<T> for IntegerProducts {
 }
 
 /// Running extremes.
-struct Extreme<const SMALLER: bool>;
+struct Extreme<const SMALLER: bool>(Simd);
+
+/// Elements that are looked at together, whether one is better than all before, and blocks after such a one that are not.
+const TOGETHER: usize = 64;
+const BETTER: u32 = 4;
+
+/// Whether some elements have a better key.
+struct Beat<'a, T, const SMALLER: bool>(&'a [T], u64);
+
+impl<T: Real, const SMALLER: bool> Kernel for Beat<'_, T, SMALLER> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn run<const BYTES: usize>(self) -> bool {
+        let better = |value: &T| {
+            let key = value.extreme_key(SMALLER);
+            if SMALLER { key < self.1 } else { key > self.1 }
+        };
+        self.0.iter().fold(false, |any, value| any | better(value))
+    }
+}
 
 impl<const SMALLER: bool> Extreme<SMALLER> {
     /// The key that every other one beats, or equals.
@@ -582,6 +584,20 @@ impl<T: Real, const SMALLER: bool> Scanner<T> for Extreme<SMALLER> {
     fn step(&self, walk: &mut u64, value: T) -> T {
         *walk = Self::better(*walk, value.extreme_key(SMALLER));
         T::from_key(*walk)
+    }
+    fn steps(&self, walk: &mut u64, values: &[T], out: &mut [T]) {
+        // Most elements change nothing, unless they ascend.
+        let mut pause = 0u32;
+        for (values, out) in values.chunks(TOGETHER).zip(out.chunks_mut(TOGETHER)) {
+            if pause == 0 && !self.0.run(Beat::<T, SMALLER>(values, *walk)) {
+                out.fill(T::from_key(*walk));
+                continue;
+            }
+            pause = pause.checked_sub(1).unwrap_or(BETTER);
+            for (out, &value) in out.iter_mut().zip(values) {
+                *out = self.step(walk, value);
+            }
+        }
     }
     fn identity(&self) -> T {
         T::ZERO

@@ -1,7 +1,14 @@
 //! An exact sum that is read after every element: running sums, each rounded once.
 //!
 //! While the exponents allow it, the sum is an integer of 126 bits times a power of two: an element costs a shift and an
-//! addition, a reading one conversion. What does not fit goes on in an [`ExactSum`].
+//! addition, a reading one conversion. What does not fit goes on in an [`ExactSum`]. Of blocks of elements all running sums are
+//! made side by side, where two levels suffice.
+
+mod levels;
+#[cfg(target_arch = "x86_64")]
+mod vectors;
+
+pub(crate) use levels::Rounded;
 
 use super::round::{BINARY32, BINARY64, fixed};
 use super::{ExactSum, LEAST, NEGATIVE_ZEROS, OTHERS};

@@ -19,11 +19,13 @@ pub trait Ordered: Copy {
     /// The value of a key.
     fn from_key(key: u64) -> Self;
     /// Whether this is NaN.
+    #[inline(always)]
     fn is_nan(self) -> bool {
         false
     }
 
     /// The key for `min` (`smaller`) or `max`: NaN wins.
+    #[inline(always)]
     fn extreme_key(self, smaller: bool) -> u64 {
         match (self.is_nan(), smaller) {
             (false, _) => self.key(),
@@ -40,15 +42,18 @@ pub trait Ordered: Copy {
 
 macro_rules! ordered {
     (unsigned $($T:ty)*) => {$(impl Ordered for $T {
+        #[inline(always)]
         fn key(self) -> u64 { self as u64 }
         fn from_key(key: u64) -> Self { key as $T }
     })*};
     (signed $($T:ty)*) => {$(impl Ordered for $T {
+        #[inline(always)]
         fn key(self) -> u64 { (self as i64 as u64) ^ (1 << 63) }
         fn from_key(key: u64) -> Self { (key ^ (1 << 63)) as $T }
     })*};
     (float $($T:ident $bits:ty, $signed:ty, $shift:literal;)*) => {$(impl Ordered for $T {
         // Sign and magnitude to offset: -NaN never occurs here, NaN is taken out by `extreme_key`.
+        #[inline(always)]
         fn key(self) -> u64 {
             let bits = self.to_bits();
             (if bits >> $shift == 1 { !bits } else { bits | (1 << $shift) }) as u64
@@ -63,6 +68,7 @@ macro_rules! ordered {
             // −0 + 0 is +0.
             (self + 0.0).extreme_key(smaller)
         }
+        #[inline(always)]
         fn is_nan(self) -> bool { self.is_nan() }
     })*};
 }
@@ -71,6 +77,7 @@ ordered!(signed i8 i16 i32 i64);
 ordered!(float f32 u32, i32, 31; f64 u64, i64, 63;);
 
 impl Ordered for bool {
+    #[inline(always)]
     fn key(self) -> u64 {
         self as u64
     }
