@@ -3,6 +3,7 @@
 //! For some elements at a time the groups are found first, as integers, then the values are added. Where groups have many
 //! elements the values of a group are brought together (a counting sort in cache), so that exact sums see long runs.
 
+mod even;
 mod median;
 mod moments;
 
@@ -34,7 +35,7 @@ pub(super) fn run(
     simd: Simd,
     control: &Control,
 ) -> Result<Grouped> {
-    let groups = crate::dtype::with_dtype!(plan.keys, T => finder::<T>(plan, &plan.groups, keys)?);
+    let groups = crate::dtype::with_dtype!(plan.keys, T => finder::<T>(plan, &plan.groups, keys, simd)?);
     let smaller = matches!(plan.op, GroupOp::Min | GroupOp::ArgMin);
     let work = Work { plan, finder: &*groups, control, len: plan.work() as usize };
     let (Some(dtype), Some(view)) = (plan.values, values) else {
@@ -58,7 +59,7 @@ pub(super) fn run(
     match plan.op {
         GroupOp::Count => match &plan.cells {
             Some(cells) => {
-                let bins = crate::dtype::with_dtype!(dtype, T => finder::<T>(plan, cells, view)?);
+                let bins = crate::dtype::with_dtype!(dtype, T => finder::<T>(plan, cells, view, simd)?);
                 let finder = &Joint { groups: &*groups, bins: &*bins, count: cells.len() as u32 };
                 let counts = Work { finder, ..work }.all::<bool, ()>(None, || (), |_, _, _| {}, |_, _| {})?.0;
                 Ok(Grouped { counts, partials: None })
@@ -150,7 +151,12 @@ impl<T: Real, F: Fn(T) -> u32 + Sync> Finder for Of<'_, T, F> {
     }
 }
 
-fn finder<'a, T: Real + Number>(plan: &GroupPlan, groups: &'a Groups, keys: &View<'a>) -> Result<Box<dyn Finder + 'a>> {
+fn finder<'a, T: Real + Number>(
+    plan: &GroupPlan,
+    groups: &'a Groups,
+    keys: &View<'a>,
+    simd: Simd,
+) -> Result<Box<dyn Finder + 'a>> {
     let lanes = Lanes::<T>::new(&plan::Lanes::new("keys", T::DTYPE, &plan.shape, None)?, keys)?;
     let small = T::DTYPE.size() <= 2 && plan.work() > 1 << 17;
     if small {
@@ -167,24 +173,8 @@ fn finder<'a, T: Real + Number>(plan: &GroupPlan, groups: &'a Groups, keys: &Vie
             };
             Box::new(Of { lanes, group })
         }
-        Groups::Between { lower, last, even: Some((first, scale)), .. } if !lower.is_empty() => {
-            let (first, scale, last, least, most) = (*first, *scale, *last, lower[0], lower.len() - 1);
-            let group = move |value: T| {
-                let key = value.key();
-                if key < least || key > last {
-                    return NONE;
-                }
-                // A guess that is hardly ever wrong, and by few.
-                let mut group = (((value.number() - first) * scale) as usize).min(most);
-                while key < lower[group] {
-                    group -= 1;
-                }
-                while group < most && key >= lower[group + 1] {
-                    group += 1;
-                }
-                group as u32
-            };
-            Box::new(Of { lanes, group })
+        Groups::Between { lower, last, even: Some(even), .. } if (1..1 << 30).contains(&lower.len()) => {
+            Box::new(even::Even::new(lanes, *even, lower, *last, simd))
         }
         groups => Box::new(Of { lanes, group: move |value: T| group_of(groups, value.key()) }),
     })
