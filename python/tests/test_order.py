@@ -319,6 +319,10 @@ def test_second_arrays_broadcast_and_results_go_where_they_should(device, rng):
     np.testing.assert_array_equal(np.asarray(got), want)
     got = on(device, unisono.logsumexp, here[0], (0, 2), here[2])
     np.testing.assert_array_equal(np.asarray(got), on("cpu", unisono.logsumexp, x, (0, 2), weights))
+    # Exponents that are spread over more factors, in host memory and on the device.
+    want = on("cpu", unisono.logsumexp, np.broadcast_to(x[0, 0], x.shape), (0, 2), x + 3)
+    for a in (x[0, 0], unisono.upload(x[0, 0], device)):
+        np.testing.assert_array_equal(np.asarray(on(device, unisono.logsumexp, a, (0, 2), x + 3)), want)
     np.testing.assert_array_equal(on(device, unisono.nanprod, [2.0, np.nan], dtype="float32"), np.float32(2))
     limited = unisono.Backend(device, memory_limit=1 << 17)
     np.testing.assert_array_equal(unisono.cumsum(x, 1, device=limited), unisono.cumsum(x, 1, device="cpu"))

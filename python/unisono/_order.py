@@ -359,7 +359,7 @@ def logsumexp(a, axis=None, b=None, keepdims=False, return_sign=False, device="a
     axis : int or tuple of int, optional
         The axes; all of them if not given.
     b : array_like, optional
-        Factors, which broadcast with ``a`` (of an :class:`Array` to its shape).
+        Factors, which broadcast with ``a``.
     keepdims : bool
         Leave the axes in the result with length 1.
     return_sign : bool
@@ -380,8 +380,4 @@ def logsumexp(a, axis=None, b=None, keepdims=False, return_sign=False, device="a
     >>> unisono.logsumexp([1000.0, 1000.0])
     np.float64(1000.6931471805599)
     """
-    if b is not None and not isinstance(a, _unisono.Array):
-        a = np.asarray(a)
-        shape = np.broadcast_shapes(a.shape, b.shape if isinstance(b, _unisono.Array) else np.shape(b))
-        a = np.broadcast_to(a, shape)
     return _unisono.logsumexp(a, b, _axes(axis), keepdims, bool(return_sign), device)

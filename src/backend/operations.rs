@@ -277,7 +277,7 @@ impl Backend {
 /// Sums of exponentials.
 impl Backend {
     /// `log Σ exp(x)` over all elements or along some axes, without overflow, with dtypes erased: `scipy.special.logsumexp`.
-    /// `factors`, broadcast to the array, gives `log Σ b · exp(x)`; with [`LogSumExp::signed`] the sign of the sum is a second result.
+    /// `factors`, broadcast with the array, gives `log Σ b · exp(x)`; with [`LogSumExp::signed`] the sign of the sum is a second result.
     ///
     /// **Numerics.** The terms `exp(x − max)` are rounded to binary64 and summed exactly, by exponentials and logarithms made of
     /// integers: the same bits on every device. Without factors the result is within `(4 + ln n) · 2^-53` of the exact value,

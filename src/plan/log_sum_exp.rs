@@ -41,9 +41,9 @@ impl LogSumExp {
 /// A logarithm of sums, ready for an engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogSumExpPlan {
-    /// The exponents.
+    /// The exponents, with the factors' shape.
     pub lanes: Lanes,
-    /// Dtype of the factors, if there are any; they are broadcast to the exponents.
+    /// Dtype of the factors, if there are any; exponents and factors are broadcast to each other.
     pub factors: Option<Dtype>,
     /// Whether the sign is a second result.
     pub signed: bool,
@@ -60,16 +60,17 @@ impl LogSumExpPlan {
     /// # Errors
     /// [`Error::Invalid`] for axes out of range and factors that do not broadcast, [`Error::Dtype`] for complex dtypes.
     pub fn new(how: &LogSumExp, dtype: Dtype, input: &[usize], factors: Option<(Dtype, &[usize])>) -> Result<Self> {
-        let lanes = Lanes::new("logsumexp", dtype, input, how.axes.as_deref())?;
+        let mut whole = input.to_vec();
         if let Some((dtype, shape)) = factors {
             if dtype.is_complex() {
                 return Err(Error::Dtype { what: "factors".into(), got: dtype, expected: "a real dtype".into() });
             }
-            if !super::broadcasts(shape, input) {
-                let expected = format!("one that broadcasts to {input:?}");
-                return Err(Error::invalid("shape of the factors", format!("{shape:?}"), expected));
-            }
+            whole = super::broadcast(input, shape).ok_or_else(|| {
+                let expected = format!("one that broadcasts with {input:?}");
+                Error::invalid("shape of the factors", format!("{shape:?}"), expected)
+            })?;
         }
+        let lanes = Lanes::new("logsumexp", dtype, &whole, how.axes.as_deref())?;
         let factors = factors.map(|(dtype, _)| dtype);
         let narrow = [Some(dtype), factors].into_iter().flatten().all(|dtype| dtype == Dtype::F32);
         let out_dtype = if narrow { Dtype::F32 } else { Dtype::F64 };

@@ -58,6 +58,20 @@ pub(crate) fn broadcasts(shape: &[usize], to: &[usize]) -> bool {
     shape.len() <= to.len() && shape.iter().rev().zip(to.iter().rev()).all(|(&n, &wanted)| n == wanted || n == 1)
 }
 
+/// The shape that arrays of these shapes broadcast to, if there is one.
+pub(crate) fn broadcast(a: &[usize], b: &[usize]) -> Option<Vec<usize>> {
+    let mut shape = vec![1; a.len().max(b.len())];
+    for given in [a, b] {
+        for (whole, &n) in shape.iter_mut().rev().zip(given.iter().rev()) {
+            if *whole != 1 && n != 1 && *whole != n {
+                return None;
+            }
+            *whole = if *whole == 1 { n } else { *whole };
+        }
+    }
+    Some(shape)
+}
+
 /// Cuts `range` into one piece per weight, in proportion to the weights. The pieces lie end to end; some may be empty.
 pub(crate) fn cut(range: &Range<usize>, weights: &[f64]) -> Vec<Range<usize>> {
     let total: f64 = weights.iter().map(|w| w.max(0.0)).sum();

@@ -91,6 +91,35 @@ fn logarithms_of_sums_have_the_bits_of_the_cpu() {
     check::<f32, f64>(&[2, (1 << 18) + 77], Some(&[1]), true, 5);
 }
 
+/// Exponents and factors of other shapes are those that were spread out before.
+#[test]
+fn exponents_and_factors_broadcast_to_each_other() {
+    let how = LogSumExp { axes: Some(vec![0, -1]), ..LogSumExp::new().signed() };
+    for (few, many) in [(&[1usize, 41][..], &[5usize, 6, 1][..]), (&[6, 1], &[5, 1, 41]), (&[], &[5, 6, 41])] {
+        let (x, b) = (random::<f64>(few, 3), random::<f32>(many, 4));
+        let whole = crate::plan::broadcast(few, many).unwrap();
+        let spread = [x.broadcast(&whole[..]).unwrap().to_owned(), b.mapv(f64::from).broadcast(&whole[..]).unwrap().to_owned()];
+        let plan = LogSumExpPlan::new(&how, Dtype::F64, &whole, Some((Dtype::F64, &whole))).unwrap();
+        let inputs = spread.each_ref().map(|array| Input::Host(View::from_ndarray(array.view())));
+        let wanted = run(&CpuEngine::new(Some(1)), &plan, &inputs);
+        let plan = LogSumExpPlan::new(&how, Dtype::F64, few, Some((Dtype::F32, many))).unwrap();
+        assert_eq!(plan.lanes.input, whole);
+        let host = [View::from_ndarray(x.view()), View::from_ndarray(b.view())];
+        let inputs = host.clone().map(Input::Host);
+        assert_eq!(run(&CpuEngine::new(Some(2)), &plan, &inputs), wanted, "{few:?} {many:?}");
+        for engine in engines() {
+            assert_eq!(run(&engine, &plan, &inputs), wanted, "{few:?} {many:?}");
+            let stored = host.each_ref().map(|view| engine.upload(view).unwrap());
+            let resident = stored.iter().zip(&host).filter_map(|(storage, view)| match storage {
+                Storage::Gpu(buffer) => Some(Input::Gpu { buffer, dtype: view.dtype(), shape: view.shape() }),
+                _ => None,
+            });
+            assert_eq!(run(&engine, &plan, &resident.collect::<Vec<_>>()), wanted, "resident {few:?} {many:?}");
+        }
+    }
+    assert!(LogSumExpPlan::new(&how, Dtype::F64, &[3, 4], Some((Dtype::F64, &[5, 4]))).is_err());
+}
+
 #[test]
 fn norms_of_any_order_have_the_bits_of_the_cpu() {
     fn check<T: Real>(shape: &[usize], axes: &[isize], skip: bool, masked: bool, orders: &[f64]) {
