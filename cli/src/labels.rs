@@ -136,7 +136,7 @@ fn occurring(backend: &Backend, labels: &Beside) -> Result<Vec<i64>> {
 }
 
 /// The labels that occur in an array, ascending.
-fn occurring_in(backend: &Backend, keys: &Operand<'_>) -> Result<Vec<i64>> {
+pub fn occurring_in(backend: &Backend, keys: &Operand<'_>) -> Result<Vec<i64>> {
     if keys.dtype().integer_range().is_none() {
         return Err(Failure::usage(format!("labels of {}; expected integers", keys.dtype())));
     }

@@ -7,6 +7,7 @@ mod convolve;
 mod devices;
 mod erased;
 mod failure;
+mod histogram;
 mod image_io;
 mod integrate;
 mod interrupt;
@@ -35,7 +36,7 @@ fn main() -> ExitCode {
         Command::Devices(args) => devices::run(&args),
         Command::Convolve(args) => convolve::run(&args),
         Command::Reduce(args) => reduce::run(&args),
-        Command::Histogram(args) => order::histogram(&args),
+        Command::Histogram(args) => histogram::run(&args),
         Command::Map(args) => map::run(&args),
         Command::Integrate(args) => integrate::run(&args),
         Command::Pi(args) => pi::run(&args),

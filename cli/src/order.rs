@@ -1,16 +1,13 @@
 //! `unisono reduce` with an operation that needs whole lanes (scans, quantiles, the largest elements, log-sum-exp) or a second
-//! array (a mask, a dot product), and `unisono histogram`.
+//! array (a mask, a dot product).
 
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use serde::Serialize;
-use unisono::{
-    Backend, Bins, Control, DynArray, HostVec, LogSumExp, Overflow, Quantile, QuantileMethod, ReduceOp, Scan, ScanOp, SumMode,
-    TopK,
-};
+use unisono::{Backend, Control, DynArray, LogSumExp, Overflow, Quantile, QuantileMethod, ReduceOp, Scan, ScanOp, SumMode, TopK};
 
-use crate::args::{HistogramArgs, ReduceArgs};
+use crate::args::ReduceArgs;
 use crate::beside::Beside;
 use crate::erased::{nested_json, nested_text};
 use crate::failure::{Failure, Outcome, Result};
@@ -254,62 +251,6 @@ fn compute_one(
             Ok(backend.logsumexp_dyn(operand, None, &if args.keepdims { how.keepdims() } else { how })?.0)
         }
     }
-}
-
-#[derive(Serialize)]
-struct Bars<'a> {
-    file: &'a std::path::Path,
-    device: String,
-    edges: &'a [f64],
-    counts: &'a [u64],
-    values: Vec<f64>,
-}
-
-/// `unisono histogram`.
-pub fn histogram(args: &HistogramArgs) -> Result<Outcome> {
-    let npy = Npy::open(&args.file)?;
-    let weights = args.weights.as_deref().map(Npy::open).transpose()?;
-    let control = Control::new();
-    let backend = crate::backend(&args.common)?.with_control(&control);
-    interrupt::cancels(&control)?;
-    let mut bins = if args.edges.is_empty() { Bins::uniform(args.bins) } else { Bins::edges(&args.edges) };
-    match args.range[..] {
-        [] => {}
-        [low, high] => bins = bins.range(low, high),
-        _ => return Err(Failure::usage(format!("--range: got {:?}, expected two numbers", args.range))),
-    }
-    let (operand, second) = (npy.operand()?, weights.as_ref().map(Npy::operand).transpose()?);
-    let found = backend.histogram_dyn(&operand, second.as_ref(), &bins)?;
-    let values = if args.density { found.density() } else { found.values() };
-    if let Some(path) = &args.output {
-        let sink = Sink::create(path)?;
-        let vec = if args.density || found.is_weighted() {
-            HostVec::F64(values.clone())
-        } else {
-            HostVec::U64(found.counts().to_vec())
-        };
-        npy::write(sink.file(), &vec, &[vec.len()]).map_err(|text| Failure::file(path, text))?;
-        sink.finish()?;
-    }
-    if args.common.json {
-        let device = backend.info().id;
-        print_json_line(&Bars { file: &args.file, device, edges: found.edges(), counts: found.counts(), values })?;
-    } else if args.output.is_none() {
-        let largest = values.iter().copied().fold(0.0, f64::max);
-        let mut text = String::new();
-        for (i, (value, edges)) in values.iter().zip(found.edges().windows(2)).enumerate() {
-            let shown = match args.density || found.is_weighted() {
-                true => format!("{value}"),
-                false => format!("{}", found.counts()[i]),
-            };
-            let bar =
-                if largest > 0.0 { "█".repeat((40.0 * value.max(0.0) / largest).round() as usize) } else { String::new() };
-            text += format!("{:>12} … {:<12} {shown:>12}  {bar}", edges[0], edges[1]).trim_end();
-            text.push('\n');
-        }
-        print(&text)?;
-    }
-    Ok(Outcome::Done)
 }
 
 #[cfg(test)]

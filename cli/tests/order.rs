@@ -3,7 +3,7 @@
 mod common;
 
 use common::{arg, error, json, stdout};
-use ndarray::{Array1, arr1, arr2};
+use ndarray::{Array1, Array2, arr1, arr2};
 use ndarray_npy::{read_npy, write_npy};
 use serde_json::json;
 use tempfile::tempdir;
@@ -37,6 +37,33 @@ fn quantiles_and_scans_are_operations_of_reduce() {
         let text = error(2, &["reduce", arg(&path), "--op", op, option]);
         assert!(text.contains(&option[..6]) && text.contains("is for"), "{text}");
     }
+}
+
+#[test]
+fn histograms_of_labels_and_of_values() {
+    let folder = tempdir().unwrap();
+    let [path, labels, weights, output] = ["x.npy", "labels.npy", "w.npy", "out.npy"].map(|name| folder.path().join(name));
+    write_npy(&path, &arr2(&[[0.5, 1.5, 1.75], [0.25, 3.0, f64::NAN]])).unwrap();
+    write_npy(&labels, &arr2(&[[1u8, 1, 2], [1, 5, 5]])).unwrap();
+    let base = ["histogram", arg(&path), "--bins", "2", "--range", "0,2", "--labels", arg(&labels)];
+    let report = json(&base);
+    assert_eq!(
+        (&report["edges"], &report["labels"], &report["counts"]),
+        (&json!([0.0, 1.0, 2.0]), &json!([1, 2, 5]), &json!([[2, 1], [0, 1], [0, 0]]))
+    );
+    let some = |more: &[&str]| stdout(&[&base[..], &["--index", "2,-3,1"], more].concat());
+    assert_eq!(some(&[]), "label\t0 … 1\t1 … 2\n2\t0\t1\n-3\t0\t0\n1\t2\t1\n");
+    assert_eq!(some(&["-o", arg(&output)]), "");
+    assert_eq!(read_npy::<_, Array2<u64>>(&output).unwrap(), arr2(&[[0, 1], [0, 0], [2, 1]]));
+    let values = |more: &[&str]| json(&[&["histogram", arg(&labels), "--bincount"], more].concat())["values"].clone();
+    assert_eq!(values(&[]), json!([0, 3, 1, 0, 0, 2]));
+    assert_eq!(values(&["--min-length", "8"]), json!([0, 3, 1, 0, 0, 2, 0, 0]));
+    write_npy(&weights, &arr2(&[[0.5, 1e100, 2.0], [-1e100, 4.0, 0.25]])).unwrap();
+    assert_eq!(values(&["--weights", arg(&weights)]), json!([0.0, 0.5, 2.0, 0.0, 0.0, 4.25]));
+    assert_eq!(stdout(&["histogram", arg(&labels), "--bincount"]), "0\t0\n1\t3\n2\t1\n3\t0\n4\t0\n5\t2\n");
+    assert!(error(2, &["histogram", arg(&labels), "--bincount", "--bins", "3"]).contains("--bins"));
+    assert!(error(2, &["histogram", arg(&labels), "--min-length", "3"]).contains("--bincount"));
+    assert!(error(2, &["histogram", arg(&path), "--labels", arg(&labels), "--weights", arg(&weights)]).contains("--weights"));
 }
 
 #[test]
