@@ -7,8 +7,9 @@ use crate::cpu::CpuEngine;
 use crate::dtype::with_dtype;
 use crate::engine::{Engine, Input, Target};
 use crate::plan::{
-    Beside, GroupOp, GroupPlan, Groups, LogSumExp, LogSumExpPlan, MonteCarlo, MonteCarloPlan, Operation, Quantile,
-    QuantileMethod, QuantilePlan, Reduce, ReduceOp, ReducePlan, Scan, ScanPlan, TopK, TopKPlan,
+    Beside, GroupOp, GroupPlan, Groups, Integrate, IntegratePlan, LogSumExp, LogSumExpPlan, Map, MapPlan, MonteCarlo,
+    MonteCarloPlan, Operation, Quantile, QuantileMethod, QuantilePlan, Random, RandomPlan, Reduce, ReduceOp, ReducePlan, Scan,
+    ScanPlan, TopK, TopKPlan,
 };
 use crate::{Control, Dtype, Error, HostVec, Result, Storage};
 
@@ -149,4 +150,31 @@ fn groups_and_samples_keep_to_the_limit_or_say_what_they_need() {
         let error = engine.group(&plan_of(GroupOp::Sum, 3), &keys, Some(&given), &Control::new().limited(1000)).unwrap_err();
         assert!(error.to_string().contains("at least 65536 bytes"), "{error}");
     }
+}
+
+#[test]
+fn maps_random_numbers_and_integrals_keep_to_the_limit() {
+    let [values, small] = [drawn(Dtype::F32, 1000), drawn(Dtype::I32, 50)];
+    let row = [SHAPE[1]];
+    let how = Map::new("where(a > 40, exp(-0.01*a) * b, a*a - b)").unwrap().dtype(Dtype::F32);
+    for whole in [true, false] {
+        // Of the second array all rows, or one for all of them.
+        let second = if whole { small.view(&SHAPE) } else { small.view(&[LEN]).narrow(0, 0..row[0]) };
+        let plan = MapPlan::new(&how, &[("a", Dtype::F32, &SHAPE), ("b", Dtype::I32, second.shape())]).unwrap();
+        let inputs = [Input::Host(values.view(&SHAPE)), Input::Host(second)];
+        check(&format!("map {whole}"), &|engine, control| {
+            let found = engine.map(&plan, &inputs, Target::Device(None), control)?;
+            Ok(host(plan.dtype, found, LEN))
+        });
+        for op in [ReduceOp::Sum, ReduceOp::ArgMax, ReduceOp::CountNonzero] {
+            check(&format!("map to {op} {whole}"), &|engine, control| engine.map_partials(&plan, op, &inputs, control));
+        }
+    }
+    for (how, dtype) in [(Random::uniform(-1.0, 3.0), Dtype::F32), (Random::exponential(2.0), Dtype::F64)] {
+        let plan = RandomPlan::new(&how, dtype, &SHAPE).unwrap();
+        check(&format!("{how:?}"), &|engine, control| Ok(host(dtype, engine.random(&plan, Target::Device(None), control)?, LEN)));
+    }
+    let how = Integrate::new("exp(x*y) * s", &[("x", 0.0, 1.0), ("y", -1.0, 1.0)]).unwrap().param("s", 0.5);
+    let plan = IntegratePlan::new(&how, 5..100_000).unwrap();
+    check("an integral", &|engine, control| engine.integrate(&plan, control));
 }
