@@ -66,6 +66,32 @@ pub(crate) fn blocks_ahead<T>(values: &[T]) -> impl Iterator<Item = &[T]> {
     })
 }
 
+/// Whether the CPU is one of Intel's.
+pub(crate) fn is_intel() -> bool {
+    vendor() == *b"GenuineIntel"
+}
+
+/// Whether the CPU is one of AMD's.
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn is_amd() -> bool {
+    vendor() == *b"AuthenticAMD"
+}
+
+/// The vendor's name for itself; zeros where there is none.
+fn vendor() -> [u8; 12] {
+    #[cfg(target_arch = "x86_64")]
+    {
+        #[allow(unused_unsafe, reason = "newer compilers know that it is safe")]
+        // SAFETY: every CPU of the target has the instruction.
+        let found = unsafe { std::arch::x86_64::__cpuid(0) };
+        let mut name = [0; 12];
+        name.copy_from_slice([found.ebx, found.edx, found.ecx].map(u32::to_le_bytes).as_flattened());
+        name
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    [0; 12]
+}
+
 impl Simd {
     /// The level in use: the best that the CPU has, unless the environment variable `UNISONO_SIMD` (`portable`, `avx2`,
     /// `avx512`) asks for a lower one. Anything else in it is reported once and passed over.

@@ -33,8 +33,9 @@ pub(super) struct Taps<C> {
     pub step: usize,
     /// The first output, kernel by kernel, row by row.
     pub out: *mut C,
-    /// Elements from one row of outputs to the next.
+    /// Elements from one row of outputs to the next, and from one kernel's to the next's.
     pub out_row: usize,
+    pub out_kernel: usize,
 }
 
 /// Computes one block.
@@ -128,7 +129,7 @@ unsafe fn block<V: Vector, const R: usize, const K: usize, const X: usize>(t: &T
         for r in 0..R {
             for k in 0..K {
                 for x in 0..X {
-                    acc[r][k][x].store(t.out.add((k * R + r) * t.out_row + x * V::LANES));
+                    acc[r][k][x].store(t.out.add(k * t.out_kernel + r * t.out_row + x * V::LANES));
                 }
             }
         }

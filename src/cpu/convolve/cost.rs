@@ -69,7 +69,8 @@ fn measure(simd: Simd) -> Rates {
     let (image, weights) = (vec![0.5f32; row * SIDE], vec![0.25f32; 6 * SIDE * SIDE]);
     let mut out = vec![0f32; 6 * blocks.wide];
     let (image, weights, out) = (image.as_ptr(), weights.as_ptr(), out.as_mut_ptr());
-    let taps = Taps { image, row, slab: 0, weights, kernel: [1, SIDE, SIDE], step: 1, out, out_row: blocks.wide };
+    let (out_row, out_kernel) = (blocks.wide, blocks.wide);
+    let taps = Taps { image, row, slab: 0, weights, kernel: [1, SIDE, SIDE], step: 1, out, out_row, out_kernel };
     let multiply_adds = rate((ROUNDS * 6 * SIDE * SIDE * blocks.wide) as f64, 8, || {
         for _ in 0..ROUNDS {
             // SAFETY: the buffers have room for one block, and `simd` is a level of this machine.

@@ -17,7 +17,7 @@ use super::block::{Blocked, Blocks, KERNELS, Taps};
 use super::nest::{Nested, Passes};
 use super::nesting::{CELL_ROWS, Nest, transform};
 use super::pack::Castable;
-use super::store::{self, Finishable};
+use super::store::{self, Finishable, Leave};
 use super::tile::{self, Group, Job, Tile};
 use crate::cpu::tasks;
 use crate::{Error, Result};
@@ -362,6 +362,11 @@ impl<'a, C: Blocked + Castable + Finishable + Nested> FastFir<'a, C> {
                     // all planes along x, the woven rows of all planes along y and the results have room for whole blocks.
                     unsafe {
                         for p in 0..py {
+                            // Some of the kernels' lines with each plane, so that memory is busy all the time.
+                            for k in (p..group.count).step_by(py) {
+                                let kernel = group.first + k;
+                                self.fetch(cell, kernel, fy * (sub_rows.start + at), height * fy, fx * x..fx * (x + n), ranges);
+                            }
                             let fused = self.nest.levels == [1, 1];
                             let sums = scratch.sums.add(if fused { p * px * lines * room.wide } else { 0 });
                             for q in 0..px {
@@ -375,6 +380,7 @@ impl<'a, C: Blocked + Castable + Finishable + Nested> FastFir<'a, C> {
                                     step: 1,
                                     out: sums.add(q * lines * room.wide),
                                     out_row: room.wide,
+                                    out_kernel: height * room.wide,
                                 });
                             }
                             if !fused {
@@ -447,6 +453,7 @@ impl<'a, C: Blocked + Castable + Finishable + Nested> FastFir<'a, C> {
                             step: 1,
                             out: scratch.woven.add(x),
                             out_row: room.row,
+                            out_kernel: height * room.row,
                         });
                     }
                     for row in 0..height {
@@ -460,6 +467,7 @@ impl<'a, C: Blocked + Castable + Finishable + Nested> FastFir<'a, C> {
                                 step: 1,
                                 out: scratch.results.add(row * room.results + x),
                                 out_row: 0,
+                                out_kernel: 0,
                             });
                         }
                     }
@@ -564,22 +572,16 @@ impl<'a, C: Blocked + Castable + Finishable + Nested> FastFir<'a, C> {
     ) -> Result<()> {
         let direct = &self.direct;
         let [fy, _] = self.nest.phases();
-        let [stride_z, stride_y, stride_x] = direct.output.strides;
-        let part = |axis: usize, at: usize| (at - ranges[axis].start) as isize;
         for k in 0..group.count {
             for r in 0..height * fy {
                 if !rows.contains(&(at + r)) {
                     continue;
                 }
-                let offset = direct.output.images[cell.image]
-                    + direct.output.kernels[group.first + k]
-                    + part(0, cell.depth) * stride_z
-                    + part(1, cell.start[0] + at + r) * stride_y
-                    + part(2, cell.start[1] + columns.start) * stride_x;
+                let target = self.target(cell, group.first + k, [at + r, columns.start], ranges);
                 // SAFETY: the row of results is filled, and the outputs are this task's own.
                 let fits = unsafe {
                     let source = scratch.results.add((k * height * fy + r) * room.results + columns.start);
-                    direct.finish.row(source, columns.len(), direct.output.at(offset), stride_x)
+                    direct.finish.row(source, columns.len(), target, direct.output.strides[2])
                 };
                 if !fits {
                     return Err(Error::Overflow { op: direct.plan.name(), out_dtype: direct.plan.out_dtype });
@@ -587,5 +589,22 @@ impl<'a, C: Blocked + Castable + Finishable + Nested> FastFir<'a, C> {
             }
         }
         Ok(())
+    }
+
+    /// Where the output of a kernel at a row and a column of a cell belongs.
+    fn target(&self, cell: &Cell, kernel: usize, [row, column]: [usize; 2], ranges: &[Range<usize>; 3]) -> *mut u8 {
+        let output = &self.direct.output;
+        let place = [cell.depth, cell.start[0] + row, cell.start[1] + column];
+        let along = |axis: usize| (place[axis] as isize - ranges[axis].start as isize) * output.strides[axis];
+        output.at(output.images[cell.image] + output.kernels[kernel] + along(0) + along(1) + along(2))
+    }
+
+    /// Asks for the lines of some rows and columns of a cell, if results go through the caches.
+    fn fetch(&self, cell: &Cell, kernel: usize, row: usize, rows: usize, columns: Range<usize>, ranges: &[Range<usize>; 3]) {
+        if self.direct.finish.leave() == Leave::Through {
+            for row in row..row + rows {
+                self.direct.finish.fetch(self.target(cell, kernel, [row, columns.start], ranges), columns.len());
+            }
+        }
     }
 }

@@ -45,7 +45,7 @@ use self::nesting::Nest;
 use self::number::Wide;
 use self::pack::{CastRow, Castable};
 use self::spread::Spreadable;
-use self::store::{Finish, FinishRow, Finishable};
+use self::store::{Finish, FinishRow, Finishable, Leave};
 use self::tile::Job;
 use super::simd::Simd;
 use crate::array::{HostVec, Storage};
@@ -54,8 +54,7 @@ use crate::plan::{Accumulator, Algorithm, Boundary, ConvolvePlan, Overflow, low_
 use crate::view::View;
 use crate::{Control, Error, Result};
 
-/// Outputs of more bytes than this are stored past the caches: with their image they would fill a last level of 16 to 32 MiB,
-/// and a line that is stored the ordinary way is read first.
+/// Outputs of more bytes than this are [large](Leave): with their image they would fill a last level of 16 to 32 MiB.
 const STREAM_BYTES: usize = 8 << 20;
 
 /// Which algorithm a plan would be done with, and the predicted times of all.
@@ -292,11 +291,12 @@ impl<'a> Work<'a> {
 /// How results become those of the result's dtype.
 fn finish(plan: &ConvolvePlan, output: &Layout, reach: u128) -> Finish {
     let doubtful = plan.is_integer() && !plan.always_fits(reach);
+    let bytes = plan.outputs() * plan.out_dtype.size();
     Finish {
         integer: plan.is_integer(),
         check: doubtful && plan.overflow == Overflow::Error,
         saturate: doubtful && plan.overflow == Overflow::Saturate,
-        stream: output.strides[2] == 1 && plan.outputs() * plan.out_dtype.size() > STREAM_BYTES,
+        leave: if output.strides[2] == 1 { Leave::of(bytes) } else { Leave::Stored },
     }
 }
 

@@ -1,10 +1,11 @@
 //! The way out: rows of the type computed in become rows of any dtype and stride, rounded or checked once.
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use super::layout::Layout;
 use super::number::{Number, Outcome};
-use crate::cpu::simd::{Kernel, Simd};
+use crate::cpu::simd::{Kernel, Simd, prefetch};
 use crate::dtype::with_dtype;
 use crate::plan::ConvolvePlan;
 use crate::{Dtype, Error, Result};
@@ -18,8 +19,44 @@ pub(super) struct Finish {
     pub check: bool,
     /// A value that does not fit becomes the nearest one that does.
     pub saturate: bool,
-    /// Store past the caches: the output is much larger than they are. Ends with [`fence`].
-    pub stream: bool,
+    /// The way to memory.
+    pub leave: Leave,
+}
+
+/// How results come to memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Leave {
+    /// As they are stored: the output is small, or its elements lie apart.
+    Stored,
+    /// Past the caches: the output is much larger than they are, and a line that is stored the ordinary way is read first. Ends with
+    /// [`fence`].
+    Past,
+    /// Through the caches, whose lines are asked for before the results are there: the output is much larger than they are.
+    Through,
+}
+
+impl Leave {
+    /// The way of so many bytes that lie next to each other.
+    pub(super) fn of(bytes: usize) -> Self {
+        if bytes <= super::STREAM_BYTES { Self::Stored } else { Self::large() }
+    }
+
+    /// The way of large outputs on this machine, unless the environment variable `UNISONO_STORES` (`past`, `through`) says
+    /// otherwise.
+    ///
+    /// A core of Intel's has some ten lines on their way past the caches, for as long as memory takes, and when its
+    /// queue of stores is full, it waits: all that adds to the time of the arithmetic. Lines of the caches leave by themselves while it
+    /// goes on (Cascade Lake: a bank of 10×10 in 91 ms instead of 121, of 3×3 in 25 instead of 48). AMD's Zen 5 is faster past
+    /// them.
+    fn large() -> Self {
+        static LARGE: OnceLock<Leave> = OnceLock::new();
+        *LARGE.get_or_init(|| match std::env::var("UNISONO_STORES").as_deref() {
+            Ok("past") => Self::Past,
+            Ok("through") => Self::Through,
+            _ if crate::cpu::simd::is_intel() => Self::Through,
+            _ => Self::Past,
+        })
+    }
 }
 
 /// Converts `n` values to elements next to each other. False if a value was to be checked and does not fit.
@@ -69,12 +106,27 @@ impl<C: Finishable> FinishRow<C> {
 
     /// Whether rows are stored past the caches, so that [`fence`] is due.
     pub(super) fn streams(&self) -> bool {
-        self.finish.stream
+        self.finish.leave == Leave::Past
     }
 
-    /// Whether rows are stored past the caches as they are.
-    pub(super) fn streams_plain(&self) -> bool {
-        self.finish.stream && self.plain
+    /// How rows come to memory.
+    pub(super) fn leave(&self) -> Leave {
+        self.finish.leave
+    }
+
+    /// Whether values are stored as they are.
+    pub(super) fn is_plain(&self) -> bool {
+        self.plain
+    }
+
+    /// Asks for the lines of `n` elements from `target` on that will be stored soon, at any address, if that is the way.
+    #[inline(always)]
+    pub(super) fn fetch(&self, target: *const u8, n: usize) {
+        if self.finish.leave == Leave::Through {
+            for line in (0..n * self.size).step_by(LINE) {
+                prefetch(target.wrapping_add(line));
+            }
+        }
     }
 
     /// Whether the values are integers, exactly.
@@ -124,7 +176,7 @@ impl<C: Finishable> FinishRow<C> {
     /// `source` must be good for `n` values; the target elements must be writable, of the dtype, and unshared.
     pub(super) unsafe fn row(&self, source: *const C, n: usize, target: *mut u8, stride: isize) -> bool {
         let Self { simd, finish, size, convert, plain } = *self;
-        if stride == 1 && !finish.stream {
+        if stride == 1 && finish.leave != Leave::Past {
             // SAFETY: the caller's promise.
             return unsafe { convert(simd, finish, source, n, target) };
         }

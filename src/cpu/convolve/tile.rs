@@ -12,7 +12,7 @@ use super::block::{Blocked, Blocks, KERNELS, Shape, Taps};
 use super::dots::Feed;
 use super::layout::Layout;
 use super::pack::{CastRow, Castable, Line, pack_row};
-use super::store::{self, FinishRow, Finishable, Rows};
+use super::store::{self, FinishRow, Finishable, Leave, Rows};
 use crate::cpu::simd::Simd;
 use crate::cpu::tasks;
 use crate::plan::ConvolvePlan;
@@ -134,7 +134,7 @@ pub(super) fn pitch<C>(elements: usize) -> usize {
 impl<C: Blocked + Castable + Finishable> Job<'_, C> {
     /// Runs all tasks on the current thread pool.
     pub(super) fn run(&self) -> Result<()> {
-        if let Some(window) = C::window(self.simd, self.plan.kernel).filter(|_| self.takes_windows()) {
+        if let Some(window) = C::window(self.simd, self.plan.kernel, self.finish.leave()).filter(|_| self.takes_windows()) {
             return self.windows(window);
         }
         let tiling = self.tiling(tasks::threads());
@@ -283,10 +283,13 @@ impl<C: Blocked + Castable + Finishable> Job<'_, C> {
             while y < rows {
                 self.control.check()?;
                 let (at, height) = step(shape, y, rows);
-                // SAFETY: the band holds these rows.
-                unsafe { self.blocks(blocks, group, band, at..at + height, columns, results, out_row) };
-                // SAFETY: the blocks have filled height rows for each kernel of the group.
-                unsafe { self.store(tile, group, at, height, results, out_row)? };
+                let lines = Lines { tile, group, first: at, height };
+                // SAFETY: the band holds these rows; the blocks fill height rows of results for each kernel of the group, but for what
+                // they have left where it belongs.
+                unsafe {
+                    let done = self.blocks(blocks, &lines, band, results, out_row);
+                    self.store(&lines, done, results, out_row)?;
+                }
                 work += ((at + height - y) * columns * taps * group.count) as u64;
                 y = at + height;
                 if work >= REPORT {
@@ -298,68 +301,106 @@ impl<C: Blocked + Castable + Finishable> Job<'_, C> {
         Ok(())
     }
 
-    /// Runs the blocks of a group over one row, or as many as its tall blocks take.
+    /// Runs the blocks of a group over one row, or as many as its tall blocks take. The first columns, whose number is the answer, are
+    /// left where they belong, all others in `results`.
     ///
     /// # Safety
-    /// The band must hold what the rows read, and `results` have room for [`KERNELS`] rows.
-    #[allow(clippy::too_many_arguments)]
-    pub(super) unsafe fn blocks(
-        &self,
-        blocks: &Blocks<C>,
-        group: &Group,
-        band: &Band<C>,
-        rows: Range<usize>,
-        columns: usize,
-        results: *mut C,
-        out_row: usize,
-    ) {
+    /// The band must hold what the rows read, `results` have room for [`KERNELS`] rows, and the outputs be writable and unshared.
+    unsafe fn blocks(&self, blocks: &Blocks<C>, lines: &Lines<'_>, band: &Band<C>, results: *mut C, out_row: usize) -> usize {
+        let (group, columns) = (lines.group, lines.tile.columns.len());
         let shape = blocks.shape(group.count);
         let [kd, kh, kw] = self.plan.kernel;
-        let pair = if rows.len() > 1 { &shape.tall } else { &shape.flat };
-        let mut x = 0;
+        let pair = if lines.height > 1 { &shape.tall } else { &shape.flat };
+        let (place, apart) = (self.place(lines), [out_row, lines.height * out_row]);
+        let (mut x, mut done) = (0, 0);
         while x < columns {
             let wide = columns - x > blocks.wide / 2;
+            let n = if wide { blocks.wide } else { blocks.narrow };
+            let (mut out, mut apart) = (results.wrapping_add(x), apart);
+            match place {
+                Some((start, strides)) if x + n <= columns => {
+                    self.fetch(lines, x + n, n);
+                    (out, apart) = (start.wrapping_add(x), strides);
+                    done = x + n;
+                }
+                _ => self.fetch(lines, x, n.min(columns - x)),
+            }
             // SAFETY: the band holds the rows' image rows, whole blocks of columns wide; the instruction set is the one that
             // the blocks were chosen for.
             unsafe {
                 pair[!wide as usize](&Taps {
-                    image: band.start.add(rows.start * band.row + x),
+                    image: band.start.add(lines.first * band.row + x),
                     row: band.row,
                     slab: band.slab,
                     weights: self.weights.as_ptr().add(group.weights),
                     kernel: [kd, kh, kw.div_ceil(self.feed.taps)],
                     step: self.feed.taps,
-                    out: results.add(x),
-                    out_row,
+                    out,
+                    out_row: apart[0],
+                    out_kernel: apart[1],
                 });
             }
-            x += if wide { blocks.wide } else { blocks.narrow };
+            x += n;
+        }
+        done
+    }
+
+    /// The offset of the first output of row `r` of a kernel.
+    fn offset(&self, lines: &Lines<'_>, kernel: usize, r: usize) -> isize {
+        let [stride_z, stride_y, stride_x] = self.output.strides;
+        let Tile { image, depth, rows, columns, .. } = lines.tile;
+        let place = [*depth, rows.start + lines.first + r, columns.start].map(|i| i as isize);
+        let place = place[0] * stride_z + place[1] * stride_y + place[2] * stride_x;
+        self.output.images[*image] + self.output.kernels[lines.group.first + kernel] + place
+    }
+
+    /// Where the results belong, with the elements from row to row and from kernel to kernel, if blocks can leave them there.
+    fn place(&self, lines: &Lines<'_>) -> Option<(*mut C, [usize; 2])> {
+        if self.finish.leave() != Leave::Through || !self.finish.is_plain() {
+            return None;
+        }
+        let kernels = &self.output.kernels[lines.group.first..][..lines.group.count];
+        let kernel = kernels.get(1).map_or(0, |second| second - kernels[0]);
+        let even = kernels.windows(2).all(|pair| pair[1] - pair[0] == kernel);
+        let strides = [usize::try_from(self.output.strides[1]).ok()?, usize::try_from(kernel).ok()?];
+        even.then(|| (self.output.at(self.offset(lines, 0, 0)).cast(), strides))
+    }
+
+    /// Asks for the lines of `n` columns from `x` on, if that is the way.
+    fn fetch(&self, lines: &Lines<'_>, x: usize, n: usize) {
+        if self.finish.leave() == Leave::Through {
+            for k in 0..lines.group.count {
+                for r in 0..lines.height {
+                    self.finish.fetch(self.output.at(self.offset(lines, k, r) + x as isize), n);
+                }
+            }
         }
     }
 
-    /// Stores `height` rows of results for each kernel of `group`, from row `at` of the tile on.
+    /// Stores the rows of results, from column `done` on.
     ///
     /// # Safety
     /// The rows must be in `results`.
-    pub(super) unsafe fn store(
-        &self,
-        tile: &Tile,
-        group: &Group,
-        at: usize,
-        height: usize,
-        results: *mut C,
-        out_row: usize,
-    ) -> Result<()> {
+    unsafe fn store(&self, lines: &Lines<'_>, done: usize, results: *mut C, out_row: usize) -> Result<()> {
+        let &Lines { tile, group, first, height } = lines;
         let rows = Rows {
             image: tile.image,
             kernels: group.first..group.first + group.count,
-            first: [tile.depth, tile.rows.start + at, tile.columns.start],
+            first: [tile.depth, tile.rows.start + first, tile.columns.start + done],
             height,
-            columns: tile.columns.len(),
+            columns: tile.columns.len() - done,
         };
         // SAFETY: the rows of results are filled, and the outputs are this tile's own.
-        unsafe { self.finish.rows(self.plan, &self.output, &rows, results, out_row) }
+        unsafe { self.finish.rows(self.plan, &self.output, &rows, results.wrapping_add(done), out_row) }
     }
+}
+
+/// Rows of a tile that are made together: `height` from row `first` of the tile on, for the kernels of a group.
+struct Lines<'a> {
+    tile: &'a Tile,
+    group: &'a Group,
+    first: usize,
+    height: usize,
 }
 
 /// The next rows to compute, from row `y` on: where they start and how many they are. A tall block may start again on rows

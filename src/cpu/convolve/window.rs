@@ -7,6 +7,7 @@
 use super::lanes::*;
 use super::number::{Number, Wide};
 use super::separable::few::{Shift, shifted};
+use super::store::Leave;
 use crate::cpu::simd::{Simd, prefetch};
 
 /// Rows of results that are made together.
@@ -15,6 +16,8 @@ pub(super) const ROWS: usize = 4;
 pub(super) const UNIT: usize = 64;
 /// Elements that must be readable behind those that the results lie above.
 pub(super) const BEHIND: usize = 16;
+/// Elements ahead of those at work whose lines are asked for, where results go through the caches.
+const AHEAD: usize = 256;
 /// The most vectors of a row that are held at a time, rows, and weights.
 const MOST_HELD: usize = 5;
 const MOST_ROWS: usize = 2 * ROWS + 4;
@@ -33,7 +36,7 @@ pub(super) struct Window<'a, C> {
     pub n: usize,
 }
 
-/// Makes the results and stores them past the caches.
+/// Makes the results and stores them past the caches, or through them.
 ///
 /// # Safety
 /// The instruction set must be present, the rows that are read be good for `n` elements and [`BEHIND`], and there must be room for the results, that overlap nothing read.
@@ -43,7 +46,7 @@ pub(super) type WindowFn<C> = unsafe fn(&Window<'_, C>);
 // Plain index loops of constant length are what the compiler unrolls into registers.
 #[allow(clippy::needless_range_loop)]
 #[inline(always)]
-unsafe fn window<V: Shift, const K: usize, const X: usize>(a: &Window<'_, V::Elem>) {
+unsafe fn window<V: Shift, const K: usize, const X: usize, const PAST: bool>(a: &Window<'_, V::Elem>) {
     const { assert!(UNIT.is_multiple_of(X * V::LANES) && X < MOST_HELD && V::LANES <= BEHIND && K <= BEHIND) };
     let zero = <V::Elem as Number>::ZERO;
     // SAFETY: rows below ROWS + K - 1 hold n + BEHIND elements by the caller's promise, rows behind them are only asked for, and results
@@ -99,7 +102,10 @@ unsafe fn window<V: Shift, const K: usize, const X: usize>(a: &Window<'_, V::Ele
             for r in 0..ROWS {
                 let out = a.out.add(r * a.out_row);
                 for x in 0..X {
-                    if i == 0 && x == 0 {
+                    if !PAST {
+                        prefetch(out.wrapping_add(i + x * V::LANES + AHEAD));
+                        acc[r][x].store(out.add(i + x * V::LANES));
+                    } else if i == 0 && x == 0 {
                         acc[r][0].store_first(out, before[r]);
                     } else {
                         last[r].pick(acc[r][x], order[r]).stream(out.add(i + before[r] + x * V::LANES - V::LANES));
@@ -109,7 +115,7 @@ unsafe fn window<V: Shift, const K: usize, const X: usize>(a: &Window<'_, V::Ele
             }
             i += X * V::LANES;
         }
-        for r in 0..ROWS {
+        for r in 0..if PAST { ROWS } else { 0 } {
             let rest = V::LANES - before[r];
             last[r].pick(last[r], order[r]).store_first(a.out.add(r * a.out_row + a.n - rest), rest);
         }
@@ -118,23 +124,28 @@ unsafe fn window<V: Shift, const K: usize, const X: usize>(a: &Window<'_, V::Ele
 
 /// A type computed in, with kernels for small windows.
 pub(super) trait Windowed: Sized {
-    /// The one for kernels of these lengths, if there is one; of the instruction set, which must be present when it is used.
-    fn window(_: Simd, _kernel: [usize; 3]) -> Option<WindowFn<Self>> {
+    /// The one for kernels of these lengths and this way of large results, if there is one; of the instruction set, which must be present when it is used.
+    fn window(_: Simd, _kernel: [usize; 3], _: Leave) -> Option<WindowFn<Self>> {
         None
     }
 }
 
 #[cfg(target_arch = "x86_64")]
 impl Windowed for f32 {
-    fn window(simd: Simd, kernel: [usize; 3]) -> Option<WindowFn<Self>> {
+    fn window(simd: Simd, kernel: [usize; 3], leave: Leave) -> Option<WindowFn<Self>> {
         #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-        unsafe fn compiled<const K: usize, const X: usize>(a: &Window<'_, f32>) {
+        unsafe fn compiled<const K: usize, const X: usize, const PAST: bool>(a: &Window<'_, f32>) {
             // SAFETY: the caller's promise.
-            unsafe { window::<F32x16, K, X>(a) }
+            unsafe { window::<F32x16, K, X, PAST>(a) }
         }
-        match kernel {
-            [1, 3, 3] if simd == Simd::Avx512 => Some(compiled::<3, 2>),
-            [1, 5, 5] if simd == Simd::Avx512 => Some(compiled::<5, 4>),
+        if simd != Simd::Avx512 {
+            return None;
+        }
+        match (kernel, leave) {
+            ([1, 3, 3], Leave::Past) => Some(compiled::<3, 2, true>),
+            ([1, 5, 5], Leave::Past) => Some(compiled::<5, 4, true>),
+            ([1, 3, 3], Leave::Through) => Some(compiled::<3, 2, false>),
+            ([1, 5, 5], Leave::Through) => Some(compiled::<5, 4, false>),
             _ => None,
         }
     }

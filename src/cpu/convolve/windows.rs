@@ -22,7 +22,7 @@ impl<C: Blocked + Castable + Finishable> Job<'_, C> {
         let plan = self.plan;
         let single = plan.kernels.len() == 1 && self.feed.taps == 1 && plan.row_axis() == 1;
         let flat = plan.image[0] == 1 && plan.start[0] == 0;
-        let plain = C::is(plan.image_dtype) && self.finish.streams_plain();
+        let plain = C::is(plan.image_dtype) && self.finish.is_plain();
         let places = [&self.image, &self.output];
         let aligned = places.iter().all(|place| place.strides[2] == 1 && place.start.cast::<C>().is_aligned());
         single && flat && plain && aligned && self.output.strides[1] >= 0
@@ -104,7 +104,9 @@ impl<C: Blocked + Castable + Finishable> Job<'_, C> {
             self.control.advance(((at + ROWS - y) * columns.len() * kh * kw) as u64);
             y = at + ROWS;
         }
-        store::fence();
+        if self.finish.streams() {
+            store::fence();
+        }
         Ok(())
     }
 }

@@ -300,11 +300,6 @@ pub(super) fn count_avx512_vnni(how: &MonteCarlo, philox: &Philox4x32, first: u6
 /// little beside the two vector units of Intel's processors (Emerald Rapids: 2.26 G samples/s a core, four at a time 2.04), and
 /// much beside the four of AMD's (Zen 5: 4.5, four at a time 6.5).
 pub(super) fn few() -> bool {
-    static FEW: LazyLock<bool> = LazyLock::new(|| {
-        #[allow(unused_unsafe, reason = "newer compilers know that it is safe")]
-        // SAFETY: every CPU of the target has the instruction.
-        let CpuidResult { ebx, ecx, edx, .. } = unsafe { __cpuid(0) };
-        [ebx, edx, ecx].map(u32::to_le_bytes).as_flattened() == b"AuthenticAMD"
-    });
+    static FEW: LazyLock<bool> = LazyLock::new(crate::cpu::simd::is_amd);
     *FEW
 }

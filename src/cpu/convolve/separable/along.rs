@@ -32,8 +32,7 @@ pub(super) struct Along<'a, C> {
     pub n: usize,
     /// Adds to what is there.
     pub add: bool,
-    /// Writes the results past the caches, no more than `n` of a row, and rows at any address of elements: for
-    /// [`few`](super::few) only.
+    /// Writes the results past the caches: for [`few`](super::few) only.
     pub stream: bool,
     /// Memory for [`room`] elements, aligned to 64 bytes.
     pub room: *mut C,
@@ -46,8 +45,8 @@ pub(super) const BEHIND: usize = 64;
 ///
 /// # Safety
 /// The instruction set must be present. The source rows hold `n + (weights - 1) · step` elements, with [`BEHIND`] readable ones
-/// behind the last; there must be room for `height` rows of whole cache lines of results, aligned, that overlap nothing read,
-/// or for the results alone where they are streamed.
+/// behind the last; there must be room for `height` rows of whole cache lines of results, aligned, that overlap nothing read;
+/// for [`few`](super::few) room for the results alone is enough, at any address of elements.
 pub(super) type AlongFn<C> = unsafe fn(&Along<'_, C>);
 
 /// The columns that are turned at a time, and the elements that they take.

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use super::super::store::{self, Finishable};
+use super::super::store::{self, Finishable, Leave};
 use super::along::{Along, AlongFn, Lined};
 use super::down::{Down, DownFn, Filtered, ROWS};
 use super::lanes::Float;
@@ -33,7 +33,7 @@ impl<S: Filtered<C> + Copy + Sync, C: Float + Finishable + Lined> Stage<'_, S, C
             && let Some(inside) = self.inside(item, &results, columns)
         {
             // Where rows begin lines elsewhere, neighbours are made twice.
-            parts = [columns.start..inside.start + woven::beside::<C>(self.target_row as usize), inside.end..columns.end];
+            parts = [columns.start..inside.start + self.beside(), inside.end..columns.end];
             // SAFETY: the caller's promise.
             unsafe { self.weave(woven, item, &results, &inside, scratch) };
         }
@@ -71,7 +71,7 @@ impl<S: Filtered<C> + Copy + Sync, C: Float + Finishable + Lined> Stage<'_, S, C
         }
         let line = 64 / size_of::<C>();
         let centre = start_along + along.values.len() as isize / 2;
-        let beside = woven::beside::<C>(self.target_row as usize);
+        let beside = self.beside();
         let reach = (line + beside) as isize;
         let start = columns.start.max((reach - centre).max(0) as usize);
         let end = (self.along.input as isize - reach - centre).min((columns.end - beside.min(columns.len())) as isize);
@@ -131,6 +131,11 @@ impl<S: Filtered<C> + Copy + Sync, C: Float + Finishable + Lined> Stage<'_, S, C
         (to - 15..=to).rev().find(apart).unwrap_or(to)
     }
 
+    /// See [`woven::beside`].
+    fn beside(&self) -> usize {
+        woven::beside::<C>(self.target_row as usize, self.finish.leave())
+    }
+
     /// The offset of a result.
     fn place(&self, item: usize, y: usize, column: usize) -> isize {
         self.target_items[item] + y as isize * self.target_row + (column * self.inner) as isize * self.stride
@@ -165,13 +170,20 @@ impl<S: Filtered<C> + Copy + Sync, C: Float + Finishable + Lined> Stage<'_, S, C
                 }));
             }
             scratch.ahead.clear();
+            scratch.wanted.clear();
+            let targets =
+                results.clone().map(|y| self.target.wrapping_offset(self.place(item, y, columns.start) * self.size as isize));
             if index == 0 && self.direct && size_of::<S>() == size_of::<C>() {
                 scratch.ahead.extend((last..last + count as isize).map(|i| {
                     let row = i.clamp(0, self.down.input as isize - 1);
                     self.source.wrapping_offset(self.source_items[item] + row * self.source_row)
                 }));
+                if self.finish.leave() == Leave::Through {
+                    scratch.wanted.extend(targets.map(|target| target.cast::<C>().cast_const()));
+                }
             } else if index == 0 {
                 self.fetch(item, last..last + count as isize, &columns);
+                targets.for_each(|target| self.finish.fetch(target, n));
             }
             let squares = self.combine == Combine::Magnitude;
             // SAFETY: the buffers hold `count` rows of the columns, those of the sums with what the weights along reach.
@@ -195,7 +207,7 @@ impl<S: Filtered<C> + Copy + Sync, C: Float + Finishable + Lined> Stage<'_, S, C
                             weights,
                             out,
                             out_row,
-                            stream: self.direct,
+                            stream: self.direct && self.finish.streams(),
                             height: count,
                             n,
                             add: index > 0 && !squares,
@@ -262,13 +274,13 @@ impl<S: Filtered<C> + Copy + Sync, C: Float + Finishable + Lined> Stage<'_, S, C
         out: *mut C,
         out_row: usize,
     ) {
-        let Scratch { rows, pointers, outside, ahead, ahead_from, .. } = scratch;
+        let Scratch { rows, pointers, outside, ahead, ahead_from, wanted, .. } = scratch;
         pointers.clear();
         pointers.extend(rows.iter().map(|row| row.map_or(*outside, |row| row.wrapping_add(from))));
         ahead_from.clear();
         ahead_from.extend(ahead.iter().map(|row| row.wrapping_add(from)));
         // SAFETY: the rows hold n elements from there on, so does what lies outside; the caller's promise for the rest.
-        unsafe { down(&Down { rows: pointers, weights: &term.down, out, out_row, height, n, ahead: ahead_from }) };
+        unsafe { down(&Down { rows: pointers, weights: &term.down, out, out_row, height, n, ahead: ahead_from, wanted }) };
     }
 
     /// The sums of the pass down for all columns that `taps` weights along read, the boundary resolved. Where the columns follow

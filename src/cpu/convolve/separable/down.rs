@@ -26,6 +26,8 @@ pub(super) struct Down<'a, S, C> {
     pub n: usize,
     /// For each row of results, where a row begins that will be read soon; none, or `height`.
     pub ahead: &'a [*const S],
+    /// For each row of results, where the row begins that will be stored soon; none, or `height`.
+    pub wanted: &'a [*const C],
 }
 
 /// Makes the rows of results.
@@ -62,10 +64,16 @@ where
 unsafe fn fetch<S, V: Vector, const R: usize>(d: &Down<'_, S, V::Elem>, first: usize, i: usize) {
     // Narrower types take so long for a cache line that this gains nothing. Once per line.
     let narrow = const { size_of::<S>() < size_of::<V::Elem>() };
-    if R > 1 && !narrow && !d.ahead.is_empty() && i * size_of::<S>() % 64 < V::LANES * size_of::<S>() {
-        for r in 0..R {
+    let vector = const { V::LANES * size_of::<V::Elem>() };
+    if R > 1 && !narrow && i * size_of::<S>() % 64 < vector {
+        for r in 0..if d.ahead.is_empty() { 0 } else { R } {
             // SAFETY: there is one for each of `height` rows.
             let row = unsafe { *d.ahead.get_unchecked(first + r) };
+            prefetch(row.wrapping_add(i));
+        }
+        for r in 0..if d.wanted.is_empty() { 0 } else { R } {
+            // SAFETY: as above.
+            let row = unsafe { *d.wanted.get_unchecked(first + r) };
             prefetch(row.wrapping_add(i));
         }
     }

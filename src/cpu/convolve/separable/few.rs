@@ -52,7 +52,7 @@ where
 {
     const { assert!(TAPS % 2 == 1 && TAPS <= MOST_TAPS && held(V::LANES, TAPS, STEP) <= MOST_HELD) };
     // SAFETY: rows hold n + (TAPS - 1) · STEP elements; less than two vectors behind them are read, which are there by the promise of
-    // `AlongFn`, and results are written up to the end of a cache line, or where they are streamed no more than the n.
+    // `AlongFn`, and no more results are written than the n.
     unsafe {
         let mut weights = [V::splat(<V::Elem as Number>::ZERO); MOST_TAPS / 2 + 1];
         for t in 0..=TAPS / 2 {
@@ -97,8 +97,10 @@ where
                 }
                 pairs!(0 1 2 3 4 5 6 7);
                 acc = pixels!(TAPS / 2).mul_add(weights[TAPS / 2], acc);
-                if !a.stream {
+                if !a.stream && i + V::LANES <= n {
                     acc.store(out.add(i));
+                } else if !a.stream {
+                    acc.store_first(out.add(i), n - i);
                 } else if i == 0 {
                     acc.store_first(out, before);
                 } else {

@@ -25,7 +25,7 @@ use self::stage::{Line, Stage, Term};
 use self::sweep::Weights;
 use self::woven::Weave;
 use super::pack::{CastRow, Castable};
-use super::store::{Finish, FinishRow, Finishable};
+use super::store::{Finish, FinishRow, Finishable, Leave};
 use crate::array::{HostVec, Storage};
 use crate::cpu::simd::Simd;
 use crate::cpu::tasks;
@@ -348,7 +348,8 @@ impl Run<'_> {
         let (source_items, target_items) = (items(&shape, source.strides(), &lead), items(&after, out.strides(), &lead));
         let bytes = out.len() * out.dtype().size();
         let stride = joined(&after, out.strides(), first).unwrap_or(1);
-        let finish = Finish { integer: false, check: false, saturate: false, stream: stride == 1 && bytes > super::STREAM_BYTES };
+        let leave = if stride == 1 { Leave::of(bytes) } else { Leave::Stored };
+        let finish = Finish { integer: false, check: false, saturate: false, leave };
         let few = |pass: &Pass| C::few(self.simd, &Weights::new(&pass.weights), behind);
         let term = |&(down, along): &(Option<&Pass>, Option<&Pass>)| Term {
             down: Weights::new(down.map_or(&[1.0], |pass| &pass.weights)),
@@ -372,12 +373,14 @@ impl Run<'_> {
             && out.dtype() == C::DTYPE
             && target.cast::<C>().is_aligned();
         let woven = match &terms[..] {
-            [Term { down, along: Some(along), .. }] if plain && finish.stream && behind == 1 => S::woven(self.simd, down, along),
+            [Term { down, along: Some(along), .. }] if plain && leave != Leave::Stored && behind == 1 => {
+                S::woven(self.simd, down, along, leave)
+            }
             _ => None,
         };
         Stage::<S, C> {
             terms,
-            direct: single && plain && finish.stream,
+            direct: single && plain && leave != Leave::Stored,
             woven,
             combine: stage.combine,
             down: down.map_or_else(|| identity(down_axis.map_or(1, |axis| shape[axis])), line),

@@ -22,7 +22,7 @@ const SEGMENT: usize = 2048;
 const SEGMENT_WOVEN: usize = 8192;
 /// Elements of a row between the passes, if the weights allow.
 const CHUNK: usize = 192;
-/// The same where results go straight past the caches: the longer their rows, the better, and the second-level cache holds the sums
+/// The same where results go straight where they belong, beyond the caches: the longer their rows, the better, and the second-level cache holds the sums
 /// well enough.
 const CHUNK_DIRECT: usize = 1024;
 /// Rows of results that a tile makes at a time, where there are so many: a vector's elements for the pass along, and the more,
@@ -74,7 +74,7 @@ pub(super) struct Stage<'a, S: 'static, C: 'static> {
     pub target_row: isize,
     pub size: usize,
     pub stride: isize,
-    /// Whether the pass along writes its results past the caches where they belong.
+    /// Whether the pass along writes its results where they belong.
     pub direct: bool,
     /// Both passes at once, for the columns whose weights are all inside.
     pub woven: Option<WovenFn<S, C>>,
@@ -121,6 +121,8 @@ pub(super) struct Scratch<'a, S, C> {
     /// The rows that the next block reads first; and where they are asked for.
     pub ahead: &'a mut Vec<*const S>,
     pub ahead_from: &'a mut Vec<*const S>,
+    /// Where the rows of results of the chunk begin, if their lines are asked for.
+    pub wanted: &'a mut Vec<*const C>,
 }
 
 impl<S: Filtered<C> + Copy + Sync, C: Float + Finishable + Lined> Stage<'_, S, C> {
@@ -194,6 +196,7 @@ impl<S: Filtered<C> + Copy + Sync, C: Float + Finishable + Lined> Stage<'_, S, C
         let bytes = |parts: usize| sizes[..parts].iter().map(|bytes| bytes.next_multiple_of(64)).sum::<usize>();
         let (mut rows_of_block, mut pointers) = (Vec::with_capacity(down + TALL), Vec::with_capacity(down + TALL));
         let (mut ahead, mut ahead_from) = (Vec::with_capacity(TALL), Vec::with_capacity(TALL));
+        let mut wanted = Vec::with_capacity(TALL);
         let outside = vec![self.fill; sums_row];
         let kernels = (S::down(self.simd), C::along(self.simd));
         with_scratch(bytes(4) + most * staged_row, |memory| {
@@ -213,6 +216,7 @@ impl<S: Filtered<C> + Copy + Sync, C: Float + Finishable + Lined> Stage<'_, S, C
                 pointers: &mut pointers,
                 ahead: &mut ahead,
                 ahead_from: &mut ahead_from,
+                wanted: &mut wanted,
             };
             let mut y = rows.start;
             while y < rows.end {

@@ -1,13 +1,13 @@
 //! Both passes at once, for few mirrored weights over rows of the type computed in, with AVX-512.
 //!
 //! The sums of the pass down stay in registers: of a few rows of results, those of three vectors next to each other, from which the
-//! weights along take theirs by shifts. So nothing lies between the passes: reading, and storing past the caches, go on all the time
-//! side by side, each row from its beginning to its end, and memory is what takes the time. Order and bits are those of the two
+//! weights along take theirs by shifts. So nothing lies between the passes: reading and storing go on all the time side by side, each row from its beginning to its end, and memory is what takes the time. Order and bits are those of the two
 //! passes. With more weights the registers do not hold what is needed, and arithmetic takes as long as memory.
 
 #[cfg(target_arch = "x86_64")]
 use super::super::lanes::*;
 use super::super::number::Number;
+use super::super::store::Leave;
 use super::few::{Shift, shifted};
 use super::lanes::Float;
 use super::sweep::Weights;
@@ -31,15 +31,20 @@ pub(super) struct Woven<'a, S, C> {
     pub out_row: usize,
     /// Rows of results: a multiple of eight.
     pub height: usize,
-    /// Results per row, whole vectors of them. Each row's begin at the first edge of a cache line from `out` on.
+    /// Results per row, whole vectors of them. Past the caches, each row's begin at the first edge of a cache line from `out` on.
     pub n: usize,
 }
 
 /// Pointers to rows behind those that are read.
 pub(super) const BEHIND: usize = TOGETHER;
-/// Elements at most from `out` to the edge of a cache line in any row, where that of the first is one.
-pub(super) fn beside<C>(out_row: usize) -> usize {
-    if (out_row * size_of::<C>()).is_multiple_of(64) { 0 } else { 64 / size_of::<C>() - 1 }
+/// Elements ahead of those at work whose lines are asked for, where results go through the caches.
+const AHEAD: usize = 256;
+
+/// Elements at most from `out` to the edge of a cache line in any row, where that of the first is one. Through the caches, edges do
+/// not matter.
+pub(super) fn beside<C>(out_row: usize, leave: Leave) -> usize {
+    let alike = leave != Leave::Past || (out_row * size_of::<C>()).is_multiple_of(64);
+    if alike { 0 } else { 64 / size_of::<C>() - 1 }
 }
 
 /// Makes the rows of results.
@@ -73,8 +78,11 @@ unsafe fn across<V: Shift, const TAPS: usize>([left, here, right]: [V; 3], weigh
 /// `R` rows of results from row `first` on, all of which have `before` elements up to the edge of a cache line.
 #[allow(clippy::needless_range_loop)]
 #[inline(always)]
-unsafe fn rows<V: Shift, const TAPS: usize, const R: usize>(a: &Woven<'_, V::Elem, V::Elem>, first: usize, before: usize)
-where
+unsafe fn rows<V: Shift, const TAPS: usize, const R: usize, const PAST: bool>(
+    a: &Woven<'_, V::Elem, V::Elem>,
+    first: usize,
+    before: usize,
+) where
     V::Elem: Float,
 {
     const { assert!(R <= TOGETHER && TAPS % 2 == 1 && TAPS <= MOST_TAPS && TAPS / 2 < V::LANES) };
@@ -133,7 +141,13 @@ where
             macro_rules! each {
                 ($($r:literal)*) => {
                     $(if $r < R {
-                        across::<V, TAPS>([left[$r], here[$r], right[$r]], &along).stream(out.add($r * a.out_row + i));
+                        let (results, place) = (across::<V, TAPS>([left[$r], here[$r], right[$r]], &along), out.add($r * a.out_row + i));
+                        if PAST {
+                            results.stream(place);
+                        } else {
+                            prefetch(place.wrapping_add(AHEAD));
+                            results.store(place);
+                        }
                     })*
                 };
             }
@@ -146,20 +160,20 @@ where
 
 /// All rows.
 #[inline(always)]
-unsafe fn woven<V: Shift, const TAPS: usize>(a: &Woven<'_, V::Elem, V::Elem>)
+unsafe fn woven<V: Shift, const TAPS: usize, const PAST: bool>(a: &Woven<'_, V::Elem, V::Elem>)
 where
     V::Elem: Float,
 {
     // SAFETY: the caller's promise.
     unsafe {
-        let before = |row: usize| a.out.add(row * a.out_row).align_offset(64);
-        if beside::<V::Elem>(a.out_row) == 0 {
+        let before = |row: usize| if PAST { a.out.add(row * a.out_row).align_offset(64) } else { 0 };
+        if beside::<V::Elem>(a.out_row, if PAST { Leave::Past } else { Leave::Through }) == 0 {
             for first in (0..a.height).step_by(TOGETHER) {
-                rows::<V, TAPS, TOGETHER>(a, first, before(first));
+                rows::<V, TAPS, TOGETHER, PAST>(a, first, before(first));
             }
         } else {
             for first in 0..a.height {
-                rows::<V, TAPS, 1>(a, first, before(first));
+                rows::<V, TAPS, 1, PAST>(a, first, before(first));
             }
         }
     }
@@ -167,38 +181,57 @@ where
 
 /// A type that is read and one that is computed in, with both passes at once where that pays.
 pub(super) trait Weave<C>: Sized {
-    /// The kernel for these weights, if there is one; of the instruction set, which must be present when it is used.
-    fn woven(_: Simd, _down: &Weights<C>, _along: &Weights<C>) -> Option<WovenFn<Self, C>> {
+    /// The kernel for these weights and this way of large results, if there is one; of the instruction set, which must be present when it is used.
+    fn woven(_: Simd, _down: &Weights<C>, _along: &Weights<C>, _: Leave) -> Option<WovenFn<Self, C>> {
         None
     }
 }
 impl Weave<f32> for u8 {}
 impl Weave<f32> for u16 {}
-impl Weave<f64> for f64 {}
 
 #[cfg(not(target_arch = "x86_64"))]
 impl Weave<f32> for f32 {}
+#[cfg(not(target_arch = "x86_64"))]
+impl Weave<f64> for f64 {}
+
+/// Weights that [`woven`] takes: as many down as along, the same from both ends.
+#[cfg(target_arch = "x86_64")]
+fn taps<C>(down: &Weights<C>, along: &Weights<C>) -> Option<usize> {
+    use super::sweep::Symmetry;
+    let even = down.symmetry == Symmetry::Even && along.symmetry == Symmetry::Even;
+    (even && down.values.len() == along.values.len()).then_some(along.values.len())
+}
 
 #[cfg(target_arch = "x86_64")]
-impl Weave<f32> for f32 {
-    fn woven(simd: Simd, down: &Weights<f32>, along: &Weights<f32>) -> Option<WovenFn<f32, f32>> {
-        use super::sweep::Symmetry;
-        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-        unsafe fn compiled<const TAPS: usize>(a: &Woven<'_, f32, f32>) {
-            // SAFETY: the caller's promise.
-            unsafe { woven::<F32x16, TAPS>(a) }
+macro_rules! weave {
+    ($($elem:ty: $vector:ty;)*) => {$(
+        impl Weave<$elem> for $elem {
+            fn woven(simd: Simd, down: &Weights<$elem>, along: &Weights<$elem>, leave: Leave) -> Option<WovenFn<$elem, $elem>> {
+                #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+                unsafe fn compiled<const TAPS: usize, const PAST: bool>(a: &Woven<'_, $elem, $elem>) {
+                    // SAFETY: the caller's promise.
+                    unsafe { woven::<$vector, TAPS, PAST>(a) }
+                }
+                if simd != Simd::Avx512 {
+                    return None;
+                }
+                Some(match (taps(down, along)?, leave) {
+                    (3, Leave::Past) => compiled::<3, true>,
+                    (5, Leave::Past) => compiled::<5, true>,
+                    (7, Leave::Past) => compiled::<7, true>,
+                    (9, Leave::Past) => compiled::<9, true>,
+                    (3, Leave::Through) => compiled::<3, false>,
+                    (5, Leave::Through) => compiled::<5, false>,
+                    (7, Leave::Through) => compiled::<7, false>,
+                    (9, Leave::Through) => compiled::<9, false>,
+                    _ => return None,
+                })
+            }
         }
-        let taps = along.values.len();
-        let even = down.symmetry == Symmetry::Even && along.symmetry == Symmetry::Even;
-        if simd != Simd::Avx512 || !even || down.values.len() != taps {
-            return None;
-        }
-        Some(match taps {
-            3 => compiled::<3>,
-            5 => compiled::<5>,
-            7 => compiled::<7>,
-            9 => compiled::<9>,
-            _ => return None,
-        })
-    }
+    )*};
+}
+#[cfg(target_arch = "x86_64")]
+weave! {
+    f32: F32x16;
+    f64: F64x8;
 }
