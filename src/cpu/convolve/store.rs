@@ -38,6 +38,10 @@ pub(super) enum Leave {
 impl Leave {
     /// The way of so many bytes that lie next to each other.
     pub(super) fn of(bytes: usize) -> Self {
+        #[cfg(test)]
+        if let Some(asked) = ASKED.get() {
+            return asked;
+        }
         if bytes <= super::STREAM_BYTES { Self::Stored } else { Self::large() }
     }
 
@@ -57,6 +61,20 @@ impl Leave {
             _ => Self::Past,
         })
     }
+}
+
+#[cfg(test)]
+thread_local! {
+    static ASKED: std::cell::Cell<Option<Leave>> = const { std::cell::Cell::new(None) };
+}
+
+/// Runs work that this thread plans with outputs that come to memory this way, however large they are.
+#[cfg(test)]
+pub(super) fn asked<T>(leave: Leave, work: impl FnOnce() -> T) -> T {
+    let before = ASKED.replace(Some(leave));
+    let done = work();
+    ASKED.set(before);
+    done
 }
 
 /// Converts `n` values to elements next to each other. False if a value was to be checked and does not fit.

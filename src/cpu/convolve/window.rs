@@ -1,4 +1,4 @@
-//! Single small kernels over rows read where they lie, with AVX-512.
+//! Single small kernels over rows read where they lie, with AVX2 and AVX-512.
 //!
 //! There is so little arithmetic that memory takes the time, if nothing else comes between: no rows are packed, none of the results
 //! are kept, and rows are read and written from end to end, a few at a time. Order and bits are those of [`block`](super::block).
@@ -48,6 +48,8 @@ pub(super) type WindowFn<C> = unsafe fn(&Window<'_, C>);
 #[inline(always)]
 unsafe fn window<V: Shift, const K: usize, const X: usize, const PAST: bool>(a: &Window<'_, V::Elem>) {
     const { assert!(UNIT.is_multiple_of(X * V::LANES) && X < MOST_HELD && V::LANES <= BEHIND && K <= BEHIND) };
+    // Past the caches, a vector is a line, and results are made in whole ones.
+    const { assert!((X * size_of::<V>()).is_multiple_of(64) && (!PAST || size_of::<V>() == 64)) };
     let zero = <V::Elem as Number>::ZERO;
     // SAFETY: rows below ROWS + K - 1 hold n + BEHIND elements by the caller's promise, rows behind them are only asked for, and results
     // are written up to n.
@@ -67,9 +69,13 @@ unsafe fn window<V: Shift, const K: usize, const X: usize, const PAST: bool>(a: 
         }
         let mut i = 0;
         while i < a.n {
+            // Once per line: results are made in whole ones.
             for r in 0..ROWS {
-                for x in 0..X {
-                    prefetch(rows[ROWS + K - 1 + r].wrapping_add(i + x * V::LANES));
+                for ahead in (0..X * V::LANES).step_by(64 / size_of::<V::Elem>()) {
+                    prefetch(rows[ROWS + K - 1 + r].wrapping_add(i + ahead));
+                    if !PAST {
+                        prefetch(a.out.wrapping_add(r * a.out_row + i + ahead + AHEAD));
+                    }
                 }
             }
             let mut acc = [[V::splat(zero); X]; ROWS];
@@ -85,7 +91,8 @@ unsafe fn window<V: Shift, const K: usize, const X: usize, const PAST: bool>(a: 
                     for x in 0..X {
                         pixels[x] = match dx {
                             0 => held[x],
-                            _ if K == 3 || dx % 2 == 1 => shifted(held[x], held[x + 1], dx),
+                            // Short vectors lie across lines less often, and take longer to shift.
+                            _ if size_of::<V>() == 64 && (K == 3 || dx % 2 == 1) => shifted(held[x], held[x + 1], dx),
                             _ => V::load(row.add(dx + x * V::LANES)),
                         };
                     }
@@ -103,7 +110,6 @@ unsafe fn window<V: Shift, const K: usize, const X: usize, const PAST: bool>(a: 
                 let out = a.out.add(r * a.out_row);
                 for x in 0..X {
                     if !PAST {
-                        prefetch(out.wrapping_add(i + x * V::LANES + AHEAD));
                         acc[r][x].store(out.add(i + x * V::LANES));
                     } else if i == 0 && x == 0 {
                         acc[r][0].store_first(out, before[r]);
@@ -131,28 +137,42 @@ pub(super) trait Windowed: Sized {
 }
 
 #[cfg(target_arch = "x86_64")]
-impl Windowed for f32 {
-    fn window(simd: Simd, kernel: [usize; 3], leave: Leave) -> Option<WindowFn<Self>> {
-        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-        unsafe fn compiled<const K: usize, const X: usize, const PAST: bool>(a: &Window<'_, f32>) {
-            // SAFETY: the caller's promise.
-            unsafe { window::<F32x16, K, X, PAST>(a) }
+macro_rules! windowed {
+    ($($elem:ty: $avx512:ty, $avx2:ty;)*) => {$(
+        impl Windowed for $elem {
+            fn window(simd: Simd, kernel: [usize; 3], leave: Leave) -> Option<WindowFn<Self>> {
+                #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+                unsafe fn avx512<const K: usize, const X: usize, const PAST: bool>(a: &Window<'_, $elem>) {
+                    // SAFETY: the caller's promise.
+                    unsafe { window::<$avx512, K, X, PAST>(a) }
+                }
+                #[target_feature(enable = "avx2,fma")]
+                unsafe fn avx2<const K: usize>(a: &Window<'_, $elem>) {
+                    // SAFETY: the caller's promise.
+                    unsafe { window::<$avx2, K, 2, false>(a) }
+                }
+                match (simd, kernel, leave) {
+                    (Simd::Avx512, [1, 3, 3], Leave::Past) => Some(avx512::<3, 2, true>),
+                    (Simd::Avx512, [1, 5, 5], Leave::Past) => Some(avx512::<5, 4, true>),
+                    (Simd::Avx512, [1, 3, 3], Leave::Through) => Some(avx512::<3, 2, false>),
+                    (Simd::Avx512, [1, 5, 5], Leave::Through) => Some(avx512::<5, 4, false>),
+                    (Simd::Avx2, [1, 3, 3], Leave::Through) => Some(avx2::<3>),
+                    (Simd::Avx2, [1, 5, 5], Leave::Through) => Some(avx2::<5>),
+                    _ => None,
+                }
+            }
         }
-        if simd != Simd::Avx512 {
-            return None;
-        }
-        match (kernel, leave) {
-            ([1, 3, 3], Leave::Past) => Some(compiled::<3, 2, true>),
-            ([1, 5, 5], Leave::Past) => Some(compiled::<5, 4, true>),
-            ([1, 3, 3], Leave::Through) => Some(compiled::<3, 2, false>),
-            ([1, 5, 5], Leave::Through) => Some(compiled::<5, 4, false>),
-            _ => None,
-        }
-    }
+    )*};
+}
+#[cfg(target_arch = "x86_64")]
+windowed! {
+    f32: F32x16, F32x8;
+    f64: F64x8, F64x4;
 }
 
 #[cfg(not(target_arch = "x86_64"))]
 impl Windowed for f32 {}
+#[cfg(not(target_arch = "x86_64"))]
 impl Windowed for f64 {}
 impl Windowed for i32 {}
 impl Windowed for i64 {}

@@ -25,7 +25,7 @@ pub(in super::super) trait Shift: Vector {
     /// The elements of this vector and the next, one after the other, from the one on that `order` says.
     unsafe fn pick(self, next: Self, order: Self) -> Self;
 
-    /// Stores a whole cache line, which the pointer must be aligned to, past the caches.
+    /// Stores a whole vector, which the pointer must be aligned to, past the caches.
     unsafe fn stream(self, p: *mut Self::Elem);
 
     /// Stores the first `count` elements, at most [`LANES`](Vector::LANES).
@@ -253,6 +253,113 @@ mod x86 {
         unsafe fn store_first(self, p: *mut f64, count: usize) {
             // SAFETY: as above; others than the first elements are not touched.
             unsafe { _mm512_mask_storeu_pd(p, ((1u32 << count) - 1) as __mmask8, self.0) }
+        }
+    }
+
+    impl Shift for F32x8 {
+        #[inline(always)]
+        unsafe fn shift<const BY: usize>(self, next: Self) -> Self {
+            // SAFETY: as above.
+            unsafe {
+                let (low, high) = (_mm256_castps_si256(self.0), _mm256_castps_si256(next.0));
+                // The upper half of one and the lower half of the other: what lies behind either half.
+                let between = _mm256_permute2x128_si256::<0x21>(low, high);
+                let elements = match BY {
+                    0 => low,
+                    1 => _mm256_alignr_epi8::<4>(between, low),
+                    2 => _mm256_alignr_epi8::<8>(between, low),
+                    3 => _mm256_alignr_epi8::<12>(between, low),
+                    4 => between,
+                    5 => _mm256_alignr_epi8::<4>(high, between),
+                    6 => _mm256_alignr_epi8::<8>(high, between),
+                    _ => _mm256_alignr_epi8::<12>(high, between),
+                };
+                Self(_mm256_castsi256_ps(elements))
+            }
+        }
+
+        #[inline(always)]
+        unsafe fn order(by: usize) -> Self {
+            // SAFETY: as above.
+            unsafe {
+                let first = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+                Self(_mm256_castsi256_ps(_mm256_add_epi32(first, _mm256_set1_epi32(by as i32))))
+            }
+        }
+
+        #[inline(always)]
+        unsafe fn pick(self, next: Self, order: Self) -> Self {
+            // SAFETY: as above.
+            unsafe {
+                let order = _mm256_castps_si256(order.0);
+                let (low, high) = (_mm256_permutevar8x32_ps(self.0, order), _mm256_permutevar8x32_ps(next.0, order));
+                let later = _mm256_cmpgt_epi32(order, _mm256_set1_epi32(7));
+                Self(_mm256_blendv_ps(low, high, _mm256_castsi256_ps(later)))
+            }
+        }
+
+        #[inline(always)]
+        unsafe fn stream(self, p: *mut f32) {
+            // SAFETY: the caller's promise.
+            unsafe { _mm256_stream_ps(p, self.0) }
+        }
+
+        #[inline(always)]
+        unsafe fn store_first(self, p: *mut f32, count: usize) {
+            // SAFETY: as above; others than the first elements are not touched.
+            unsafe {
+                let place = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+                _mm256_maskstore_ps(p, _mm256_cmpgt_epi32(_mm256_set1_epi32(count as i32), place), self.0);
+            }
+        }
+    }
+
+    impl Shift for F64x4 {
+        #[inline(always)]
+        unsafe fn shift<const BY: usize>(self, next: Self) -> Self {
+            // SAFETY: as above.
+            unsafe {
+                let between = _mm256_permute2f128_pd::<0x21>(self.0, next.0);
+                Self(match BY {
+                    0 => self.0,
+                    1 => _mm256_shuffle_pd::<0b0101>(self.0, between),
+                    2 => between,
+                    _ => _mm256_shuffle_pd::<0b0101>(between, next.0),
+                })
+            }
+        }
+
+        #[inline(always)]
+        unsafe fn order(by: usize) -> Self {
+            // SAFETY: as above.
+            unsafe {
+                let first = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+                Self(_mm256_castsi256_pd(_mm256_add_epi32(first, _mm256_set1_epi32(2 * by as i32))))
+            }
+        }
+
+        #[inline(always)]
+        unsafe fn pick(self, next: Self, order: Self) -> Self {
+            // SAFETY: as above.
+            unsafe {
+                let halves = |v: __m256d| F32x8(_mm256_castpd_ps(v));
+                Self(_mm256_castps_pd(halves(self.0).pick(halves(next.0), halves(order.0)).0))
+            }
+        }
+
+        #[inline(always)]
+        unsafe fn stream(self, p: *mut f64) {
+            // SAFETY: the caller's promise.
+            unsafe { _mm256_stream_pd(p, self.0) }
+        }
+
+        #[inline(always)]
+        unsafe fn store_first(self, p: *mut f64, count: usize) {
+            // SAFETY: as above.
+            unsafe {
+                let place = _mm256_setr_epi64x(0, 1, 2, 3);
+                _mm256_maskstore_pd(p, _mm256_cmpgt_epi64(_mm256_set1_epi64x(count as i64), place), self.0);
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! Against the definition, pass by pass in binary64, at every SIMD level.
 
+use super::super::store::asked;
 use super::*;
 use crate::plan::{Factor, Separable};
 use crate::view::contiguous_strides;
@@ -177,7 +178,13 @@ fn every_level_is_within_the_bound() {
                 }
                 assert!((x - y).abs() <= error, "{simd:?} {plan:?} at {i}: {x} for {y} ± {error}");
             }
-            // One set of bits at every level.
+            // One set of bits on every way to memory,
+            for leave in [Leave::Past, Leave::Through] {
+                let go = || run(&plan, data.view(&plan.input), Target::Device(None), simd, &Control::new()).unwrap();
+                let Some(Storage::Host(other)) = asked(leave, go) else { panic!() };
+                assert_eq!(*vec, *other, "{leave:?} {simd:?} {plan:?}");
+            }
+            // and at every level.
             assert_eq!(&*vec, first.get_or_insert_with(|| (*vec).clone()), "{simd:?} {plan:?}");
         }
     }
@@ -261,14 +268,17 @@ fn large_results_are_the_rounded_ones_to_their_edges() {
         let (down, along) = (Factor::correlate(0, [0.3, 0.5, 0.3]), Factor::correlate(1, [0.1, 0.2, 0.5, 0.2, 0.1]));
         let how = Separable::new().pass(down.boundary(Boundary::Reflect)).pass(along).out_dtype(out);
         let plan = SeparablePlan::new(&how, Dtype::U8, &shape).unwrap();
-        let done = run(&plan, data.view(&shape), Target::Device(None), Simd::current(), &Control::new()).unwrap();
-        let Some(Storage::Host(vec)) = done else { panic!() };
-        (*vec).clone()
+        [Leave::Past, Leave::Through].map(|leave| {
+            let go = || run(&plan, data.view(&shape), Target::Device(None), Simd::current(), &Control::new()).unwrap();
+            let Some(Storage::Host(vec)) = asked(leave, go) else { panic!() };
+            (*vec).clone()
+        })
     };
-    let (HostVec::U8(bytes), HostVec::F32(floats)) = (result(Dtype::U8), result(Dtype::F32)) else { panic!() };
-    assert!(bytes.len() > super::super::STREAM_BYTES);
-    for (i, (&byte, float)) in bytes.iter().zip(floats).enumerate() {
-        assert_eq!(byte, float.round_ties_even() as u8, "{i}");
+    for (bytes, floats) in result(Dtype::U8).into_iter().zip(result(Dtype::F32)) {
+        let (HostVec::U8(bytes), HostVec::F32(floats)) = (bytes, floats) else { panic!() };
+        for (i, (&byte, float)) in bytes.iter().zip(floats).enumerate() {
+            assert_eq!(byte, float.round_ties_even() as u8, "{i}");
+        }
     }
 }
 
@@ -286,9 +296,10 @@ fn rows_that_go_past_the_caches_are_whole() {
         let how = Separable::new().pass(Factor::correlate(0, [0.5, 1.0, -0.5])).pass(along);
         let plan = SeparablePlan::new(&how, dtype, &shape).unwrap();
         assert!(plan.outputs() * dtype.size() > super::super::STREAM_BYTES);
-        for simd in Simd::available().into_iter().rev().take(2) {
-            let done = run(&plan, data.view(&shape), Target::Device(None), simd, &Control::new()).unwrap();
-            let Some(Storage::Host(whole)) = done else { panic!() };
+        let ways = [Leave::Past, Leave::Through];
+        for (simd, leave) in Simd::available().into_iter().rev().take(2).flat_map(|simd| ways.map(|leave| (simd, leave))) {
+            let go = || run(&plan, data.view(&shape), Target::Device(None), simd, &Control::new()).unwrap();
+            let Some(Storage::Host(whole)) = asked(leave, go) else { panic!() };
             // The same rows, too few to go past the caches.
             for rows in [0..40, shape[0] - 40..shape[0]] {
                 let part = [rows.len(), shape[1], inner];
@@ -314,13 +325,18 @@ fn rows_that_go_past_the_caches_are_whole() {
 
 #[test]
 fn both_passes_at_once_have_the_bits_of_one_after_the_other() {
+    both_passes::<f32>(7.0);
+    both_passes::<f64>(7.0);
+}
+
+fn both_passes<T: Element>(beside: T) {
     let mut random = Random(6);
     // Rows that all begin alike in their cache lines, and rows that do not.
     for (round, (taps, width)) in
         [(3, 4208), (5, 4211), (7, 1600), (9, 4208), (9, 1601), (11, 4208), (17, 4211)].into_iter().enumerate()
     {
-        let shape = [(9 << 20) / 4 / width, width];
-        let data = draw(&mut random, Dtype::F32, shape.iter().product());
+        let shape = [(1 << 20) / width, width];
+        let data = draw(&mut random, T::DTYPE, shape.iter().product());
         let mut mirrored = || {
             let mut weights: Vec<f64> = (0..taps).map(|_| random.unit()).collect();
             (0..taps / 2).for_each(|i| weights[taps - 1 - i] = weights[i]);
@@ -330,25 +346,25 @@ fn both_passes_at_once_have_the_bits_of_one_after_the_other() {
         let origin = [0, 1, -1][round % 3];
         let down = Factor::correlate(0, down).boundary(BOUNDARIES[round % 6]).origin(-origin);
         let along = Factor::correlate(1, along).boundary(BOUNDARIES[(round + 2) % 6]).origin(origin);
-        let plan = SeparablePlan::new(&Separable::new().pass(down).pass(along), Dtype::F32, &shape).unwrap();
-        let result = |simd, skipped: usize| {
+        let plan = SeparablePlan::new(&Separable::new().pass(down).pass(along), T::DTYPE, &shape).unwrap();
+        let result = |simd, leave, skipped: usize| {
             let n = plan.outputs();
-            assert!(n * 4 > super::super::STREAM_BYTES);
-            let mut values = vec![7f32; n + 40];
+            let mut values = vec![beside; n + 40];
             let out = ndarray::ArrayViewMut::from_shape(shape, &mut values[skipped..skipped + n]).unwrap();
-            run(&plan, data.view(&shape), Target::Host(ViewMut::from_ndarray(out)), simd, &Control::new()).unwrap();
-            assert!(values[..skipped].iter().chain(&values[skipped + n..]).all(|&x| x == 7.0), "written beside the result");
+            let target = Target::Host(ViewMut::from_ndarray(out));
+            asked(leave, || run(&plan, data.view(&shape), target, simd, &Control::new()).unwrap());
+            assert!(values[..skipped].iter().chain(&values[skipped + n..]).all(|&x| x == beside), "written beside the result");
             values.drain(..skipped);
             values.truncate(n);
             values
         };
-        let expected = result(Simd::Portable, 0);
+        let expected = result(Simd::Portable, Leave::Stored, 0);
         for simd in Simd::available() {
-            for skipped in [0, 3, 16] {
-                let got = result(simd, skipped);
-                let same = |(a, b): (&f32, &f32)| a.to_bits() == b.to_bits();
+            for (leave, skipped) in [(Leave::Past, 0), (Leave::Past, 3), (Leave::Through, 16), (Leave::Through, 5)] {
+                let got = result(simd, leave, skipped);
+                let same = |(a, b): (&T, &T)| bytemuck::bytes_of(a) == bytemuck::bytes_of(b);
                 let first = got.iter().zip(&expected).position(|pair| !same(pair));
-                assert_eq!(first, None, "{simd:?} {taps} {width} {skipped}");
+                assert_eq!(first, None, "{simd:?} {leave:?} {taps} {width} {skipped}");
             }
         }
     }

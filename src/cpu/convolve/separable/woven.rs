@@ -1,4 +1,4 @@
-//! Both passes at once, for few mirrored weights over rows of the type computed in, with AVX-512.
+//! Both passes at once, for few mirrored weights over rows of the type computed in, with AVX2 and AVX-512.
 //!
 //! The sums of the pass down stay in registers: of a few rows of results, those of three vectors next to each other, from which the
 //! weights along take theirs by shifts. So nothing lies between the passes: reading and storing go on all the time side by side, each row from its beginning to its end, and memory is what takes the time. Order and bits are those of the two
@@ -13,7 +13,7 @@ use super::lanes::Float;
 use super::sweep::Weights;
 use crate::cpu::simd::{Simd, prefetch};
 
-/// Rows of results that are made together, where they lie alike in their cache lines.
+/// The most rows of results that are made together, where they lie alike in their cache lines.
 const TOGETHER: usize = 4;
 /// The most weights down and along.
 const MOST_TAPS: usize = 9;
@@ -133,7 +133,9 @@ unsafe fn rows<V: Shift, const TAPS: usize, const R: usize, const PAST: bool>(
         let (mut left, mut here) = (sums!(-lanes), sums!(0));
         let mut i = 0;
         while i < a.n {
-            for r in 0..R {
+            // Once per line.
+            let begins = i * size_of::<V::Elem>() % 64 < size_of::<V>();
+            for r in 0..if begins { R } else { 0 } {
                 prefetch(source[R + TAPS - 1 + r].wrapping_add(i));
             }
             let right = sums!(i as isize + lanes);
@@ -145,7 +147,9 @@ unsafe fn rows<V: Shift, const TAPS: usize, const R: usize, const PAST: bool>(
                         if PAST {
                             results.stream(place);
                         } else {
-                            prefetch(place.wrapping_add(AHEAD));
+                            if begins {
+                                prefetch(place.wrapping_add(AHEAD));
+                            }
                             results.store(place);
                         }
                     })*
@@ -158,9 +162,9 @@ unsafe fn rows<V: Shift, const TAPS: usize, const R: usize, const PAST: bool>(
     }
 }
 
-/// All rows.
+/// All rows, `R` together where they may.
 #[inline(always)]
-unsafe fn woven<V: Shift, const TAPS: usize, const PAST: bool>(a: &Woven<'_, V::Elem, V::Elem>)
+unsafe fn woven<V: Shift, const TAPS: usize, const R: usize, const PAST: bool>(a: &Woven<'_, V::Elem, V::Elem>)
 where
     V::Elem: Float,
 {
@@ -168,8 +172,8 @@ where
     unsafe {
         let before = |row: usize| if PAST { a.out.add(row * a.out_row).align_offset(64) } else { 0 };
         if beside::<V::Elem>(a.out_row, if PAST { Leave::Past } else { Leave::Through }) == 0 {
-            for first in (0..a.height).step_by(TOGETHER) {
-                rows::<V, TAPS, TOGETHER, PAST>(a, first, before(first));
+            for first in (0..a.height).step_by(R) {
+                rows::<V, TAPS, R, PAST>(a, first, before(first));
             }
         } else {
             for first in 0..a.height {
@@ -202,36 +206,46 @@ fn taps<C>(down: &Weights<C>, along: &Weights<C>) -> Option<usize> {
     (even && down.values.len() == along.values.len()).then_some(along.values.len())
 }
 
+/// The kernel of one vector type, compiled for `$features`, `$rows` rows together.
+#[cfg(target_arch = "x86_64")]
+macro_rules! kernel {
+    ($elem:ty, $vector:ty, $rows:literal, $features:literal, $taps:expr, $leave:expr; $($count:literal)*) => {{
+        #[target_feature(enable = $features)]
+        unsafe fn compiled<const TAPS: usize, const PAST: bool>(a: &Woven<'_, $elem, $elem>) {
+            // SAFETY: the caller's promise.
+            unsafe { woven::<$vector, TAPS, $rows, PAST>(a) }
+        }
+        match ($taps, $leave) {
+            $(
+                ($count, Leave::Past) => Some(compiled::<$count, true>),
+                ($count, Leave::Through) => Some(compiled::<$count, false>),
+            )*
+            _ => None,
+        }
+    }};
+}
+
 #[cfg(target_arch = "x86_64")]
 macro_rules! weave {
-    ($($elem:ty: $vector:ty;)*) => {$(
+    ($($elem:ty: $avx512:ty, $avx2:ty; $($count:literal)*;)*) => {$(
         impl Weave<$elem> for $elem {
             fn woven(simd: Simd, down: &Weights<$elem>, along: &Weights<$elem>, leave: Leave) -> Option<WovenFn<$elem, $elem>> {
-                #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-                unsafe fn compiled<const TAPS: usize, const PAST: bool>(a: &Woven<'_, $elem, $elem>) {
-                    // SAFETY: the caller's promise.
-                    unsafe { woven::<$vector, TAPS, PAST>(a) }
+                let taps = taps(down, along)?;
+                match simd {
+                    Simd::Avx512 => {
+                        kernel!($elem, $avx512, 4, "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma", taps, leave; 3 5 7 9)
+                    }
+                    // Half the registers.
+                    Simd::Avx2 => kernel!($elem, $avx2, 2, "avx2,fma", taps, leave; $($count)*),
+                    _ => None,
                 }
-                if simd != Simd::Avx512 {
-                    return None;
-                }
-                Some(match (taps(down, along)?, leave) {
-                    (3, Leave::Past) => compiled::<3, true>,
-                    (5, Leave::Past) => compiled::<5, true>,
-                    (7, Leave::Past) => compiled::<7, true>,
-                    (9, Leave::Past) => compiled::<9, true>,
-                    (3, Leave::Through) => compiled::<3, false>,
-                    (5, Leave::Through) => compiled::<5, false>,
-                    (7, Leave::Through) => compiled::<7, false>,
-                    (9, Leave::Through) => compiled::<9, false>,
-                    _ => return None,
-                })
             }
         }
     )*};
 }
 #[cfg(target_arch = "x86_64")]
 weave! {
-    f32: F32x16;
-    f64: F64x8;
+    f32: F32x16, F32x8; 3 5 7 9;
+    // A vector has as many elements as 9 weights have on either side.
+    f64: F64x8, F64x4; 3 5 7;
 }
