@@ -66,6 +66,9 @@ fn main() {
         bench_bytes(&mut criterion, &backend, side, [count, 10, 10]);
         let all = &[Algorithm::Auto, Algorithm::Direct, Algorithm::FastFir, Algorithm::Fft][..];
         bench::<f32>(&mut criterion, &on(Algorithm::Separable), "single 31x31 f32", &single, &[31, 31]);
+        for k in [3, 5] {
+            bench::<f64>(&mut criterion, &on(Algorithm::Auto), &format!("single {k}x{k} f64"), &single, &[k, k]);
+        }
         for (k, algorithms) in [(3, &all[..1]), (5, &all[..1]), (15, all), (31, all), (101, &[Algorithm::Auto, Algorithm::Fft])] {
             for algorithm in algorithms {
                 bench::<f32>(&mut criterion, &on(*algorithm), &format!("single {k}x{k} f32"), &single, &[k, k]);
@@ -80,6 +83,9 @@ fn bench_bytes(criterion: &mut Criterion, backend: &Backend, side: usize, shape:
     let [count, kh, kw] = shape;
     let (h, w) = (side, side);
     let name = &format!("bank 100 x {kh}x{kw} u8 by i8 to i32");
+    if !limits::wanted(name) {
+        return;
+    }
     let image = ArrayD::from_shape_fn(IxDyn(&[h, w]), |at| <i64 as Number>::value(at[0] * w + at[1]) as u8);
     let kernels =
         ArrayD::from_shape_fn(IxDyn(&shape), |at| <i64 as Number>::value(at[0] * kh * kw + at[1] * kw + at[2]) as i8 - 50);
@@ -112,8 +118,7 @@ fn bench_bytes(criterion: &mut Criterion, backend: &Backend, side: usize, shape:
 fn bench<T: Number>(criterion: &mut Criterion, on: &(Backend, Algorithm), name: &str, image: &[usize], kernel: &[usize]) {
     let (backend, algorithm) = on;
     let name = &format!("{name} {algorithm}");
-    let wanted = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).all(|text| name.contains(&text));
-    if !wanted {
+    if !limits::wanted(name) {
         return;
     }
     let values = |shape: &[usize], seed: usize| {

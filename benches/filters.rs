@@ -1,10 +1,10 @@
 //! Separable filters on each device: Gaussian blurs of a photograph of 4000 × 3000 interleaved `u8` RGB pixels, and Gaussians
-//! of several lengths over 2000 × 2000 `f32` and `u16`, outputs reused.
+//! of several lengths over 2000 × 2000 `f32`, `f64` and `u16`, outputs reused.
 //!
-//! `UNISONO_BENCH_DEVICES=cpu,gpu:0 cargo bench --bench filters` chooses the devices (default: `cpu`). Every answer is checked
-//! at some places before it is timed. For CPU devices the lines that start with `ratio:` compare the best of several runs
-//! with limits measured between them on as many threads: the rate of fused multiply-adds on registers, and the rate at
-//! which an image is copied. A symmetric pass needs about half the multiply-adds that are counted here, so its ratio may
+//! `UNISONO_BENCH_DEVICES=cpu,gpu:0 cargo bench --bench filters` chooses the devices (default: `cpu`), a text behind `--` the
+//! lines with it in their names (`-- "17 taps"`). Every answer is checked at some places before it is timed. For CPU devices the
+//! lines that start with `ratio:` compare the best of several runs with limits measured between them on as many threads: the rate
+//! of fused multiply-adds on registers, and the rate at which an image is copied. A symmetric pass needs about half the multiply-adds that are counted here, so its ratio may
 //! exceed 1.
 
 use std::hint::black_box;
@@ -45,6 +45,7 @@ numbers! {
     u8, 0.501, 1.0;
     u16, 0.6, 256.0;
     f32, 1e-6, 0.00390625;
+    f64, 1e-14, 0.00390625;
 }
 
 fn main() {
@@ -65,11 +66,17 @@ fn main() {
         for taps in [3, 5, 9, 17, 33, 81] {
             bench::<f32>(&mut criterion, &backend, &format!("gaussian of {taps} taps, f32"), &[length(2000); 2], taps / 2);
         }
+        for taps in [3, 9] {
+            bench::<f64>(&mut criterion, &backend, &format!("gaussian of {taps} taps, f64"), &[length(2000); 2], taps / 2);
+        }
         bench::<u16>(&mut criterion, &backend, "gaussian of 17 taps, u16", &[length(2000); 2], 8);
     }
 }
 
 fn bench<T: Number>(criterion: &mut Criterion, backend: &Backend, name: &str, shape: &[usize], radius: usize) {
+    if !limits::wanted(name) {
+        return;
+    }
     let len = shape.iter().product::<usize>();
     let image = ArrayD::from_shape_vec(IxDyn(shape), (0..len).map(T::value).collect()).expect("a shape");
     let sigma = radius as f64 / 4.0;

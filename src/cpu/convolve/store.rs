@@ -28,8 +28,8 @@ pub(super) struct Finish {
 pub(super) enum Leave {
     /// As they are stored: the output is small, or its elements lie apart.
     Stored,
-    /// Past the caches: the output is much larger than they are, and a line that is stored the ordinary way is read first. Ends with
-    /// [`fence`].
+    /// Past the caches: the output is much larger than they are, and a line that is stored the ordinary way is read first. Ends
+    /// with [`fence`].
     Past,
     /// Through the caches, whose lines are asked for before the results are there: the output is much larger than they are.
     Through,
@@ -48,10 +48,9 @@ impl Leave {
     /// The way of large outputs on this machine, unless the environment variable `UNISONO_STORES` (`past`, `through`) says
     /// otherwise.
     ///
-    /// A core of Intel's has some ten lines on their way past the caches, for as long as memory takes, and when its
-    /// queue of stores is full, it waits: all that adds to the time of the arithmetic. Lines of the caches leave by themselves while it
-    /// goes on (Cascade Lake: a bank of 10×10 in 91 ms instead of 121, of 3×3 in 25 instead of 48). AMD's Zen 5 is faster past
-    /// them.
+    /// One of Intel's cores has some ten lines at a time on their way past the caches, each for as long as memory takes. When its
+    /// queue of stores is full, it waits, and that adds to the time of the arithmetic. Lines leave the caches by themselves while
+    /// arithmetic goes on. On a Zen 5 the other way is faster.
     fn large() -> Self {
         static LARGE: OnceLock<Leave> = OnceLock::new();
         *LARGE.get_or_init(|| match std::env::var("UNISONO_STORES").as_deref() {

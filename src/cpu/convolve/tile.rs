@@ -284,8 +284,8 @@ impl<C: Blocked + Castable + Finishable> Job<'_, C> {
                 self.control.check()?;
                 let (at, height) = step(shape, y, rows);
                 let lines = Lines { tile, group, first: at, height };
-                // SAFETY: the band holds these rows; the blocks fill height rows of results for each kernel of the group, but for what
-                // they have left where it belongs.
+                // SAFETY: the band holds these rows; the blocks fill height rows of results for each kernel of the group, but for
+                // what they have left where it belongs.
                 unsafe {
                     let done = self.blocks(blocks, &lines, band, results, out_row);
                     self.store(&lines, done, results, out_row)?;
@@ -301,8 +301,8 @@ impl<C: Blocked + Castable + Finishable> Job<'_, C> {
         Ok(())
     }
 
-    /// Runs the blocks of a group over one row, or as many as its tall blocks take. The first columns, whose number is the answer, are
-    /// left where they belong, all others in `results`.
+    /// Runs the blocks of a group over one row, or as many as its tall blocks take. The first columns, whose number is the answer,
+    /// are left where they belong, all others in `results`.
     ///
     /// # Safety
     /// The band must hold what the rows read, `results` have room for [`KERNELS`] rows, and the outputs be writable and unshared.

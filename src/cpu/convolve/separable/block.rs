@@ -72,12 +72,12 @@ impl<S: Filtered<C> + Copy + Sync, C: Float + Finishable + Lined> Stage<'_, S, C
         let line = 64 / size_of::<C>();
         let centre = start_along + along.values.len() as isize / 2;
         let beside = self.beside();
-        let reach = (line + beside) as isize;
+        let reach = (line + beside).div_ceil(self.inner) as isize;
         let start = columns.start.max((reach - centre).max(0) as usize);
         let end = (self.along.input as isize - reach - centre).min((columns.end - beside.min(columns.len())) as isize);
         // Where the first row begins a line, or at any place if others begin theirs elsewhere.
-        let place = (self.target as usize / size_of::<C>()).wrapping_add(self.place(item, results.start, start) as usize);
-        let start = if beside == 0 { start + place.wrapping_neg() % line } else { start };
+        let place = (self.target as usize / self.size).wrapping_add(self.place(item, results.start, start) as usize);
+        let start = if beside == 0 && self.inner == 1 { start + place.wrapping_neg() % line } else { start };
         let n = (end - start as isize).max(0) as usize / line * line;
         (n >= 4 * line).then_some(start..start + n)
     }
@@ -97,7 +97,7 @@ impl<S: Filtered<C> + Copy + Sync, C: Float + Finishable + Lined> Stage<'_, S, C
         let [Term { down, start_down, boundary_down, along: Some(along), start_along, .. }] = &self.terms[..] else { return };
         let first = results.start as isize + start_down;
         let count = down.values.len() + results.len() - 1 + woven::BEHIND;
-        let column = columns.start as isize + start_along + along.values.len() as isize / 2;
+        let column = (columns.start as isize + start_along + along.values.len() as isize / 2) * self.inner as isize;
         scratch.pointers.clear();
         scratch.pointers.extend((first..first + count as isize).map(|i| {
             let last = self.down.input as isize - 1;
@@ -112,10 +112,10 @@ impl<S: Filtered<C> + Copy + Sync, C: Float + Finishable + Lined> Stage<'_, S, C
                 rows: scratch.pointers,
                 down,
                 along,
-                out: self.target.wrapping_offset(place).cast(),
+                out: self.target.wrapping_offset(place),
                 out_row: self.target_row as usize,
                 height: results.len(),
-                n: columns.len(),
+                n: columns.len() * self.inner,
             });
         }
     }

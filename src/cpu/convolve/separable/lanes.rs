@@ -21,6 +21,16 @@ pub(super) trait Transpose: Vector {
     unsafe fn transpose(square: &mut [Self; 16]);
 }
 
+/// A vector that is stored as elements of type `O`: integers rounded to nearest, ties to even, and saturated, NaN as 0.
+///
+/// # Safety
+/// As [`Vector`].
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "only vectors with shifts are stored so"))]
+pub(super) trait Narrow<O>: Vector {
+    /// Stores the next [`LANES`](Vector::LANES) elements.
+    unsafe fn narrow(self, p: *mut O);
+}
+
 /// Floats that arrays of lanes add.
 pub(super) trait Float: Number + std::ops::Add<Output = Self> + std::ops::Sub<Output = Self> {
     /// The nearest float.
@@ -97,6 +107,46 @@ mod x86 {
         F32x8, u8, |p| _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(p.cast())));
         F32x8, u16, |p| _mm256_cvtepi32_ps(_mm256_cvtepu16_epi32(_mm_loadu_si128(p.cast())));
         F64x4, f64, |p| _mm256_loadu_pd(p);
+    }
+
+    macro_rules! narrows {
+        ($($vector:ident, $target:ty, |$v:ident, $p:ident| $store:expr;)*) => {$(
+            impl Narrow<$target> for $vector {
+                #[inline(always)]
+                unsafe fn narrow(self, $p: *mut $target) {
+                    let $v = self.0;
+                    // SAFETY: the caller's promise: the instruction set and room for the elements are there; any alignment will do.
+                    unsafe { $store }
+                }
+            }
+        )*};
+    }
+    narrows! {
+        F32x16, f32, |v, p| _mm512_storeu_ps(p, v);
+        F32x16, u8, |v, p| _mm_storeu_si128(p.cast(), _mm512_cvtepi32_epi8(within_16(v, 255.0)));
+        F32x16, u16, |v, p| _mm256_storeu_si256(p.cast(), _mm512_cvtepi32_epi16(within_16(v, 65_535.0)));
+        F64x8, f64, |v, p| _mm512_storeu_pd(p, v);
+        F32x8, f32, |v, p| _mm256_storeu_ps(p, v);
+        F32x8, u8, |v, p| _mm_storel_epi64(p.cast(), _mm_packus_epi16(within_8(v, 255.0), _mm_setzero_si128()));
+        F32x8, u16, |v, p| _mm_storeu_si128(p.cast(), within_8(v, 65_535.0));
+        F64x4, f64, |v, p| _mm256_storeu_pd(p, v);
+    }
+
+    /// The nearest integers from 0 to `most`. Of NaN and a number, the second is the greater one for the instruction.
+    #[inline(always)]
+    unsafe fn within_16(v: __m512, most: f32) -> __m512i {
+        // SAFETY: the caller's promise: the instruction set is present.
+        unsafe { _mm512_cvtps_epi32(_mm512_min_ps(_mm512_max_ps(v, _mm512_setzero_ps()), _mm512_set1_ps(most))) }
+    }
+
+    /// The same in 16 bits.
+    #[inline(always)]
+    unsafe fn within_8(v: __m256, most: f32) -> __m128i {
+        // SAFETY: as above.
+        unsafe {
+            let near = _mm256_cvtps_epi32(_mm256_min_ps(_mm256_max_ps(v, _mm256_setzero_ps()), _mm256_set1_ps(most)));
+            _mm_packus_epi32(_mm256_castsi256_si128(near), _mm256_extracti128_si256::<1>(near))
+        }
     }
 
     // Pairs of rows are interleaved, then pairs of pairs; what is left are blocks of 128 bits at the places of others.

@@ -23,7 +23,7 @@ use self::few::Few;
 use self::lanes::Float;
 use self::stage::{Line, Stage, Term};
 use self::sweep::Weights;
-use self::woven::Weave;
+use self::woven::{Wanted, Weave};
 use super::pack::{CastRow, Castable};
 use super::store::{Finish, FinishRow, Finishable, Leave};
 use crate::array::{HostVec, Storage};
@@ -367,20 +367,17 @@ impl Run<'_> {
         let terms: Vec<Term<C>> = stage.terms.iter().map(term).collect();
         let target = out.as_mut_ptr();
         let (single, forwards) = (matches!(&terms[..], [Term { few: Some(_), .. }]), stride_of(out.strides()) >= 0);
-        let plain = stage.combine == Combine::Sum
-            && stride == 1
-            && forwards
-            && out.dtype() == C::DTYPE
-            && target.cast::<C>().is_aligned();
+        let apart = stage.combine == Combine::Sum && stride == 1 && forwards && leave != Leave::Stored;
+        let aligned = (target as usize).is_multiple_of(out.dtype().size());
         let woven = match &terms[..] {
-            [Term { down, along: Some(along), .. }] if plain && leave != Leave::Stored && behind == 1 => {
-                S::woven(self.simd, down, along, leave)
+            [Term { down, along: Some(along), .. }] if apart && aligned => {
+                S::woven(self.simd, &Wanted { down, along, step: behind, out: out.dtype(), leave })
             }
             _ => None,
         };
         Stage::<S, C> {
             terms,
-            direct: single && plain && leave != Leave::Stored,
+            direct: single && apart && aligned && out.dtype() == C::DTYPE,
             woven,
             combine: stage.combine,
             down: down.map_or_else(|| identity(down_axis.map_or(1, |axis| shape[axis])), line),

@@ -1,33 +1,37 @@
-//! Both passes at once, for few mirrored weights over rows of the type computed in, with AVX2 and AVX-512.
+//! Both passes at once, for few mirrored weights, with AVX2 and AVX-512; results of the type that is read.
 //!
 //! The sums of the pass down stay in registers: of a few rows of results, those of three vectors next to each other, from which the
-//! weights along take theirs by shifts. So nothing lies between the passes: reading and storing go on all the time side by side, each row from its beginning to its end, and memory is what takes the time. Order and bits are those of the two
-//! passes. With more weights the registers do not hold what is needed, and arithmetic takes as long as memory.
+//! weights along take theirs by shifts. So nothing lies between the passes: reading and storing go on all the time side by side,
+//! each row from its beginning to its end, and memory is what takes the time. Order and bits are those of the two passes. With
+//! more weights the registers do not hold what is needed, and arithmetic takes as long as memory.
 
 #[cfg(target_arch = "x86_64")]
 use super::super::lanes::*;
 use super::super::number::Number;
 use super::super::store::Leave;
 use super::few::{Shift, shifted};
-use super::lanes::Float;
+use super::lanes::{Float, Narrow, Widen};
 use super::sweep::Weights;
+use crate::Dtype;
 use crate::cpu::simd::{Simd, prefetch};
+#[cfg(target_arch = "x86_64")]
+use crate::dtype::Element;
 
 /// The most rows of results that are made together, where they lie alike in their cache lines.
 const TOGETHER: usize = 4;
 /// The most weights down and along.
 const MOST_TAPS: usize = 9;
 
-/// Both passes over whole vectors of columns.
+/// Both passes over whole vectors of elements.
 pub(super) struct Woven<'a, S, C> {
-    /// Row by row, the element below the centre of the weights along for result 0: `height + weights - 1` rows, and [`BEHIND`] of those
-    /// that will be read next.
+    /// Row by row, the element below the centre of the weights along for result 0: `height + weights - 1` rows, and [`BEHIND`] of
+    /// those that will be read next.
     pub rows: &'a [*const S],
     /// As many weights down as along.
     pub down: &'a Weights<C>,
     pub along: &'a Weights<C>,
     /// The first result, and elements from one row of results to the next.
-    pub out: *mut C,
+    pub out: *mut u8,
     pub out_row: usize,
     /// Rows of results: a multiple of eight.
     pub height: usize,
@@ -50,13 +54,17 @@ pub(super) fn beside<C>(out_row: usize, leave: Leave) -> usize {
 /// Makes the rows of results.
 ///
 /// # Safety
-/// The instruction set must be present, and rows be readable from a cache line and [`beside`] before the first element to as many
-/// behind the last of `n`. There must be room for `n` results from the edge of a cache line on in each row, that overlap nothing read.
+/// The instruction set must be present, and rows be readable from a vector and [`beside`] before the first element to as many
+/// behind the last of `n`. There must be room for `n` results (past the caches: from the edge of a cache line on) in each row, that
+/// overlap nothing read.
 pub(super) type WovenFn<S, C> = unsafe fn(&Woven<'_, S, C>);
 
-/// The weights along over the vector in the middle.
+/// The weights along, `STEP` elements apart, over the vector in the middle.
 #[inline(always)]
-unsafe fn across<V: Shift, const TAPS: usize>([left, here, right]: [V; 3], weights: &[V; MOST_TAPS / 2 + 1]) -> V {
+unsafe fn across<V: Shift, const TAPS: usize, const STEP: usize>(
+    [left, here, right]: [V; 3],
+    weights: &[V; MOST_TAPS / 2 + 1],
+) -> V {
     // SAFETY: the caller's promise: the instruction set is present.
     unsafe {
         let mut acc = V::splat(<V::Elem as Number>::ZERO);
@@ -64,7 +72,8 @@ unsafe fn across<V: Shift, const TAPS: usize>([left, here, right]: [V; 3], weigh
             ($($t:literal)*) => {
                 $(if $t < TAPS / 2 {
                     // Constants, whatever is inlined.
-                    let (before, behind) = const { ((V::LANES + $t).saturating_sub(TAPS / 2), (TAPS / 2).saturating_sub($t)) };
+                    let behind = const { (TAPS / 2).saturating_sub($t) * STEP };
+                    let before = const { V::LANES.saturating_sub((TAPS / 2).saturating_sub($t) * STEP) };
                     let both = shifted(left, here, before).plus(shifted(here, right, behind));
                     acc = both.mul_add(weights[$t], acc);
                 })*
@@ -75,19 +84,24 @@ unsafe fn across<V: Shift, const TAPS: usize>([left, here, right]: [V; 3], weigh
     }
 }
 
+/// A vector that reads `S`, computes, and is stored as `O`.
+trait Between<S, O>: Shift + Widen<S> + Narrow<O> {}
+impl<V: Shift + Widen<S> + Narrow<O>, S, O> Between<S, O> for V {}
+
 /// `R` rows of results from row `first` on, all of which have `before` elements up to the edge of a cache line.
 #[allow(clippy::needless_range_loop)]
 #[inline(always)]
-unsafe fn rows<V: Shift, const TAPS: usize, const R: usize, const PAST: bool>(
-    a: &Woven<'_, V::Elem, V::Elem>,
+unsafe fn rows<S, O, V: Between<S, O>, const TAPS: usize, const STEP: usize, const R: usize, const PAST: bool>(
+    a: &Woven<'_, S, V::Elem>,
     first: usize,
     before: usize,
 ) where
     V::Elem: Float,
 {
-    const { assert!(R <= TOGETHER && TAPS % 2 == 1 && TAPS <= MOST_TAPS && TAPS / 2 < V::LANES) };
-    // SAFETY: rows first.. of height + TAPS - 1 + BEHIND are there; a vector before and behind the n elements is readable, and results
-    // start at the edge of a line.
+    const { assert!(R <= TOGETHER && TAPS % 2 == 1 && TAPS <= MOST_TAPS && TAPS / 2 * STEP < V::LANES) };
+    const { assert!(!PAST || size_of::<O>() == size_of::<V::Elem>()) };
+    // SAFETY: rows first.. of height + TAPS - 1 + BEHIND are there; a vector before and behind the n elements is readable, and there
+    // is room for the results, which past the caches start at the edge of a line.
     unsafe {
         let zero = V::splat(<V::Elem as Number>::ZERO);
         let (mut down, mut along) = ([zero; MOST_TAPS / 2 + 1], [zero; MOST_TAPS / 2 + 1]);
@@ -98,11 +112,6 @@ unsafe fn rows<V: Shift, const TAPS: usize, const R: usize, const PAST: bool>(
         let mut source = [std::ptr::null(); 2 * TOGETHER + MOST_TAPS - 1];
         source[..2 * R + TAPS - 1].copy_from_slice(&a.rows[first..first + 2 * R + TAPS - 1]);
         // Macros and not closures: a closure might stay a call, without the instruction set.
-        macro_rules! pixels {
-            ($row:expr, $i:expr) => {
-                V::load(source[$row].wrapping_add(before).wrapping_offset($i))
-            };
-        }
         macro_rules! pairs {
             ($both:ident; $($t:literal)*) => {
                 $(if $t < TAPS / 2 {
@@ -112,45 +121,52 @@ unsafe fn rows<V: Shift, const TAPS: usize, const R: usize, const PAST: bool>(
         }
         macro_rules! sums {
             ($i:expr) => {{
+                let mut held = [zero; TOGETHER + MOST_TAPS - 1];
+                for j in 0..R + TAPS - 1 {
+                    held[j] = V::widen(source[j].wrapping_add(before).wrapping_offset($i));
+                }
                 let mut acc = [zero; R];
                 macro_rules! both {
                     ($t:expr) => {
                         for r in 0..R {
-                            let both = pixels!(r + $t, $i).plus(pixels!(r + TAPS - 1 - $t, $i));
-                            acc[r] = both.mul_add(down[$t], acc[r]);
+                            acc[r] = held[r + $t].plus(held[r + TAPS - 1 - $t]).mul_add(down[$t], acc[r]);
                         }
                     };
                 }
                 pairs!(both; 0 1 2 3);
                 for r in 0..R {
-                    acc[r] = pixels!(r + TAPS / 2, $i).mul_add(down[TAPS / 2], acc[r]);
+                    acc[r] = held[r + TAPS / 2].mul_add(down[TAPS / 2], acc[r]);
                 }
                 acc
             }};
         }
-        let out = a.out.add(first * a.out_row + before);
+        let out = a.out.cast::<O>().add(first * a.out_row + before);
         let lanes = V::LANES as isize;
         let (mut left, mut here) = (sums!(-lanes), sums!(0));
         let mut i = 0;
         while i < a.n {
             // Once per line.
-            let begins = i * size_of::<V::Elem>() % 64 < size_of::<V>();
-            for r in 0..if begins { R } else { 0 } {
-                prefetch(source[R + TAPS - 1 + r].wrapping_add(i));
+            if i * size_of::<S>() % 64 < V::LANES * size_of::<S>() {
+                for r in 0..R {
+                    prefetch(source[R + TAPS - 1 + r].wrapping_add(i));
+                }
+            }
+            if !PAST && i * size_of::<O>() % 64 < V::LANES * size_of::<O>() {
+                for r in 0..R {
+                    prefetch(out.wrapping_add(r * a.out_row + i + AHEAD));
+                }
             }
             let right = sums!(i as isize + lanes);
             // One by one: in a loop, all vectors would lie in memory.
             macro_rules! each {
                 ($($r:literal)*) => {
                     $(if $r < R {
-                        let (results, place) = (across::<V, TAPS>([left[$r], here[$r], right[$r]], &along), out.add($r * a.out_row + i));
+                        let results = across::<V, TAPS, STEP>([left[$r], here[$r], right[$r]], &along);
+                        let place = out.add($r * a.out_row + i);
                         if PAST {
-                            results.stream(place);
+                            results.stream(place.cast());
                         } else {
-                            if begins {
-                                prefetch(place.wrapping_add(AHEAD));
-                            }
-                            results.store(place);
+                            results.narrow(place);
                         }
                     })*
                 };
@@ -164,88 +180,123 @@ unsafe fn rows<V: Shift, const TAPS: usize, const R: usize, const PAST: bool>(
 
 /// All rows, `R` together where they may.
 #[inline(always)]
-unsafe fn woven<V: Shift, const TAPS: usize, const R: usize, const PAST: bool>(a: &Woven<'_, V::Elem, V::Elem>)
-where
+unsafe fn woven<S, O, V: Between<S, O>, const TAPS: usize, const STEP: usize, const R: usize, const PAST: bool>(
+    a: &Woven<'_, S, V::Elem>,
+) where
     V::Elem: Float,
 {
     // SAFETY: the caller's promise.
     unsafe {
-        let before = |row: usize| if PAST { a.out.add(row * a.out_row).align_offset(64) } else { 0 };
+        let before = |row: usize| if PAST { a.out.cast::<O>().add(row * a.out_row).align_offset(64) } else { 0 };
         if beside::<V::Elem>(a.out_row, if PAST { Leave::Past } else { Leave::Through }) == 0 {
             for first in (0..a.height).step_by(R) {
-                rows::<V, TAPS, R, PAST>(a, first, before(first));
+                rows::<S, O, V, TAPS, STEP, R, PAST>(a, first, before(first));
             }
         } else {
             for first in 0..a.height {
-                rows::<V, TAPS, 1, PAST>(a, first, before(first));
+                rows::<S, O, V, TAPS, STEP, 1, PAST>(a, first, before(first));
             }
         }
+    }
+}
+
+/// What both passes at once are wanted for.
+pub(super) struct Wanted<'a, C> {
+    pub down: &'a Weights<C>,
+    pub along: &'a Weights<C>,
+    /// Elements from one weight along to the next.
+    pub step: usize,
+    /// What results are stored as, and their way.
+    pub out: Dtype,
+    pub leave: Leave,
+}
+
+impl<C> Wanted<'_, C> {
+    /// Weights, if as many down as along, the same from both ends.
+    #[cfg(target_arch = "x86_64")]
+    fn taps(&self) -> Option<usize> {
+        use super::sweep::Symmetry;
+        let even = self.down.symmetry == Symmetry::Even && self.along.symmetry == Symmetry::Even;
+        (even && self.down.values.len() == self.along.values.len()).then_some(self.along.values.len())
     }
 }
 
 /// A type that is read and one that is computed in, with both passes at once where that pays.
 pub(super) trait Weave<C>: Sized {
-    /// The kernel for these weights and this way of large results, if there is one; of the instruction set, which must be present when it is used.
-    fn woven(_: Simd, _down: &Weights<C>, _along: &Weights<C>, _: Leave) -> Option<WovenFn<Self, C>> {
-        None
-    }
-}
-impl Weave<f32> for u8 {}
-impl Weave<f32> for u16 {}
-
-#[cfg(not(target_arch = "x86_64"))]
-impl Weave<f32> for f32 {}
-#[cfg(not(target_arch = "x86_64"))]
-impl Weave<f64> for f64 {}
-
-/// Weights that [`woven`] takes: as many down as along, the same from both ends.
-#[cfg(target_arch = "x86_64")]
-fn taps<C>(down: &Weights<C>, along: &Weights<C>) -> Option<usize> {
-    use super::sweep::Symmetry;
-    let even = down.symmetry == Symmetry::Even && along.symmetry == Symmetry::Even;
-    (even && down.values.len() == along.values.len()).then_some(along.values.len())
+    /// The kernel, if there is one; of the instruction set, which must be present when it is used.
+    fn woven(simd: Simd, wanted: &Wanted<'_, C>) -> Option<WovenFn<Self, C>>;
 }
 
-/// The kernel of one vector type, compiled for `$features`, `$rows` rows together.
+#[cfg(not(target_arch = "x86_64"))]
+macro_rules! none {
+    ($($source:ty, $elem:ty;)*) => {$(
+        impl Weave<$elem> for $source {
+            fn woven(_: Simd, _: &Wanted<'_, $elem>) -> Option<WovenFn<Self, $elem>> {
+                None
+            }
+        }
+    )*};
+}
+#[cfg(not(target_arch = "x86_64"))]
+none! { u8, f32; u16, f32; f32, f32; f64, f64; }
+
+/// The kernel of one vector type, compiled for `$features`, `$rows` rows together; for numbers of weights and their steps.
 #[cfg(target_arch = "x86_64")]
 macro_rules! kernel {
-    ($elem:ty, $vector:ty, $rows:literal, $features:literal, $taps:expr, $leave:expr; $($count:literal)*) => {{
+    (
+        $source:ty, $elem:ty, $vector:ty, $past:literal, $rows:literal, $features:literal, $wanted:expr;
+        $($count:literal by $step:literal)*
+    ) => {{
         #[target_feature(enable = $features)]
-        unsafe fn compiled<const TAPS: usize, const PAST: bool>(a: &Woven<'_, $elem, $elem>) {
+        unsafe fn compiled<const TAPS: usize, const STEP: usize, const PAST: bool>(a: &Woven<'_, $source, $elem>) {
             // SAFETY: the caller's promise.
-            unsafe { woven::<$vector, TAPS, $rows, PAST>(a) }
+            unsafe { woven::<$source, $source, $vector, TAPS, STEP, $rows, PAST>(a) }
         }
-        match ($taps, $leave) {
+        match ($wanted.taps()?, $wanted.step, $wanted.leave) {
             $(
-                ($count, Leave::Past) => Some(compiled::<$count, true>),
-                ($count, Leave::Through) => Some(compiled::<$count, false>),
+                ($count, $step, Leave::Through) => Some(compiled::<$count, $step, false>),
+                ($count, $step, Leave::Past) if $past => Some(compiled::<$count, $step, $past>),
             )*
             _ => None,
         }
     }};
 }
 
+/// Sources whose results are of the same type.
 #[cfg(target_arch = "x86_64")]
 macro_rules! weave {
-    ($($elem:ty: $avx512:ty, $avx2:ty; $($count:literal)*;)*) => {$(
-        impl Weave<$elem> for $elem {
-            fn woven(simd: Simd, down: &Weights<$elem>, along: &Weights<$elem>, leave: Leave) -> Option<WovenFn<$elem, $elem>> {
-                let taps = taps(down, along)?;
+    ($(
+        $source:ty, $elem:ty, $past:literal:
+        $avx512:ty; $($count:literal by $step:literal)*,
+        $avx2:ty; $($count2:literal by $step2:literal)*;
+    )*) => {$(
+        impl Weave<$elem> for $source {
+            fn woven(simd: Simd, wanted: &Wanted<'_, $elem>) -> Option<WovenFn<Self, $elem>> {
+                if wanted.out != <$source as Element>::DTYPE {
+                    return None;
+                }
                 match simd {
                     Simd::Avx512 => {
-                        kernel!($elem, $avx512, 4, "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma", taps, leave; 3 5 7 9)
+                        kernel!(
+                            $source, $elem, $avx512, $past, 4, "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma", wanted;
+                            $($count by $step)*
+                        )
                     }
                     // Half the registers.
-                    Simd::Avx2 => kernel!($elem, $avx2, 2, "avx2,fma", taps, leave; $($count)*),
+                    Simd::Avx2 => kernel!($source, $elem, $avx2, $past, 2, "avx2,fma", wanted; $($count2 by $step2)*),
                     _ => None,
                 }
             }
         }
     )*};
 }
+// Three vectors hold what weights reach on either side, less than a vector's elements.
 #[cfg(target_arch = "x86_64")]
 weave! {
-    f32: F32x16, F32x8; 3 5 7 9;
-    // A vector has as many elements as 9 weights have on either side.
-    f64: F64x8, F64x4; 3 5 7;
+    u8, f32, false:
+        F32x16; 3 by 1 5 by 1 7 by 1 9 by 1 3 by 3 5 by 3 7 by 3 9 by 3 3 by 4 5 by 4 7 by 4,
+        F32x8; 3 by 1 5 by 1 7 by 1 9 by 1 3 by 3 5 by 3;
+    u16, f32, false: F32x16; 3 by 1 5 by 1 7 by 1 9 by 1, F32x8; 3 by 1 5 by 1 7 by 1 9 by 1;
+    f32, f32, true: F32x16; 3 by 1 5 by 1 7 by 1 9 by 1, F32x8; 3 by 1 5 by 1 7 by 1 9 by 1;
+    f64, f64, true: F64x8; 3 by 1 5 by 1 7 by 1 9 by 1, F64x4; 3 by 1 5 by 1 7 by 1;
 }
