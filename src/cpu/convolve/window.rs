@@ -16,7 +16,7 @@ pub(super) const ROWS: usize = 4;
 pub(super) const UNIT: usize = 64;
 /// Elements that must be readable behind those that the results lie above.
 pub(super) const BEHIND: usize = 16;
-/// Elements ahead of those at work whose lines are asked for, where results go through the caches.
+/// Bytes ahead of the results at work whose lines are asked for, where they go through the caches.
 const AHEAD: usize = 256;
 /// The most vectors of a row that are held at a time, rows, and weights.
 const MOST_HELD: usize = 5;
@@ -74,7 +74,7 @@ unsafe fn window<V: Shift, const K: usize, const X: usize, const PAST: bool>(a: 
                 for ahead in (0..X * V::LANES).step_by(64 / size_of::<V::Elem>()) {
                     prefetch(rows[ROWS + K - 1 + r].wrapping_add(i + ahead));
                     if !PAST {
-                        prefetch(a.out.wrapping_add(r * a.out_row + i + ahead + AHEAD));
+                        prefetch(a.out.wrapping_add(r * a.out_row + i + ahead + AHEAD / size_of::<V::Elem>()));
                     }
                 }
             }

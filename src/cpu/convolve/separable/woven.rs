@@ -41,7 +41,7 @@ pub(super) struct Woven<'a, S, C> {
 
 /// Pointers to rows behind those that are read.
 pub(super) const BEHIND: usize = TOGETHER;
-/// Elements ahead of those at work whose lines are asked for, where results go through the caches.
+/// Bytes ahead of the results at work whose lines are asked for, where they go through the caches.
 const AHEAD: usize = 256;
 
 /// Elements at most from `out` to the edge of a cache line in any row, where that of the first is one. Through the caches, edges do
@@ -104,6 +104,7 @@ unsafe fn rows<S, O, V: Between<S, O>, const TAPS: usize, const STEP: usize, con
     // is room for the results, which past the caches start at the edge of a line.
     unsafe {
         let zero = V::splat(<V::Elem as Number>::ZERO);
+        let narrow = const { size_of::<S>() < size_of::<V::Elem>() };
         let (mut down, mut along) = ([zero; MOST_TAPS / 2 + 1], [zero; MOST_TAPS / 2 + 1]);
         for t in 0..=TAPS / 2 {
             (down[t], along[t]) = (V::splat(a.down.values[t]), V::splat(a.along.values[t]));
@@ -122,20 +123,26 @@ unsafe fn rows<S, O, V: Between<S, O>, const TAPS: usize, const STEP: usize, con
         macro_rules! sums {
             ($i:expr) => {{
                 let mut held = [zero; TOGETHER + MOST_TAPS - 1];
-                for j in 0..R + TAPS - 1 {
+                for j in 0..if narrow { R + TAPS - 1 } else { 0 } {
                     held[j] = V::widen(source[j].wrapping_add(before).wrapping_offset($i));
+                }
+                // What need not be converted is read where it is added: there are not registers for all of it.
+                macro_rules! pixels {
+                    ($row:expr) => {
+                        if narrow { held[$row] } else { V::widen(source[$row].wrapping_add(before).wrapping_offset($i)) }
+                    };
                 }
                 let mut acc = [zero; R];
                 macro_rules! both {
                     ($t:expr) => {
                         for r in 0..R {
-                            acc[r] = held[r + $t].plus(held[r + TAPS - 1 - $t]).mul_add(down[$t], acc[r]);
+                            acc[r] = pixels!(r + $t).plus(pixels!(r + TAPS - 1 - $t)).mul_add(down[$t], acc[r]);
                         }
                     };
                 }
                 pairs!(both; 0 1 2 3);
                 for r in 0..R {
-                    acc[r] = held[r + TAPS / 2].mul_add(down[TAPS / 2], acc[r]);
+                    acc[r] = pixels!(r + TAPS / 2).mul_add(down[TAPS / 2], acc[r]);
                 }
                 acc
             }};
@@ -153,7 +160,7 @@ unsafe fn rows<S, O, V: Between<S, O>, const TAPS: usize, const STEP: usize, con
             }
             if !PAST && i * size_of::<O>() % 64 < V::LANES * size_of::<O>() {
                 for r in 0..R {
-                    prefetch(out.wrapping_add(r * a.out_row + i + AHEAD));
+                    prefetch(out.wrapping_add(r * a.out_row + i + AHEAD / size_of::<O>()));
                 }
             }
             let right = sums!(i as isize + lanes);
