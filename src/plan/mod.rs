@@ -27,9 +27,9 @@ pub use convolve::{Accumulator, Accuracy, Algorithm, Boundary, Centre, Convolve,
 pub(crate) use convolve::{Parts, candidates, low_rank};
 pub(crate) use group::Number;
 pub use group::{GroupOp, GroupPlan, Grouped, Groups};
-pub(crate) use integrate::{BIN_BITS, BINS, Cell, Function, Sampling, counted, words_per_sample};
+pub(crate) use integrate::{BIN_BITS, BINS, Cell, Function, Native, Sampling, counted, words_per_sample};
 #[cfg(feature = "gpu")]
-pub(crate) use integrate::{Grid, Native, Replicate};
+pub(crate) use integrate::{Grid, Replicate};
 pub use integrate::{Integral, IntegralMethod, IntegralState, IntegralSums, Integrate, IntegratePlan};
 pub use lanes::Lanes;
 pub use log_sum_exp::{LogSumExp, LogSumExpPlan};
