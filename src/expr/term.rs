@@ -1,5 +1,7 @@
 //! Building graphs of nodes as one writes formulas.
 
+#![cfg_attr(not(feature = "gpu"), allow(dead_code, reason = "GPUs need more of it"))]
+
 use std::cell::RefCell;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 

@@ -221,18 +221,19 @@ impl Prefix {
             }
             let Some(sums) = self.on_grids(k) else { return false };
             let grids = (constant(k), constant(k - APART));
-            #[cfg(target_arch = "x86_64")]
-            let done = (simd == Simd::Avx512).then(|| {
-                // SAFETY: the level says that the instructions are there.
-                unsafe { vectors::run(values, grids, sums, out) }
-            });
-            #[cfg(not(target_arch = "x86_64"))]
-            let done: Option<Done> = None;
-            let done = done.unwrap_or_else(|| {
+            let mut portable = |out: &mut [O; BLOCK]| {
                 let (largest, exact) = simd.run(Cut { values, grids, parts });
                 let sums = if exact { simd.run(Run { parts, sums, out }) } else { sums };
                 Done { sums, largest, exact }
-            });
+            };
+            #[cfg(target_arch = "x86_64")]
+            let done = match simd {
+                // SAFETY: the level says that the instructions are there.
+                Simd::Avx512 => unsafe { vectors::run(values, grids, sums, out) },
+                _ => portable(out),
+            };
+            #[cfg(not(target_arch = "x86_64"))]
+            let done = portable(out);
             let found = exponent(done.largest);
             *top = Some(found);
             if done.exact && found <= most {

@@ -22,14 +22,16 @@ fn evaluate(program: &Program, uniforms: &[f64], inputs: &[f64]) -> f64 {
     of(program.result, &values)
 }
 
+type Function = Box<dyn Fn(&[f64]) -> f64>;
+
 /// The function spelled out, and as CPUs compute it.
-fn both(text: &str) -> [Box<dyn Fn(&[f64]) -> f64>; 2] {
+fn both(text: &str) -> [Function; 2] {
     let expression = Expression::new(text).unwrap();
     [expression.spelled_out(), expression.with_powers()].map(|expression| {
         let bindings: Vec<_> = (0..expression.names().len()).map(Binding::Input).collect();
         let program = Program::new(&expression, &bindings, bindings.len());
         let uniforms: Vec<f64> = program.uniforms(&expression, &bindings);
-        Box::new(move |x: &[f64]| evaluate(&program, &uniforms, x)) as Box<dyn Fn(&[f64]) -> f64>
+        Box::new(move |x: &[f64]| evaluate(&program, &uniforms, x)) as Function
     })
 }
 
