@@ -5,7 +5,7 @@ fn acc_push(e: vec2<u32>, r: u32) {
     if (SKIP && exponent == 255u && (bits & MASK) != 0u) {
         return;
     }
-    other |= bits ^ 0x80000000u;
+    other |= select(bits ^ 0x80000000u, 1u, ABS);
     if (exponent == 255u) {
         flags |= select(4u, select(1u, 2u, sign != 0u), (bits & MASK) == 0u);
         return;

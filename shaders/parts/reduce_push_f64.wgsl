@@ -5,7 +5,7 @@ fn push_double(e: vec2<u32>) {
     if (SKIP && exponent == 2047u && (e.x | (e.y & 0xfffffu)) != 0u) {
         return;
     }
-    other |= e.x | (e.y ^ 0x80000000u);
+    other |= select(e.x | (e.y ^ 0x80000000u), 1u, ABS);
     if (exponent == 2047u) {
         flags |= select(4u, select(1u, 2u, sign != 0u), (e.x | (e.y & 0xfffffu)) == 0u);
         return;
