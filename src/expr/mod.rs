@@ -22,7 +22,7 @@ use std::collections::HashMap;
 
 use crate::Result;
 pub(crate) use composed::Composed;
-pub(crate) use spelled::{Bits, cos, sin};
+pub(crate) use spelled::{Bits, COSINE, EXP, LN2_HI, LN2_LO, LOG, SINE, TO_INT, cos, sin};
 
 /// A function of one argument.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

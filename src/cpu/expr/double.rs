@@ -8,22 +8,9 @@ pub(super) use power::power;
 use super::LANES;
 use crate::cpu::simd::{Kernel, Simd};
 use crate::expr::{self, Unary};
+use crate::expr::{COSINE as C, EXP, LN2_HI, LN2_LO, LOG as L, SINE as S, TO_INT};
 
 type Block = [f64; LANES];
-
-/// `1.5 · 2^52`: a number of up to 51 bits added to it is rounded to an integer, which is in the lowest bits.
-const TO_INT: f64 = 6_755_399_441_055_744.0;
-const LN2_HI: f64 = f64::from_bits(0x3fe6_2e42_fee0_0000);
-const LN2_LO: f64 = f64::from_bits(0x3dea_39ef_3579_3c76);
-
-/// The exponentials' polynomial.
-const EXP: [f64; 5] = [
-    f64::from_bits(0x3fc5_5555_5555_553e),
-    f64::from_bits(0xbf66_c16c_16be_bd93),
-    f64::from_bits(0x3f11_566a_af25_de2c),
-    f64::from_bits(0xbebb_bd41_c5d2_6bf1),
-    f64::from_bits(0x3e66_3769_72be_a4d0),
-];
 
 /// A function of all elements of a block. The answer is whether there is one here for it.
 pub(super) fn unary(op: Unary, a: &Block, out: &mut Block, simd: Simd) -> bool {
@@ -120,15 +107,6 @@ fn upper(x: f64) -> f64 {
 /// `s (f²/2 + r)`, which is `log(1 + f) − f + f²/2`.
 #[inline(always)]
 fn log_parts(bits: u64) -> [f64; 4] {
-    const L: [f64; 7] = [
-        f64::from_bits(0x3fe5_5555_5555_5593),
-        f64::from_bits(0x3fd9_9999_9997_fa04),
-        f64::from_bits(0x3fd2_4924_9422_9359),
-        f64::from_bits(0x3fcc_71c5_1d8e_78af),
-        f64::from_bits(0x3fc7_4664_96cb_03de),
-        f64::from_bits(0x3fc3_9a09_d078_c69f),
-        f64::from_bits(0x3fc2_f112_df3e_5244),
-    ];
     /// √½, to 20 bits behind the point, in the upper half.
     const ROOT: u64 = 0x3fe6_a09e << 32;
     let moved = bits.wrapping_add((0x3ff0_0000 << 32) - ROOT);
@@ -205,22 +183,6 @@ impl<const COSINE: bool> Kernel for Circular<'_, COSINE> {
     fn run<const BYTES: usize>(self) -> bool {
         const TWO_PER_PI: f64 = f64::from_bits(0x3fe4_5f30_6dc9_c883);
         const HALF_PI: [f64; 2] = [f64::from_bits(0x3ff9_21fb_5440_0000), f64::from_bits(0x3dd0_b461_1a62_6331)];
-        const S: [f64; 6] = [
-            f64::from_bits(0xbfc5_5555_5555_5549),
-            f64::from_bits(0x3f81_1111_1110_f8a6),
-            f64::from_bits(0xbf2a_01a0_19c1_61d5),
-            f64::from_bits(0x3ec7_1de3_57b1_fe7d),
-            f64::from_bits(0xbe5a_e5e6_8a2b_9ceb),
-            f64::from_bits(0x3de5_d93a_5acf_d57c),
-        ];
-        const C: [f64; 6] = [
-            f64::from_bits(0x3fa5_5555_5555_554c),
-            f64::from_bits(0xbf56_c16c_16c1_5177),
-            f64::from_bits(0x3efa_01a0_19cb_1590),
-            f64::from_bits(0xbe92_7e4f_809c_52ad),
-            f64::from_bits(0x3e21_ee9e_bdb4_b1c4),
-            f64::from_bits(0xbda8_fae9_be88_38d4),
-        ];
         let common = |x: f64| {
             let hx = high(x);
             // Up to π/4 nothing is reduced.

@@ -10,7 +10,8 @@ const HALF_PI: [[f64; 2]; 3] = [
     [f64::from_bits(0x3dd0_b461_1a60_0000), f64::from_bits(0x3ba3_198a_2e03_7073)],
     [f64::from_bits(0x3ba3_198a_2e00_0000), f64::from_bits(0x397b_839a_2520_49c1)],
 ];
-pub(super) const S: [f64; 6] = [
+/// The polynomials of the sine and the cosine.
+pub(crate) const S: [f64; 6] = [
     f64::from_bits(0xbfc5_5555_5555_5549),
     f64::from_bits(0x3f81_1111_1110_f8a6),
     f64::from_bits(0xbf2a_01a0_19c1_61d5),
@@ -18,7 +19,7 @@ pub(super) const S: [f64; 6] = [
     f64::from_bits(0xbe5a_e5e6_8a2b_9ceb),
     f64::from_bits(0x3de5_d93a_5acf_d57c),
 ];
-const C: [f64; 6] = [
+pub(crate) const C: [f64; 6] = [
     f64::from_bits(0x3fa5_5555_5555_554c),
     f64::from_bits(0xbf56_c16c_16c1_5177),
     f64::from_bits(0x3efa_01a0_19cb_1590),

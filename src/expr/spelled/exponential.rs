@@ -3,7 +3,7 @@
 use super::{LN2_HI, LN2_LO, Term, high};
 
 /// The polynomial of [`exp`] and of powers.
-pub(super) const P: [f64; 5] = [
+pub(crate) const P: [f64; 5] = [
     f64::from_bits(0x3fc5_5555_5555_553e),
     f64::from_bits(0xbf66_c16c_16be_bd93),
     f64::from_bits(0x3f11_566a_af25_de2c),

@@ -3,7 +3,7 @@
 use super::{LN2, LN2_HI, LN2_LO, Term, high};
 
 /// (log((1 + s) / (1 − s)) / s − 2) / s² as a polynomial of s².
-const L: [f64; 7] = [
+pub(crate) const L: [f64; 7] = [
     f64::from_bits(0x3fe5_5555_5555_5593),
     f64::from_bits(0x3fd9_9999_9997_fa04),
     f64::from_bits(0x3fd2_4924_9422_9359),

@@ -14,7 +14,9 @@ mod power;
 mod tests;
 
 pub(crate) use bits::Bits;
-pub(crate) use circular::{cos, sin};
+pub(crate) use circular::{C as COSINE, S as SINE, cos, sin};
+pub(crate) use exponential::P as EXP;
+pub(crate) use logarithm::L as LOG;
 
 use super::term::{Term, rebuilt};
 use super::{Binary, Composed, Expression, Node, Unary};
@@ -80,11 +82,11 @@ fn composed<'g>(function: Composed, x: Term<'g>, y: Term<'g>) -> Term<'g> {
 }
 
 /// ln(2): 33 bits, whose multiples are exact, and the rest.
-const LN2_HI: f64 = f64::from_bits(0x3fe6_2e42_fee0_0000);
-const LN2_LO: f64 = f64::from_bits(0x3dea_39ef_3579_3c76);
+pub(crate) const LN2_HI: f64 = f64::from_bits(0x3fe6_2e42_fee0_0000);
+pub(crate) const LN2_LO: f64 = f64::from_bits(0x3dea_39ef_3579_3c76);
 const LN2: f64 = std::f64::consts::LN_2;
-/// What rounding to an integer takes: `1.5 · 2^52`.
-const TO_INT: f64 = 6_755_399_441_055_744.0;
+/// `1.5 · 2^52`: a number of up to 51 bits added to it is rounded to an integer, which is in the lowest bits.
+pub(crate) const TO_INT: f64 = 6_755_399_441_055_744.0;
 
 /// The number whose upper word is this, and whose lower one is 0.
 const fn high(word: u32) -> f64 {
