@@ -81,7 +81,11 @@ fn an_interrupted_run_prints_what_it_has() {
         }
         let child = command.spawn().unwrap();
         std::thread::sleep(Duration::from_millis(1500));
-        kill(nix::unistd::Pid::from_raw(child.id() as i32), Signal::SIGINT).unwrap();
+        // Twice, as `timeout -s INT` does.
+        for _ in 0..2 {
+            kill(nix::unistd::Pid::from_raw(child.id() as i32), Signal::SIGINT).unwrap();
+            std::thread::sleep(Duration::from_millis(2));
+        }
         let output = child.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
         let text = String::from_utf8(output.stdout).unwrap();

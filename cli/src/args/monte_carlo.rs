@@ -47,7 +47,7 @@ pub struct IntegrateArgs {
     /// The seed of the random numbers
     #[arg(long, default_value_t = 42, value_name = "SEED")]
     pub seed: u64,
-    /// float32 or float64 (CPUs)
+    /// float32 or float64
     #[arg(long, default_value = "float32", value_name = "DTYPE")]
     pub dtype: Dtype,
     /// How points are chosen: plain (independently), vegas (importance sampling, for peaks) or sobol (scrambled Sobol points, for
