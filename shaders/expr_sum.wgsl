@@ -7,15 +7,16 @@ fn main(
     @builtin(local_invocation_index) t: u32,
 ) {
     sums_begin(t);
-    var pushed = 0u;
-    for (var at = group.x * SIZE + t; at < params.count; at += groups.x * SIZE) {
-        sums_push(evaluate_at(at), t);
-        pushed += 1u;
-        if (pushed == RUN) {
-            sums_settle(t);
-            pushed = 0u;
+    var at = group.x * SIZE + t;
+    loop {
+        for (var pushed = 0u; pushed < RUN && at < params.count; pushed += 1u) {
+            sums_push(evaluate_at(at), t);
+            at += groups.x * SIZE;
+        }
+        sums_settle(t);
+        if (at >= params.count) {
+            break;
         }
     }
-    sums_settle(t);
     sums_end(t, group.x);
 }

@@ -5,6 +5,17 @@
 //
 // A step is (operation, in the second byte the register it goes to, in the upper half a number of its own; three operands).
 // Operands from REGISTERS on are numbers behind the steps.
+fn operand(registers: ptr<function, array<vec2<u32>, REGISTERS>>, place: u32) -> vec2<u32> {
+    var y = vec2<u32>(0u, 0u);
+    if (place < REGISTERS) {
+        y = (*registers)[place];
+    } else {
+        let pair = tape[params.tape.x + (place - REGISTERS) / 2u];
+        y = select(pair.xy, pair.zw, (place & 1u) == ((REGISTERS + 1u) & 1u));
+    }
+    return y;
+}
+
 @compute @workgroup_size(SIZE)
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
@@ -16,18 +27,8 @@ fn main(
     let steps = select(0u, params.tape.x, at < params.count);
     for (var i = 0u; i < steps; i += 1u) {
         let step = tape[i];
-        var operands = array<vec2<u32>, 3>();
-        for (var o = 0u; o < 3u; o += 1u) {
-            let place = step[o + 1u];
-            if (place < REGISTERS) {
-                operands[o] = registers[place];
-            } else {
-                let pair = tape[params.tape.x + (place - REGISTERS) / 2u];
-                operands[o] = select(pair.xy, pair.zw, (place & 1u) == ((REGISTERS + 1u) & 1u));
-            }
-        }
-        let a = operands[0];
-        let b = operands[1];
+        let a = operand(&registers, step.y);
+        let b = operand(&registers, step.z);
         let am = d_magnitude(a);
         var y = vec2<u32>(0u, 0u);
         switch (step.x & 255u) {
@@ -38,13 +39,19 @@ fn main(
                 y = d_mul(a, b);
             }
             case DIV: {
-                y = d_div(a, b);
+                if (DIVIDES) {
+                    y = d_div(a, b);
+                }
             }
             case SQRT: {
-                y = d_sqrt(a);
+                if (ROOTS) {
+                    y = d_sqrt(a);
+                }
             }
             case REM: {
-                y = d_rem(a, b);
+                if (REMAINDERS) {
+                    y = d_rem(a, b);
+                }
             }
             case NEG: {
                 y = vec2<u32>(a.x, a.y ^ D_SIGN);
@@ -79,7 +86,7 @@ fn main(
                 y = d_truth(d_is_true(a) || d_is_true(b));
             }
             case WHERE: {
-                y = select(operands[2], b, d_is_true(a));
+                y = select(operand(&registers, step.w), b, d_is_true(a));
             }
             case TRUNC: {
                 y = d_trunc(a);
@@ -103,7 +110,9 @@ fn main(
                 y = d_power_of_two(a);
             }
             case QUARTERS, ANGLE, ANGLE_REST: {
-                y = d_turns(a, (step.x & 255u) - QUARTERS);
+                if (TURNS) {
+                    y = d_turns(a, (step.x & 255u) - QUARTERS);
+                }
             }
             case RESULT: {
                 y = select(a, D_NAN, d_is_nan(am));

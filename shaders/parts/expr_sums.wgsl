@@ -52,20 +52,17 @@ fn sums_push(bits: u32, t: u32) {
     }
 }
 
-fn sums_carry(first: u32, end: u32, t: u32) {
-    var carry = 0;
-    for (var d = first; d + 1u < end; d += 1u) {
-        let v = digits[d * SIZE + t] + carry;
-        digits[d * SIZE + t] = v & 0x7FFFFF;
-        carry = v >> 23u;
-    }
-    digits[(end - 1u) * SIZE + t] += carry;
+// Whether a digit is the uppermost of its sum, and takes all that is above it.
+fn is_last(d: u32) -> bool {
+    return d == SUM_DIGITS - 1u || d == DIGITS - 1u;
 }
 
 fn sums_settle(t: u32) {
-    sums_carry(0u, SUM_DIGITS, t);
-    if (DIGITS > SUM_DIGITS) {
-        sums_carry(SUM_DIGITS, DIGITS, t);
+    var carry = 0;
+    for (var d = 0u; d < DIGITS; d += 1u) {
+        let v = digits[d * SIZE + t] + carry;
+        digits[d * SIZE + t] = select(v & 0x7FFFFF, v, is_last(d));
+        carry = select(v >> 23u, 0, is_last(d));
     }
 }
 
@@ -84,12 +81,11 @@ fn sums_end(t: u32, slot: u32) {
     workgroupBarrier();
     if (t == 0u) {
         let first = slot * (DIGITS + 1u);
+        var carry = 0;
         for (var d = 0u; d < DIGITS; d += 1u) {
-            digits[d * SIZE] += i32(results[first + d]);
-        }
-        sums_settle(0u);
-        for (var d = 0u; d < DIGITS; d += 1u) {
-            results[first + d] = u32(digits[d * SIZE]);
+            let v = digits[d * SIZE] + i32(results[first + d]) + carry;
+            results[first + d] = u32(select(v & 0x7FFFFF, v, is_last(d)));
+            carry = select(v >> 23u, 0, is_last(d));
         }
         results[first + DIGITS] |= atomicLoad(&group_flags);
     }

@@ -6,7 +6,7 @@ use bytemuck::Zeroable;
 
 use super::integrate::{GridMemory, directions};
 use super::source::{BLOCK, PARAMS, SOBOL};
-use super::tape::{Op, Operand, Tape, constants};
+use super::tape::{Finished, Op, Operand, Tape, constants};
 use super::{CHUNK, GROUP, Params, reduce, unsupported, uploaded};
 use crate::cpu::simd::Simd;
 use crate::exact::squares::WithSquares;
@@ -116,14 +116,22 @@ const MOST_EXACT = {}u;
     joined(&[&[text.as_str()], word, &[SAMPLES]].concat(), int64)
 }
 
-/// A tape on the device, and the number of its steps.
-fn finished(context: &Arc<Context>, expression: &Expression, mut tape: Tape, result: Operand) -> Result<(u32, Block)> {
+/// A tape on the device.
+pub(super) struct Uploaded {
+    pub(super) steps: u32,
+    pub(super) tape: Block,
+    /// Constants of its shader.
+    pub(super) constants: Vec<(&'static str, f64)>,
+}
+
+fn finished(context: &Arc<Context>, expression: &Expression, mut tape: Tape, result: Operand) -> Result<Uploaded> {
     tape.step(Op::Result, &[result]);
-    let Some((steps, words)) = tape.finish() else {
+    let Some(Finished { steps, words, long }) = tape.finish() else {
         let feature = format!("room for more than {} values at a time", super::tape::REGISTERS);
         return Err(unsupported(context, &format!("the expression `{expression}` in float64"), feature));
     };
-    Ok((steps, uploaded(context, &words)?))
+    let constants = std::iter::once(("SIZE", GROUP as f64)).chain(long).collect();
+    Ok(Uploaded { steps, tape: uploaded(context, &words)?, constants })
 }
 
 /// The program with its operations spelled out, and its numbers.
@@ -135,7 +143,7 @@ fn program(expression: &Expression, bindings: &[crate::expr::lower::Binding], in
 }
 
 /// The steps of a map.
-pub(super) fn map(context: &Arc<Context>, plan: &MapPlan) -> Result<(u32, Block)> {
+pub(super) fn map(context: &Arc<Context>, plan: &MapPlan) -> Result<Uploaded> {
     let (program, uniforms) = program(&plan.expression, &plan.bindings, plan.inputs.len());
     let mut tape = Tape::default();
     let result = tape.program(&program, &uniforms, |tape, input| tape.step(Op::Element, &[Operand::Raw(input as u32)]));
@@ -143,7 +151,7 @@ pub(super) fn map(context: &Arc<Context>, plan: &MapPlan) -> Result<(u32, Block)
 }
 
 /// The steps of an integral's samples.
-fn integral(context: &Arc<Context>, plan: &IntegratePlan) -> Result<(u32, Block)> {
+fn integral(context: &Arc<Context>, plan: &IntegratePlan) -> Result<Uploaded> {
     let dimensions = plan.bounds.len();
     let (program, uniforms) = program(&plan.expression, &plan.bindings, dimensions);
     let axis = |axis: usize| Operand::Raw(axis as u32);
@@ -188,7 +196,7 @@ fn integral(context: &Arc<Context>, plan: &IntegratePlan) -> Result<(u32, Block)
 /// The sums of an integrand in float64: values of chunks of samples, reduced where they lie.
 pub(super) fn sums(context: &Arc<Context>, plan: &IntegratePlan, control: &Control) -> Result<IntegralSums> {
     let dimensions = plan.bounds.len();
-    let (steps, tape) = integral(context, plan)?;
+    let Uploaded { steps, tape, constants } = integral(context, plan)?;
     let sobol = match &plan.sampling {
         Sampling::Sobol(replicate) => Some(directions(context, replicate)?),
         Sampling::Uniform | Sampling::Grid(_) => None,
@@ -223,7 +231,7 @@ pub(super) fn sums(context: &Arc<Context>, plan: &IntegratePlan, control: &Contr
         label: "expr_tape",
         source: &|| integral_source(sobol.is_some(), int64),
         variant: if sobol.is_some() { "points" } else { "samples" },
-        constants: &[("SIZE", GROUP as f64)],
+        constants: &constants,
         workgroup: [GROUP as u32, 1, 1],
         workgroup_bytes: 0,
         slots: &slots,

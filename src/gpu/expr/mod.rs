@@ -253,14 +253,14 @@ impl<'a> Map<'a> {
         let mut slots = vec![Slot::Read; inputs.len() + usize::from(double)];
         slots.extend([Slot::ReadWrite, Slot::Uniform]);
         let (pipeline, tape) = if double {
-            let (steps, tape) = double::map(context, plan)?;
+            let double::Uploaded { steps, tape, constants } = double::map(context, plan)?;
             let flat = access.iter().enumerate().map(|(i, access)| u32::from(*access == Access::Flat) << i).sum();
             base.tape = [steps, flat, 0, 0];
             let shader = Shader {
                 label: "expr_tape",
                 source: &|| double::map_source(inputs.len(), int64),
                 variant: &format!("{} arrays", inputs.len()),
-                constants: &[("SIZE", GROUP as f64)],
+                constants: &constants,
                 workgroup: [GROUP as u32, 1, 1],
                 workgroup_bytes: 0,
                 slots: &slots,

@@ -17,6 +17,9 @@ macro_rules! operations {
         pub(super) fn constants() -> String {
             let mut text = format!("const REGISTERS = {REGISTERS}u;\n");
             $(text += &format!("const {} = {}u;\n", $name, Op::$op as u32);)*
+            for (name, _) in LONG {
+                text += &format!("override {name}: bool = true;\n");
+            }
             text
         }
     };
@@ -27,6 +30,25 @@ operations! {
     CopySign "COPY_SIGN" Upper "UPPER" Exponent "EXPONENT" Significand "SIGNIFICAND" PowerOfTwo "POWER_OF_TWO" Quarters "QUARTERS"
     Angle "ANGLE" AngleRest "ANGLE_REST" Result "RESULT" Element "ELEMENT" Fraction "FRACTION" Cell "CELL"
     FractionInCell "FRACTION_IN_CELL" CellStart "CELL_START" CellWidth "CELL_WIDTH" CellWeight "CELL_WEIGHT" Count "COUNT" Flag "FLAG"
+}
+
+/// Operations whose code is long: a shader has them only for tapes with such steps.
+const LONG: [(&str, &[Op]); 5] = [
+    ("DIVIDES", &[Op::Div]),
+    ("ROOTS", &[Op::Sqrt]),
+    ("REMAINDERS", &[Op::Rem]),
+    ("TURNS", &[Op::Quarters, Op::Angle, Op::AngleRest]),
+    ("GRID", &[Op::Cell]),
+];
+
+/// A tape with registers for its values.
+#[derive(Debug)]
+pub(super) struct Finished {
+    pub(super) steps: u32,
+    /// Steps, then numbers.
+    pub(super) words: Vec<u32>,
+    /// The shader's constants: which of the long operations there are.
+    pub(super) long: [(&'static str, f64); LONG.len()],
 }
 
 /// An operand: the value of an earlier step, or a number.
@@ -74,8 +96,8 @@ impl Tape {
         operand(self, &values, program.result)
     }
 
-    /// The number of steps, and the words: steps, then numbers. `None` if more values are needed at a time than there are registers.
-    pub(super) fn finish(&self) -> Option<(u32, Vec<u32>)> {
+    /// The whole tape. `None` if more values are needed at a time than there are registers.
+    pub(super) fn finish(&self) -> Option<Finished> {
         let mut last = vec![0; self.steps.len()];
         for (at, (_, operands)) in self.steps.iter().enumerate() {
             last[at] = at;
@@ -117,7 +139,8 @@ impl Tape {
         }
         words.extend(numbers.iter().flat_map(|&bits| [bits as u32, (bits >> 32) as u32]));
         words.resize(words.len().next_multiple_of(4), 0);
-        Some((self.steps.len() as u32, words))
+        let long = LONG.map(|(name, ops)| (name, f64::from(self.steps.iter().any(|(op, _)| ops.contains(op)))));
+        Some(Finished { steps: self.steps.len() as u32, words, long })
     }
 }
 
