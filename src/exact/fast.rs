@@ -132,8 +132,36 @@ pub(crate) unsafe fn one<V: Doubles>() -> V {
     unsafe { V::splat(std::hint::black_box(1.0)) }
 }
 
-/// One step of some lanes: `x` loses to each level what the level's grid can hold. Bits are set in `left` if that is not all
-/// (or only the sign bit, of a zero).
+/// `x` loses to a level what the level's grid can hold; the answer is what is left.
+///
+/// # Safety
+/// The instruction set of `V` must be present.
+#[inline(always)]
+pub(crate) unsafe fn take<V: Doubles>(level: &mut V, x: V, one: V) -> V {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let moved = level.add(x);
+        let rest = x.fused_sub(one, moved.fused_sub(one, *level));
+        *level = moved;
+        rest
+    }
+}
+
+/// The last level holds all of `x`, or bits are set in `left` (or only the sign bit, of a zero).
+///
+/// # Safety
+/// The instruction set of `V` must be present.
+#[inline(always)]
+pub(crate) unsafe fn rest_of<V: Doubles>(level: &mut V, x: V, left: &mut V) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let moved = level.add(x);
+        *left = left.or_difference(x, moved.sub(*level));
+        *level = moved;
+    }
+}
+
+/// One step of some lanes: each level takes what it can hold, the last one all that is left.
 ///
 /// # Safety
 /// The instruction set of `V` must be present.
@@ -150,13 +178,11 @@ pub(crate) unsafe fn step<V: Doubles, const L: usize, const M: usize>(
         last -= 1;
         // SAFETY: the caller's promise.
         unsafe {
-            let moved = level[at].add(x);
             if last == 0 {
-                *left = left.or_difference(x, moved.sub(level[at]));
+                rest_of(&mut level[at], x, left);
             } else {
-                x = x.fused_sub(one, moved.fused_sub(one, level[at]));
+                x = take(&mut level[at], x, one);
             }
-            level[at] = moved;
         }
     }
 }

@@ -9,6 +9,10 @@ pub(crate) mod dot;
 pub(crate) mod fast;
 pub(crate) mod lanes;
 mod min_max;
+#[cfg(target_arch = "x86_64")]
+mod moment_integers;
+#[cfg(target_arch = "x86_64")]
+mod moment_levels;
 mod moments;
 pub(crate) mod prefix;
 pub(crate) mod products;

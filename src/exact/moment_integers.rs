@@ -176,7 +176,9 @@ mod tests {
                     assert_eq!(found, Some(Sums { sum, squares }), "{n} {top} {range}");
                 }
             }
-            for wrong in [2f32.powi(-51), 1.1 * 2f32.powi(-30), 2.0, -f32::MAX, f32::INFINITY, f32::NEG_INFINITY, f32::NAN, -f32::NAN] {
+            for wrong in
+                [2f32.powi(-51), 1.1 * 2f32.powi(-30), 2.0, -f32::MAX, f32::INFINITY, f32::NEG_INFINITY, f32::NAN, -f32::NAN]
+            {
                 let mut values = vec![1f32; n];
                 if n > 0 {
                     values[n / 2] = wrong;

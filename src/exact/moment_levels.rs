@@ -153,7 +153,8 @@ mod tests {
                 let values: Vec<f64> = (0..n).map(|_| number(range, &mut state)).collect();
                 assert_eq!(at_once(&values, simd), Some(slowly(&values)), "{n} {range}");
                 // As large as they may be, with carries at every step, and at the edge of what squares can hold.
-                for same in [f64::from_bits(bound(range as i32).to_bits() - 1), -1.0, 2f64.powi(500), 1.1 * 2f64.powi(LEAST_TOP)] {
+                for same in [f64::from_bits(bound(range as i32).to_bits() - 1), -1.0, 2f64.powi(500), 1.1 * 2f64.powi(LEAST_TOP)]
+                {
                     let values = vec![same; n];
                     assert_eq!(at_once(&values, simd), Some(slowly(&values)), "{n} {same:e}");
                 }

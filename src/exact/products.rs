@@ -10,6 +10,8 @@ use super::ExactDot;
 use super::accumulator::Accumulator;
 use super::fast::Float;
 #[cfg(target_arch = "x86_64")]
+use super::moment_levels;
+#[cfg(target_arch = "x86_64")]
 use super::windows::{self, Fields};
 use super::windows::{PairWindows, SquareTable, SquareWindows};
 use crate::cpu::simd::{Kernel, Simd};
@@ -77,6 +79,17 @@ impl Products {
                     self.extend_windows(a, b, simd);
                 } else {
                     self.extend_parts(a, b, simd);
+                }
+            }
+            return;
+        }
+        #[cfg(target_arch = "x86_64")]
+        if moment_levels::can(simd) && a.as_ptr() == b.as_ptr() && a.len() >= 16 {
+            // The sum of the numbers is a byproduct.
+            let mut sum = Accumulator::new();
+            for values in a.chunks(moment_levels::block::<T>()) {
+                if !self.add_moments(&mut sum, values, simd) {
+                    self.extend_parts(values, values, simd);
                 }
             }
             return;

@@ -11,7 +11,7 @@ mod strips;
 use std::ops::Range;
 
 use super::drive::HEIGHT;
-use crate::cpu::simd::{Simd, prefetch};
+use crate::cpu::simd::{Kernel, Simd, prefetch};
 use crate::exact::accumulator::Accumulator;
 use crate::exact::fast::{Float, Largest, MAX_TOP, WHOLE, WHOLE_SQUARES, constant, exponent, exponents};
 #[cfg(target_arch = "x86_64")]
@@ -103,7 +103,7 @@ impl FloatColumns {
                     let added =
                         <&mut [Table; STRIP]>::try_from(&mut *tables).is_ok_and(|tables| add_columns(some, at, tables, simd));
                     if !added {
-                        push_rows(some, at, tables, sums);
+                        simd.run(PushRows { rows: some, at, tables, sums });
                     }
                 }
             }
@@ -255,13 +255,25 @@ pub(super) fn in_strips<T: Float>(rows: &[&[T]], each: &mut Each<'_, T>) {
     }
 }
 
-/// Adds some columns of a few rows, from one on, number by number.
-pub(super) fn push_rows<T: Float>(rows: &[&[T]], at: usize, tables: &mut [Table], sums: &mut [Accumulator]) {
-    tables.iter_mut().for_each(|table| table.room(rows.len()));
-    for row in rows {
-        for ((table, sum), &x) in tables.iter_mut().zip(sums.iter_mut()).zip(&row[at..]) {
-            if table.push(x.widen()) {
-                sum.push(x.widen());
+/// Some columns of a few rows, from one on, that are added number by number.
+pub(super) struct PushRows<'a, T> {
+    pub(super) rows: &'a [&'a [T]],
+    pub(super) at: usize,
+    pub(super) tables: &'a mut [Table],
+    pub(super) sums: &'a mut [Accumulator],
+}
+
+impl<T: Float> Kernel for PushRows<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const BYTES: usize>(self) {
+        self.tables.iter_mut().for_each(|table| table.room(self.rows.len()));
+        for row in self.rows {
+            for ((table, sum), &x) in self.tables.iter_mut().zip(self.sums.iter_mut()).zip(&row[self.at..]) {
+                if table.push(x.widen()) {
+                    sum.push(x.widen());
+                }
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Sums of what floats become: magnitudes, powers, squares, products; and moments.
 
-use super::columns::{FloatColumns, PATIENCE, TALL, in_strips, push_rows};
+use super::columns::{FloatColumns, PATIENCE, PushRows, TALL, in_strips};
 use super::drive::{Fold, HEIGHT};
 use super::pair::FoldPairs;
 use super::selected::Neutral;
@@ -239,7 +239,7 @@ impl ProductColumns {
                         }
                     }
                     if let Some((tables, sums)) = &mut numbers {
-                        push_rows(some, at, tables, sums);
+                        simd.run(PushRows { rows: some, at, tables, sums });
                     }
                 }
             }

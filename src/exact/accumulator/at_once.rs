@@ -1,10 +1,45 @@
-//! Blocks of products, and of numbers and their squares, at once on AVX-512.
+//! Blocks of products at once on AVX-512, and of numbers and their squares there and on AVX2.
 
-use super::{Accumulator, OTHERS, PATIENCE, sticky};
+use super::sticky::{self, halves};
+use super::{Accumulator, OTHERS, PATIENCE};
 use crate::cpu::simd::Simd;
 use crate::exact::fast::{Float, Largest, LargestProduct, MAX_TOP, exponent, exponents};
+use crate::exact::{moment_integers, moment_levels};
 
 impl Accumulator {
+    /// Adds a block with AVX2, binary32 numbers whole and binary64 ones in halves, if their exponents are near enough.
+    pub(super) fn at_once<T: Float>(&mut self, block: &[T], simd: Simd) -> bool {
+        let [pause, misses] = self.halves;
+        if pause > 0 {
+            self.halves = [pause - 1, 0];
+            return false;
+        }
+        for _ in 0..2 {
+            let first = exponents::<1>(self.top);
+            // SAFETY: the level says that the instructions are there.
+            let found = match T::narrow(block) {
+                Some(block) => unsafe { halves::sum_whole(block, first) }.map(|[sum]| ([sum, 0], [first[0]; 2])),
+                None => {
+                    let levels = halves::levels(first[0]);
+                    unsafe { halves::sum_halves(block, levels) }.map(|sums| (sums, levels))
+                }
+            };
+            if let Some((sums, levels)) = found {
+                self.settle::<T, false>(block, sums.iter().any(|&sum| sum != 0), sums, levels);
+                self.halves = [0; 2];
+                return true;
+            }
+            let top = exponent(simd.run(Largest(block)));
+            if top > MAX_TOP || top == self.top {
+                break;
+            }
+            self.top = top;
+        }
+        // One may be an exception.
+        self.halves = if misses > 0 { [PATIENCE, 0] } else { [0, 1] };
+        false
+    }
+
     /// Adds the products of pairs, at most some thousands, if that can be done at once.
     pub(crate) fn add_products<T: Float>(&mut self, a: &[T], b: &[T], simd: Simd) -> bool {
         if self.pause > 0 {
@@ -45,8 +80,11 @@ impl Accumulator {
 
     /// Adds numbers, at most some thousands, to one sum and their squares to another, if that can be done at once.
     pub(crate) fn add_moments<T: Float>(sum: &mut Self, squares: &mut Self, values: &[T], simd: Simd) -> bool {
-        if simd != Simd::Avx512 || values.len() < 16 {
+        if !(simd == Simd::Avx512 || moment_levels::can(simd)) || values.len() < 16 {
             return false;
+        }
+        if let (Some(values), true) = (T::narrow(values), moment_levels::can(simd)) {
+            return Self::add_integers(sum, squares, values, simd);
         }
         let square = |x: f64| exponent(x * x).min(MAX_TOP);
         if sum.top == i32::MIN {
@@ -57,8 +95,13 @@ impl Accumulator {
         }
         for _ in 0..2 {
             let grids = (exponents(sum.top), exponents(squares.reach));
-            // SAFETY: the level says that the instructions are there.
-            if let Some((sums, parts)) = unsafe { sticky::moments(values, grids.0, grids.1) } {
+            let found = if simd == Simd::Avx512 {
+                // SAFETY: the level says that the instructions are there.
+                unsafe { sticky::moments(values, grids.0, grids.1) }
+            } else {
+                moment_levels::sums(values, sum.top, squares.reach, simd)
+            };
+            if let Some((sums, parts)) = found {
                 sum.settle::<T, false>(values, sums.iter().any(|&sum| sum != 0), sums, grids.0);
                 // Squares are no −0, and zeros among them have no sign in a sum of products.
                 squares.kind = OTHERS;
@@ -73,6 +116,29 @@ impl Accumulator {
                 break;
             }
             (sum.top, squares.reach) = (top, reach);
+        }
+        false
+    }
+
+    /// [`add_moments`](Self::add_moments) of binary32 numbers with AVX2.
+    fn add_integers(sum: &mut Self, squares: &mut Self, values: &[f32], simd: Simd) -> bool {
+        if sum.top == i32::MIN {
+            sum.top = exponent(f64::from(values[0]));
+        }
+        for _ in 0..2 {
+            // SAFETY: the level says that the instructions are there.
+            if let Some(found) = unsafe { moment_integers::sums(values, sum.top) } {
+                let grid = moment_integers::grid(sum.top);
+                sum.settle::<f32, false>(values, found.sum != 0, [found.sum], [52 - grid]);
+                squares.kind = OTHERS;
+                squares.add(found.squares, -2 * grid);
+                return true;
+            }
+            let top = exponent(simd.run(Largest(values)));
+            if top > 127 || top == sum.top {
+                break;
+            }
+            sum.top = top;
         }
         false
     }

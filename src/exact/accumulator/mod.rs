@@ -7,6 +7,8 @@ use super::fast::*;
 use super::prefix::Prefix;
 #[cfg(target_arch = "x86_64")]
 use super::sticky;
+#[cfg(target_arch = "x86_64")]
+use super::windows::Fields;
 use super::windows::{Table, Windows};
 use super::{ExactSum, LEAST, NEGATIVE_ZEROS, NOTHING, OTHERS};
 use crate::cpu::simd::Simd;
@@ -26,25 +28,53 @@ pub(crate) struct Accumulator {
     patience: u32,
     /// The exponent of the largest element expected.
     top: i32,
+    /// Blocks until numbers are cut in halves again, and how many could not be, one after the other.
+    #[cfg(target_arch = "x86_64")]
+    halves: [u32; 2],
     /// Blocks of products until they are tried at once again.
     pause: u32,
     /// The exponent of the largest product expected.
     reach: i32,
     spill: Option<Box<ExactSum>>,
     windows: Option<Box<Windows>>,
+    #[cfg(target_arch = "x86_64")]
+    fields: Option<Box<Fields>>,
 }
 
 impl Accumulator {
     pub(crate) fn new() -> Self {
         let (levels, patience) = (1, 0);
         let (top, pause, reach) = (i32::MIN, 0, i32::MIN);
-        Self { value: 0, exponent: 0, kind: NOTHING, levels, patience, top, pause, reach, spill: None, windows: None }
+        Self {
+            value: 0,
+            exponent: 0,
+            kind: NOTHING,
+            levels,
+            patience,
+            top,
+            #[cfg(target_arch = "x86_64")]
+            halves: [0; 2],
+            pause,
+            reach,
+            spill: None,
+            windows: None,
+            #[cfg(target_arch = "x86_64")]
+            fields: None,
+        }
     }
 
     /// The sum of nothing, with what was learnt about the elements so far.
     pub(crate) fn next(&self) -> Self {
-        let &Self { levels, patience, top, pause, reach, .. } = self;
-        Self { levels, patience, top, pause, reach, ..Self::new() }
+        Self {
+            value: 0,
+            exponent: 0,
+            kind: NOTHING,
+            spill: None,
+            windows: None,
+            #[cfg(target_arch = "x86_64")]
+            fields: None,
+            ..*self
+        }
     }
 
     /// Adds the numbers of a slice.
@@ -81,6 +111,11 @@ impl Accumulator {
                 self.top = exponent(number::<T, SQUARE>(block[0])).min(MAX_TOP);
             }
             let more = |sum: &mut Self| {
+                #[cfg(target_arch = "x86_64")]
+                if T::NARROW && !SQUARE && simd == Simd::Avx2 {
+                    // Each exponent by itself takes less.
+                    return false;
+                }
                 if T::NARROW && !SQUARE {
                     // So many hold all of binary32.
                     sum.extract::<T, WHOLE, SQUARE>(block, simd)
@@ -107,6 +142,10 @@ impl Accumulator {
 
     /// Adds a block with `L` levels, if they suffice.
     fn extract<T: Float, const L: usize, const SQUARE: bool>(&mut self, block: &[T], simd: Simd) -> bool {
+        #[cfg(target_arch = "x86_64")]
+        if simd == Simd::Avx2 && !SQUARE && L == 2 - usize::from(T::NARROW) && self.at_once(block, simd) {
+            return true;
+        }
         for _ in 0..2 {
             let exponents = exponents::<L>(self.top);
             #[cfg(target_arch = "x86_64")]
@@ -174,6 +213,10 @@ impl Accumulator {
         if block.len() < 128 && self.windows.is_none() {
             return block.iter().for_each(|&value| self.push(number::<T, SQUARE>(value)));
         }
+        #[cfg(target_arch = "x86_64")]
+        if let (Some(values), true) = (T::narrow(block), !SQUARE && simd == Simd::Avx2) {
+            return self.add_fields(values, simd);
+        }
         let windows = self.windows.get_or_insert_with(Windows::spare);
         let special = windows.extend::<T, SQUARE>(block, simd);
         if special {
@@ -184,6 +227,25 @@ impl Accumulator {
                 .filter(|value| !value.is_finite())
                 .for_each(|value| spill.push(value));
         }
+    }
+
+    /// Adds numbers of binary32 by exponent.
+    #[cfg(target_arch = "x86_64")]
+    fn add_fields(&mut self, mut values: &[f32], simd: Simd) {
+        let mut fields = self.fields.take().unwrap_or_else(Fields::spare);
+        while !values.is_empty() {
+            if fields.room(1) == 0 {
+                fields.empty(self.spill.get_or_insert_default(), None);
+            }
+            // SAFETY: the level has them.
+            let mut done = unsafe { fields.extend(values, simd) };
+            if done == 0 {
+                done = values.len().min(256);
+                values[..done].iter().for_each(|&value| self.push(value.into()));
+            }
+            values = &values[done..];
+        }
+        self.fields = Some(fields);
     }
 
     /// Notes numbers that go another way, and gives the windows for numbers of any exponents.
@@ -211,6 +273,11 @@ impl Accumulator {
         if let Some(mut windows) = self.windows.take() {
             windows.empty(self.spill.get_or_insert_default());
             windows.keep();
+        }
+        #[cfg(target_arch = "x86_64")]
+        if let Some(mut fields) = self.fields.take() {
+            fields.empty(self.spill.get_or_insert_default(), None);
+            fields.keep();
         }
     }
 

@@ -7,13 +7,24 @@ use crate::exact::accumulator::Accumulator;
 use crate::exact::accumulator::PATIENCE;
 use crate::exact::fast::Float;
 #[cfg(target_arch = "x86_64")]
-use crate::exact::windows::Fields;
+use crate::exact::moment_levels;
 use crate::exact::windows::{self, SquareWindows};
+#[cfg(target_arch = "x86_64")]
+use crate::exact::windows::{Fields, has_fields};
 
 impl Products {
     /// Adds the squares of numbers, and the numbers to `sum`, of some of many slices that together are closed by
     /// [`close_moments`](Self::close_moments).
     pub(crate) fn extend_moments<T: Float>(&mut self, sum: &mut Accumulator, values: &[T], simd: Simd) {
+        #[cfg(target_arch = "x86_64")]
+        if moment_levels::can(simd) {
+            for values in values.chunks(moment_levels::block::<T>()) {
+                if !self.add_moments(sum, values, simd) {
+                    self.moments_apart(sum, values, simd);
+                }
+            }
+            return;
+        }
         for values in values.chunks(2 * BLOCK) {
             #[cfg(target_arch = "x86_64")]
             if simd == Simd::Avx512 {
@@ -27,17 +38,36 @@ impl Products {
                 sum.extend_open(values, simd);
                 continue;
             }
-            if !self.moments_in_windows(sum, values, simd) {
-                sum.extend_open(values, simd);
-                self.extend_parts(values, values, simd);
-            }
+            self.moments_apart(sum, values, simd);
+        }
+    }
+
+    /// Adds squares and numbers at once, if that can be done and was not in vain lately.
+    #[cfg(target_arch = "x86_64")]
+    pub(super) fn add_moments<T: Float>(&mut self, sum: &mut Accumulator, values: &[T], simd: Simd) -> bool {
+        if self.pause > 0 {
+            self.pause -= 1;
+            return false;
+        }
+        let added = Accumulator::add_moments(sum, &mut self.upper, values, simd);
+        if !added {
+            self.pause = PATIENCE;
+        }
+        added
+    }
+
+    /// Adds squares and numbers that could not be added at once on levels.
+    fn moments_apart<T: Float>(&mut self, sum: &mut Accumulator, values: &[T], simd: Simd) {
+        if !self.moments_in_windows(sum, values, simd) {
+            sum.extend_open(values, simd);
+            self.extend_parts(values, values, simd);
         }
     }
 
     /// Adds squares and numbers of any exponents, if there are vectors for that. The answer is whether there are.
     fn moments_in_windows<T: Float>(&mut self, sum: &mut Accumulator, values: &[T], simd: Simd) -> bool {
         #[cfg(target_arch = "x86_64")]
-        if let (Some(values), true) = (T::narrow(values), simd == Simd::Avx512) {
+        if let (Some(values), true) = (T::narrow(values), has_fields(simd)) {
             self.moments_in_fields(sum, values, simd);
             return true;
         }
@@ -60,10 +90,10 @@ impl Products {
         let fields = self.fields.get_or_insert_with(Fields::spare);
         while !values.is_empty() {
             if fields.room(1) == 0 {
-                fields.empty(sum.spill(values), self.spill.get_or_insert_default());
+                fields.empty(sum.spill(values), Some(self.spill.get_or_insert_default()));
             }
             // SAFETY: the level says that the instructions are there.
-            let (done, rest) = values.split_at(unsafe { fields.extend(values) });
+            let (done, rest) = values.split_at(unsafe { fields.extend(values, simd) });
             sum.spill(done);
             values = rest;
             if done.is_empty() && fields.room(1) > 0 {
@@ -79,7 +109,7 @@ impl Products {
     pub(crate) fn close_moments(&mut self, sum: &mut Accumulator) {
         #[cfg(target_arch = "x86_64")]
         if let Some(mut fields) = self.fields.take() {
-            fields.empty(sum.spill::<f32>(&[]), self.spill.get_or_insert_default());
+            fields.empty(sum.spill::<f32>(&[]), Some(self.spill.get_or_insert_default()));
             fields.keep();
         }
         sum.close();

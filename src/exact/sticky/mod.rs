@@ -1,4 +1,4 @@
-//! Exact sums with AVX-512, checked by the processor's sticky flag.
+//! Exact sums with AVX-512, and some with AVX2, checked by the processor's sticky flag.
 //!
 //! The extraction of [`fast`](super::fast) without its checks: where all additions and subtractions that have to be exact were
 //! exact, which the inexact flag of MXCSR tells once per block, the lanes hold the exact sum. Roundings that are meant (of an
@@ -117,6 +117,7 @@ macro_rules! ahead {
 #[macro_use]
 mod products;
 mod columns;
+pub(super) mod halves;
 mod sums;
 
 pub(crate) use columns::{LEAST_COLUMNS, Line, moment_columns, sum_columns, whole_moment_columns};
@@ -128,7 +129,7 @@ use sums::{one_level, seven_levels, two_levels_f32, two_levels_f64};
 /// level's grid, if it is exact.
 ///
 /// # Safety
-/// The CPU must have AVX-512 F, the kernel take no more, and both slices be of one length.
+/// The CPU must have what the kernel needs, the kernel take no more, and both slices be of one length.
 unsafe fn run<T: Float, const L: usize, const M: usize>(
     kernel: Run<T>,
     step: usize,

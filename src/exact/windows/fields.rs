@@ -1,4 +1,4 @@
-//! Sums of binary32 numbers and of their squares, of all exponents, with AVX-512: two integers for every exponent field.
+//! Sums of binary32 numbers and of their squares, of all exponents, with AVX-512 or AVX2: two integers for every exponent field.
 //!
 //! A significand has 24 bits and its square 48, so that 64 bits have room for some ten thousand of them as they are. A number costs
 //! one addition of a vector of both.
@@ -10,7 +10,7 @@ use std::arch::x86_64::*;
 use std::cell::Cell;
 use std::mem::MaybeUninit;
 
-use crate::cpu::simd::prefetch_ahead;
+use crate::cpu::simd::{Simd, prefetch_ahead};
 use crate::exact::{ExactDot, ExactSum};
 
 /// Exponent fields of finite numbers.
@@ -21,8 +21,47 @@ const ROOM: usize = 1 << 14;
 const WIDE: usize = 16;
 /// Numbers that are taken apart before they are added.
 const BATCH: usize = 256;
-/// In which order vectors of parts lie.
+/// In which order vectors of parts lie, with AVX-512, and with AVX2.
 const ORDER: [usize; WIDE] = [0, 4, 8, 12, 2, 6, 10, 14, 1, 5, 9, 13, 3, 7, 11, 15];
+const ORDER_OF_EIGHT: [usize; WIDE] = [0, 2, 1, 3, 4, 6, 5, 7, 8, 10, 9, 11, 12, 14, 13, 15];
+
+/// Significands with their squares, and exponent fields, of some numbers.
+#[repr(align(64))]
+struct Parts {
+    parts: [[MaybeUninit<[i64; 2]>; WIDE]; BATCH / WIDE],
+    fields: [MaybeUninit<[u32; WIDE]>; BATCH / WIDE],
+}
+
+impl Parts {
+    fn new() -> Self {
+        Self { parts: [[MaybeUninit::uninit(); WIDE]; BATCH / WIDE], fields: [MaybeUninit::uninit(); BATCH / WIDE] }
+    }
+
+    /// Adds the first `count` vectors of 16 numbers.
+    ///
+    /// # Safety
+    /// They must have been written, with fields of finite numbers.
+    #[inline(always)]
+    unsafe fn add(&self, count: usize, order: [usize; WIDE], sums: &mut [[[i64; 2]; 2]; COUNT + 1]) {
+        let sums = sums.as_mut_ptr().cast::<__m128i>();
+        for i in 0..count {
+            for nth in 0..WIDE {
+                // SAFETY: the caller's promise, and there are two pairs of sums for each field.
+                unsafe {
+                    let field = self.fields[i].assume_init_ref()[order[nth]] as usize;
+                    let place = sums.add(2 * field + nth % 2);
+                    let part = self.parts[i][nth].as_ptr().cast::<__m128i>().read_unaligned();
+                    place.write_unaligned(_mm_add_epi64(place.read_unaligned(), part));
+                }
+            }
+        }
+    }
+}
+
+/// Whether there are vectors for it.
+pub(crate) fn has_fields(simd: Simd) -> bool {
+    matches!(simd, Simd::Avx512 | Simd::Avx2)
+}
 
 /// Sums of significands with their signs, and of their squares; neighbours apart, so that an addition need not wait for the one
 /// before.
@@ -59,12 +98,14 @@ impl Fields {
     /// many were added.
     ///
     /// # Safety
-    /// The CPU must have AVX-512 F, DQ and VL.
-    pub(crate) unsafe fn extend(&mut self, values: &[f32]) -> usize {
+    /// The level must be there and have [`has_fields`].
+    pub(crate) unsafe fn extend(&mut self, values: &[f32], simd: Simd) -> usize {
         let mut done = 0;
         for values in values[..self.room(values.len())].chunks(BATCH) {
             // SAFETY: the caller's promise.
-            if !unsafe { add(values, &mut self.sums) } {
+            let finite =
+                unsafe { if simd == Simd::Avx512 { add(values, &mut self.sums) } else { add_with_avx2(values, &mut self.sums) } };
+            if !finite {
                 break;
             }
             done += values.len();
@@ -73,8 +114,8 @@ impl Fields {
         done
     }
 
-    /// Moves everything into a sum of numbers and one of squares.
-    pub(crate) fn empty(&mut self, sum: &mut ExactSum, squares: &mut ExactDot) {
+    /// Moves everything into a sum of numbers, and one of squares if they are wanted.
+    pub(crate) fn empty(&mut self, sum: &mut ExactSum, mut squares: Option<&mut ExactDot>) {
         // So many exponents together still fit: 63 bits, moved by 31 and 62 at most.
         const TOGETHER: usize = 32;
         for (i, some) in self.sums.chunks_mut(TOGETHER).enumerate() {
@@ -89,7 +130,9 @@ impl Fields {
             if total != 0 {
                 sum.add_scaled(total, first - 150);
             }
-            squares.add_scaled(total_of_squares, 2 * (first - 150));
+            if let Some(squares) = &mut squares {
+                squares.add_scaled(total_of_squares, 2 * (first - 150));
+            }
         }
         self.added = 0;
     }
@@ -98,10 +141,7 @@ impl Fields {
 /// Adds at most [`BATCH`] numbers and their squares, if they are finite. The answer is whether they are.
 #[target_feature(enable = "avx512f,avx512dq,avx512vl")]
 unsafe fn add(values: &[f32], sums: &mut [[[i64; 2]; 2]; COUNT + 1]) -> bool {
-    #[repr(align(64))]
-    struct Aligned<T>(T);
-    let mut parts = Aligned([[MaybeUninit::<[i64; 2]>::uninit(); WIDE]; BATCH / WIDE]);
-    let mut fields = Aligned([MaybeUninit::<[u32; WIDE]>::uninit(); BATCH / WIDE]);
+    let mut parts = Parts::new();
     let (zero, fraction) = (_mm512_setzero_si512(), _mm512_set1_epi32((1 << 23) - 1));
     let mut zeros = _mm512_setzero_ps();
     let count = values.len().div_ceil(WIDE).min(BATCH / WIDE);
@@ -121,7 +161,7 @@ unsafe fn add(values: &[f32], sums: &mut [[[i64; 2]; 2]; COUNT + 1]) -> bool {
         let odd = _mm512_srai_epi64::<32>(significand);
         let even = _mm512_srai_epi64::<32>(_mm512_slli_epi64::<32>(significand));
         let (even_squares, odd_squares) = (_mm512_mul_epi32(even, even), _mm512_mul_epi32(odd, odd));
-        let to = parts.0[i].as_mut_ptr().cast::<__m512i>();
+        let to = parts.parts[i].as_mut_ptr().cast::<__m512i>();
         let field = _mm512_and_si512(_mm512_srli_epi32::<23>(x), _mm512_set1_epi32(255));
         // SAFETY: sixteen times two integers have the size of four vectors, sixteen fields that of one.
         unsafe {
@@ -129,24 +169,61 @@ unsafe fn add(values: &[f32], sums: &mut [[[i64; 2]; 2]; COUNT + 1]) -> bool {
             to.add(1).write_unaligned(_mm512_unpackhi_epi64(even, even_squares));
             to.add(2).write_unaligned(_mm512_unpacklo_epi64(odd, odd_squares));
             to.add(3).write_unaligned(_mm512_unpackhi_epi64(odd, odd_squares));
-            fields.0[i].as_mut_ptr().cast::<__m512i>().write_unaligned(field);
+            parts.fields[i].as_mut_ptr().cast::<__m512i>().write_unaligned(field);
         }
     }
     if _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(zeros, zeros) != 0 {
         return false;
     }
-    let sums = sums.as_mut_ptr().cast::<__m128i>();
+    // SAFETY: so many were written, all finite.
+    unsafe { parts.add(count, ORDER, sums) };
+    true
+}
+
+/// As [`add`].
+#[target_feature(enable = "avx2,fma")]
+unsafe fn add_with_avx2(values: &[f32], sums: &mut [[[i64; 2]; 2]; COUNT + 1]) -> bool {
+    let mut parts = Parts::new();
+    let mut zeros = _mm256_setzero_ps();
+    let (whole, rest) = values.as_chunks::<WIDE>();
+    let mut last = [0f32; WIDE];
+    last[..rest.len()].copy_from_slice(rest);
+    let count = (whole.len() + usize::from(!rest.is_empty())).min(BATCH / WIDE);
     for i in 0..count {
-        for nth in 0..WIDE {
-            // SAFETY: all were written above, and there are two pairs of sums for each field.
+        let from = whole.get(i).unwrap_or(&last).as_ptr();
+        prefetch_ahead(from);
+        for half in 0..2 {
+            // SAFETY: sixteen numbers are there.
+            let x = unsafe { _mm256_loadu_ps(from.add(8 * half)) };
+            zeros = _mm256_fmadd_ps(x, _mm256_setzero_ps(), zeros);
+            let x = _mm256_castps_si256(x);
+            let field = _mm256_and_si256(_mm256_srli_epi32::<23>(x), _mm256_set1_epi32(255));
+            // A leading one, or, of subnormals, twice the fraction.
+            let subnormal = _mm256_cmpeq_epi32(field, _mm256_setzero_si256());
+            let bits = _mm256_and_si256(x, _mm256_set1_epi32((1 << 23) - 1));
+            let normal = _mm256_or_si256(bits, _mm256_set1_epi32(1 << 23));
+            let magnitude = _mm256_blendv_epi8(normal, _mm256_add_epi32(bits, bits), subnormal);
+            let sign = _mm256_srai_epi32::<31>(x);
+            let significand = _mm256_sub_epi32(_mm256_xor_si256(magnitude, sign), sign);
+            let lower = _mm256_cvtepi32_epi64(_mm256_castsi256_si128(significand));
+            let upper = _mm256_cvtepi32_epi64(_mm256_extracti128_si256::<1>(significand));
+            let (lower_squares, upper_squares) = (_mm256_mul_epi32(lower, lower), _mm256_mul_epi32(upper, upper));
+            // SAFETY: eight times two integers have the size of four vectors, eight fields that of one.
             unsafe {
-                let field = fields.0[i].assume_init_ref()[ORDER[nth]] as usize;
-                let place = sums.add(2 * field + nth % 2);
-                let part = parts.0[i][nth].as_ptr().cast::<__m128i>().read_unaligned();
-                place.write_unaligned(_mm_add_epi64(place.read_unaligned(), part));
+                let to = parts.parts[i].as_mut_ptr().cast::<__m256i>().add(4 * half);
+                to.write_unaligned(_mm256_unpacklo_epi64(lower, lower_squares));
+                to.add(1).write_unaligned(_mm256_unpackhi_epi64(lower, lower_squares));
+                to.add(2).write_unaligned(_mm256_unpacklo_epi64(upper, upper_squares));
+                to.add(3).write_unaligned(_mm256_unpackhi_epi64(upper, upper_squares));
+                parts.fields[i].as_mut_ptr().cast::<__m256i>().add(half).write_unaligned(field);
             }
         }
     }
+    if _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_UNORD_Q>(zeros, zeros)) != 0 {
+        return false;
+    }
+    // SAFETY: so many were written, all finite.
+    unsafe { parts.add(count, ORDER_OF_EIGHT, sums) };
     true
 }
 
@@ -154,15 +231,12 @@ unsafe fn add(values: &[f32], sums: &mut [[[i64; 2]; 2]; COUNT + 1]) -> bool {
 mod tests {
     use super::super::super::tests::bits;
     use super::*;
-    use crate::cpu::simd::Simd;
 
     #[test]
     fn fields_hold_what_sums_hold() {
-        if !Simd::available().contains(&Simd::Avx512) {
-            return;
-        }
-        let mut state = 3;
-        for round in 0..12 {
+        let levels = Simd::available().into_iter().filter(|&simd| has_fields(simd));
+        for (simd, round) in levels.flat_map(|simd| (0..12).map(move |round| (simd, round))) {
+            let mut state = 3 + round as u64;
             let number = |_| match round % 4 {
                 0 => f32::from_bits(bits(&mut state) as u32 & !(1 << 23)),
                 1 => f32::from_bits(bits(&mut state) as u32 & 0x807f_ffff),
@@ -174,12 +248,12 @@ mod tests {
             let mut rest = &values[..];
             while !rest.is_empty() {
                 if fields.room(1) == 0 {
-                    fields.empty(&mut sum, &mut squares);
+                    fields.empty(&mut sum, Some(&mut squares));
                 }
                 // SAFETY: the level was found.
-                rest = &rest[unsafe { fields.extend(rest) }..];
+                rest = &rest[unsafe { fields.extend(rest, simd) }..];
             }
-            fields.empty(&mut sum, &mut squares);
+            fields.empty(&mut sum, Some(&mut squares));
             let (mut expected, mut dot) = (ExactSum::new(), ExactDot::new());
             for &x in &values {
                 expected.push_f32(x);
@@ -187,19 +261,18 @@ mod tests {
             }
             sum.add_zero(false);
             expected.add_zero(false);
-            assert_eq!((sum, squares), (expected, dot), "{round}");
+            assert_eq!((sum, squares), (expected, dot), "{simd:?} {round}");
         }
     }
 
     #[test]
     fn what_is_not_finite_is_left() {
-        if !Simd::available().contains(&Simd::Avx512) {
-            return;
-        }
         let mut values = [1f32; 700];
         values[300] = f32::NAN;
-        let mut fields = Fields::spare();
-        // SAFETY: the level was found.
-        assert_eq!(unsafe { fields.extend(&values) }, BATCH);
+        for simd in Simd::available().into_iter().filter(|&simd| has_fields(simd)) {
+            let mut fields = Fields::spare();
+            // SAFETY: the level was found.
+            assert_eq!(unsafe { fields.extend(&values, simd) }, BATCH);
+        }
     }
 }

@@ -21,7 +21,7 @@ mod vectors;
 use std::cell::Cell;
 
 #[cfg(target_arch = "x86_64")]
-pub(crate) use fields::Fields;
+pub(crate) use fields::{Fields, has_fields};
 pub(crate) use products::{PairWindows, SquareTable, SquareWindows, add_square_columns};
 
 use super::fast::{Float, number};
