@@ -79,8 +79,8 @@ fn rate<T: Send>(each: Vec<T>, work: impl Fn(T) -> f64 + Sync) -> f64 {
     done.iter().map(|&(amount, ..)| amount).sum::<f64>() / (last - first).as_secs_f64()
 }
 
-/// Chains of multiply-adds that do not wait for each other.
-const CHAINS: usize = 16;
+/// Chains of multiply-adds that do not wait for each other, in as many registers as AVX2 has beside two factors.
+const CHAINS: usize = 12;
 
 /// Runs the chains; returns the elements per vector.
 fn chains(rounds: usize, double: bool) -> usize {

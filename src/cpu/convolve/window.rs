@@ -156,8 +156,8 @@ macro_rules! windowed {
                     (Simd::Avx512, [1, 5, 5], Leave::Past) => Some(avx512::<5, 4, true>),
                     (Simd::Avx512, [1, 3, 3], Leave::Through) => Some(avx512::<3, 2, false>),
                     (Simd::Avx512, [1, 5, 5], Leave::Through) => Some(avx512::<5, 4, false>),
-                    (Simd::Avx2, [1, 3, 3], Leave::Through) => Some(avx2::<3>),
-                    (Simd::Avx2, [1, 5, 5], Leave::Through) => Some(avx2::<5>),
+                    (Simd::Avx2, [1, 3, 3], Leave::Through | Leave::Past) => Some(avx2::<3>),
+                    (Simd::Avx2, [1, 5, 5], Leave::Through | Leave::Past) => Some(avx2::<5>),
                     _ => None,
                 }
             }
