@@ -16,13 +16,13 @@ impl Accumulator {
         }
         for _ in 0..2 {
             let first = exponents::<1>(self.top);
-            // SAFETY: the level says that the instructions are there.
-            let found = match T::narrow(block) {
-                Some(block) => unsafe { halves::sum_whole(block, first) }.map(|[sum]| ([sum, 0], [first[0]; 2])),
-                None => {
-                    let levels = halves::levels(first[0]);
-                    unsafe { halves::sum_halves(block, levels) }.map(|sums| (sums, levels))
-                }
+            let found = if let Some(block) = T::narrow(block) {
+                // SAFETY: the level says that the instructions are there.
+                unsafe { halves::sum_whole(block, first) }.map(|[sum]| ([sum, 0], [first[0]; 2]))
+            } else {
+                let levels = halves::levels(first[0]);
+                // SAFETY: as above.
+                unsafe { halves::sum_halves(block, levels) }.map(|sums| (sums, levels))
             };
             if let Some((sums, levels)) = found {
                 self.settle::<T, false>(block, sums.iter().any(|&sum| sum != 0), sums, levels);

@@ -32,8 +32,10 @@ pub(crate) struct Accumulator {
     #[cfg(target_arch = "x86_64")]
     halves: [u32; 2],
     /// Blocks of products until they are tried at once again.
+    #[cfg(target_arch = "x86_64")]
     pause: u32,
     /// The exponent of the largest product expected.
+    #[cfg(target_arch = "x86_64")]
     reach: i32,
     spill: Option<Box<ExactSum>>,
     windows: Option<Box<Windows>>,
@@ -43,19 +45,19 @@ pub(crate) struct Accumulator {
 
 impl Accumulator {
     pub(crate) fn new() -> Self {
-        let (levels, patience) = (1, 0);
-        let (top, pause, reach) = (i32::MIN, 0, i32::MIN);
         Self {
             value: 0,
             exponent: 0,
             kind: NOTHING,
-            levels,
-            patience,
-            top,
+            levels: 1,
+            patience: 0,
+            top: i32::MIN,
             #[cfg(target_arch = "x86_64")]
             halves: [0; 2],
-            pause,
-            reach,
+            #[cfg(target_arch = "x86_64")]
+            pause: 0,
+            #[cfg(target_arch = "x86_64")]
+            reach: i32::MIN,
             spill: None,
             windows: None,
             #[cfg(target_arch = "x86_64")]
