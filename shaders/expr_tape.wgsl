@@ -1,10 +1,13 @@
 // An expression in float64 at every element or sample: the steps of a tape, one after the other, on the bits of binary64. The
-// shader is compiled once, whatever the expression. The numbers of the operations, REGISTERS and `of_place(op, number, a, at)`,
-// what the place of an element gives, are joined in front, with parts double_arithmetic, double_divide, double_order and
-// double_bits.
+// shader is compiled once for each set of its longest operations that tapes need (DIVIDES, ROOTS, REMAINDERS, TURNS, GRID), whatever
+// the expression: drivers that execute whole vectors run every case in every step. The numbers of the operations, REGISTERS and
+// `of_place(op, number, a, at)`, what the place of an element gives, are joined in front, with parts double_arithmetic,
+// double_divide, double_order and double_bits.
 //
 // A step is (operation, in the second byte the register it goes to, in the upper half a number of its own; three operands).
 // Operands from REGISTERS on are numbers behind the steps.
+
+// The value of an earlier step, or a number.
 fn operand(registers: ptr<function, array<vec2<u32>, REGISTERS>>, place: u32) -> vec2<u32> {
     var y = vec2<u32>(0u, 0u);
     if (place < REGISTERS) {

@@ -39,41 +39,56 @@ pub(crate) unsafe fn sum_halves<T: Float>(values: &[T], exponents: [i32; HALVES]
     unsafe { run::<f64, HALVES, 2>(halves, 16, (values, values), exponents) }
 }
 
-/// 32 numbers at a time.
-#[target_feature(enable = "avx2")]
-unsafe fn whole(a: *const f32, _: *const f32, n: usize, lanes: *mut Vector, csr: &mut [u32; 3]) {
-    // SAFETY: the caller's promise: the elements and lanes that are read and written.
-    unsafe {
+/// The body of a kernel: `$text` is done `n` times, on eight registers of lanes, and moves on by 128 bytes; `ymm14` and `ymm15` hold
+/// [`MASK`] and ones at first.
+macro_rules! kernel {
+    ($a:ident, $n:ident, $lanes:ident, $csr:ident, $($text:literal)*) => {{
+        let constants = [MASK, 1f64.to_bits()];
         asm!(
             lanes!(load "ymm0" "0" "ymm1" "32" "ymm2" "64" "ymm3" "96" "ymm4" "128" "ymm5" "160" "ymm6" "192" "ymm7" "224"),
+            "vbroadcastsd ymm14, [{constants}]",
+            "vbroadcastsd ymm15, [{constants} + 8]",
             "2:",
             ahead!("{a}" "0" "{a}" "64"),
-            "vcvtps2pd ymm8, [{a}]",
-            "vcvtps2pd ymm9, [{a} + 16]",
-            "vcvtps2pd ymm10, [{a} + 32]",
-            "vcvtps2pd ymm11, [{a} + 48]",
-            "vcvtps2pd ymm12, [{a} + 64]",
-            "vcvtps2pd ymm13, [{a} + 80]",
-            "vcvtps2pd ymm14, [{a} + 96]",
-            "vcvtps2pd ymm15, [{a} + 112]",
-            "vaddpd ymm0, ymm0, ymm8",
-            "vaddpd ymm1, ymm1, ymm9",
-            "vaddpd ymm2, ymm2, ymm10",
-            "vaddpd ymm3, ymm3, ymm11",
-            "vaddpd ymm4, ymm4, ymm12",
-            "vaddpd ymm5, ymm5, ymm13",
-            "vaddpd ymm6, ymm6, ymm14",
-            "vaddpd ymm7, ymm7, ymm15",
+            $($text,)*
             "add {a}, 128",
             "dec {n}",
             "jnz 2b",
             lanes!(store "ymm0" "0" "ymm1" "32" "ymm2" "64" "ymm3" "96" "ymm4" "128" "ymm5" "160" "ymm6" "192" "ymm7" "224"),
             "vzeroupper",
-            a = inout(reg) a => _, n = inout(reg) n => _, lanes = in(reg) lanes, csr = in(reg) csr.as_mut_ptr(),
+            a = inout(reg) $a => _, n = inout(reg) $n => _, lanes = in(reg) $lanes, csr = in(reg) $csr.as_mut_ptr(),
+            constants = in(reg) constants.as_ptr(),
             out("ymm0") _, out("ymm1") _, out("ymm2") _, out("ymm3") _, out("ymm4") _, out("ymm5") _, out("ymm6") _,
             out("ymm7") _, out("ymm8") _, out("ymm9") _, out("ymm10") _, out("ymm11") _, out("ymm12") _, out("ymm13") _,
             out("ymm14") _, out("ymm15") _,
             options(nostack)
+        );
+    }};
+}
+
+/// 32 numbers at a time.
+#[target_feature(enable = "avx2")]
+unsafe fn whole(a: *const f32, _: *const f32, n: usize, lanes: *mut Vector, csr: &mut [u32; 3]) {
+    // SAFETY: the caller's promise: the elements and lanes that are read and written.
+    unsafe {
+        kernel!(
+            a, n, lanes, csr,
+            "vcvtps2pd ymm8, [{a}]"
+            "vcvtps2pd ymm9, [{a} + 16]"
+            "vcvtps2pd ymm10, [{a} + 32]"
+            "vcvtps2pd ymm11, [{a} + 48]"
+            "vcvtps2pd ymm12, [{a} + 64]"
+            "vcvtps2pd ymm13, [{a} + 80]"
+            "vcvtps2pd ymm14, [{a} + 96]"
+            "vcvtps2pd ymm15, [{a} + 112]"
+            "vaddpd ymm0, ymm0, ymm8"
+            "vaddpd ymm1, ymm1, ymm9"
+            "vaddpd ymm2, ymm2, ymm10"
+            "vaddpd ymm3, ymm3, ymm11"
+            "vaddpd ymm4, ymm4, ymm12"
+            "vaddpd ymm5, ymm5, ymm13"
+            "vaddpd ymm6, ymm6, ymm14"
+            "vaddpd ymm7, ymm7, ymm15"
         );
     }
 }
@@ -81,46 +96,30 @@ unsafe fn whole(a: *const f32, _: *const f32, n: usize, lanes: *mut Vector, csr:
 /// 16 numbers at a time. Fused subtractions have units of their own.
 #[target_feature(enable = "avx2,fma")]
 unsafe fn halves(a: *const f64, _: *const f64, n: usize, lanes: *mut Vector, csr: &mut [u32; 3]) {
-    let constants = [MASK, 1f64.to_bits()];
     // SAFETY: the caller's promise: the elements and lanes that are read and written.
     unsafe {
-        asm!(
-            lanes!(load "ymm0" "0" "ymm1" "32" "ymm2" "64" "ymm3" "96" "ymm4" "128" "ymm5" "160" "ymm6" "192" "ymm7" "224"),
-            "vbroadcastsd ymm14, [{constants}]",
-            "vbroadcastsd ymm15, [{constants} + 8]",
-            "2:",
-            ahead!("{a}" "0" "{a}" "64"),
-            "vmovupd ymm8, [{a}]",
-            "vmovupd ymm9, [{a} + 32]",
-            "vmovupd ymm10, [{a} + 64]",
-            "vandpd ymm11, ymm14, ymm8",
-            "vandpd ymm12, ymm14, ymm9",
-            "vandpd ymm13, ymm14, ymm10",
-            "vfnmadd231pd ymm8, ymm11, ymm15",
-            "vfnmadd231pd ymm9, ymm12, ymm15",
-            "vfnmadd231pd ymm10, ymm13, ymm15",
-            "vaddpd ymm0, ymm0, ymm11",
-            "vaddpd ymm1, ymm1, ymm12",
-            "vaddpd ymm2, ymm2, ymm13",
-            "vmovupd ymm11, [{a} + 96]",
-            "vaddpd ymm4, ymm4, ymm8",
-            "vandpd ymm12, ymm14, ymm11",
-            "vaddpd ymm5, ymm5, ymm9",
-            "vfnmadd231pd ymm11, ymm12, ymm15",
-            "vaddpd ymm6, ymm6, ymm10",
-            "vaddpd ymm3, ymm3, ymm12",
-            "vaddpd ymm7, ymm7, ymm11",
-            "add {a}, 128",
-            "dec {n}",
-            "jnz 2b",
-            lanes!(store "ymm0" "0" "ymm1" "32" "ymm2" "64" "ymm3" "96" "ymm4" "128" "ymm5" "160" "ymm6" "192" "ymm7" "224"),
-            "vzeroupper",
-            a = inout(reg) a => _, n = inout(reg) n => _, lanes = in(reg) lanes, csr = in(reg) csr.as_mut_ptr(),
-            constants = in(reg) constants.as_ptr(),
-            out("ymm0") _, out("ymm1") _, out("ymm2") _, out("ymm3") _, out("ymm4") _, out("ymm5") _, out("ymm6") _,
-            out("ymm7") _, out("ymm8") _, out("ymm9") _, out("ymm10") _, out("ymm11") _, out("ymm12") _, out("ymm13") _,
-            out("ymm14") _, out("ymm15") _,
-            options(nostack)
+        kernel!(
+            a, n, lanes, csr,
+            "vmovupd ymm8, [{a}]"
+            "vmovupd ymm9, [{a} + 32]"
+            "vmovupd ymm10, [{a} + 64]"
+            "vandpd ymm11, ymm14, ymm8"
+            "vandpd ymm12, ymm14, ymm9"
+            "vandpd ymm13, ymm14, ymm10"
+            "vfnmadd231pd ymm8, ymm11, ymm15"
+            "vfnmadd231pd ymm9, ymm12, ymm15"
+            "vfnmadd231pd ymm10, ymm13, ymm15"
+            "vaddpd ymm0, ymm0, ymm11"
+            "vaddpd ymm1, ymm1, ymm12"
+            "vaddpd ymm2, ymm2, ymm13"
+            "vmovupd ymm11, [{a} + 96]"
+            "vaddpd ymm4, ymm4, ymm8"
+            "vandpd ymm12, ymm14, ymm11"
+            "vaddpd ymm5, ymm5, ymm9"
+            "vfnmadd231pd ymm11, ymm12, ymm15"
+            "vaddpd ymm6, ymm6, ymm10"
+            "vaddpd ymm3, ymm3, ymm12"
+            "vaddpd ymm7, ymm7, ymm11"
         );
     }
 }
@@ -130,14 +129,9 @@ mod tests {
     use super::super::super::ExactSum;
     use super::super::super::fast::exponents;
     use super::super::super::tests::bits;
+    use super::super::tests::total;
     use super::*;
     use crate::cpu::simd::Simd;
-
-    fn total<const L: usize>(sums: [i64; L], exponents: [i32; L]) -> ExactSum {
-        let mut total = ExactSum::new();
-        sums.into_iter().zip(exponents).for_each(|(sum, k)| total.add_scaled(i128::from(sum), k - 52));
-        total
-    }
 
     #[test]
     fn an_answer_is_exact_and_none_is_given_otherwise() {

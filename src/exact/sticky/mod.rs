@@ -245,7 +245,7 @@ mod tests {
     use crate::cpu::simd::Simd;
     use crate::exact::fast::exponents;
 
-    fn total<const L: usize>(sums: [i64; L], exponents: [i32; L]) -> ExactSum {
+    pub(super) fn total<const L: usize>(sums: [i64; L], exponents: [i32; L]) -> ExactSum {
         let mut total = ExactSum::new();
         sums.into_iter().zip(exponents).for_each(|(sum, k)| total.add_scaled(i128::from(sum), k - 52));
         total
