@@ -47,7 +47,6 @@ pub(crate) trait Float: crate::Real {
         Self::NARROW.then(|| bytemuck::cast_slice(values))
     }
     /// The numbers, if they are of binary64.
-    #[cfg(target_arch = "x86_64")]
     fn wide(values: &[Self]) -> Option<&[f64]> {
         (!Self::NARROW).then(|| bytemuck::cast_slice(values))
     }

@@ -7,13 +7,13 @@
 mod moments;
 
 use super::ExactDot;
-use super::accumulator::Accumulator;
+use super::accumulator::{Accumulator, PATIENCE};
 use super::fast::Float;
 #[cfg(target_arch = "x86_64")]
 use super::moment_levels;
 #[cfg(target_arch = "x86_64")]
-use super::windows::{self, Fields};
-use super::windows::{PairWindows, SquareTable, SquareWindows};
+use super::windows::Fields;
+use super::windows::{self, Exponents, LEAST_ROW, PairWindows, SquareTable, SquareWindows};
 use crate::cpu::simd::{Kernel, Simd};
 
 /// Elements whose products are formed at a time: they stay in the first-level cache.
@@ -33,11 +33,16 @@ pub(crate) struct Products {
     lower: Accumulator,
     /// Blocks until numbers and squares are tried at once again.
     pause: u32,
+    /// Blocks that go by exponent until their parts are tried again.
+    wild: u32,
     /// What went through windows, now in them or moved on.
     squares: Option<Box<SquareWindows>>,
     #[cfg(target_arch = "x86_64")]
     fields: Option<Box<Fields>>,
     pairs: Option<Box<PairWindows>>,
+    /// The same without vectors, of numbers and their squares, and of pairs.
+    square_exponents: Option<Box<Exponents>>,
+    pair_exponents: Option<Box<Exponents>>,
     spill: Option<Box<ExactDot>>,
 }
 
@@ -48,17 +53,20 @@ impl Products {
             upper,
             lower,
             pause: 0,
+            wild: 0,
             squares: None,
             #[cfg(target_arch = "x86_64")]
             fields: None,
             pairs: None,
+            square_exponents: None,
+            pair_exponents: None,
             spill: None,
         }
     }
 
     /// The sum of nothing, with what was learnt about the factors so far.
     pub(crate) fn next(&self) -> Self {
-        Self { upper: self.upper.next(), lower: self.lower.next(), pause: self.pause, ..Self::new() }
+        Self { upper: self.upper.next(), lower: self.lower.next(), pause: self.pause, wild: self.wild, ..Self::new() }
     }
 
     /// Adds the products of pairs; the slices must be of one length.
@@ -88,8 +96,13 @@ impl Products {
             // The sum of the numbers is a byproduct.
             let mut sum = Accumulator::new();
             for values in a.chunks(moment_levels::block::<T>()) {
-                if !self.add_moments(&mut sum, values, simd) {
+                if self.add_moments(&mut sum, values, simd) {
+                    continue;
+                }
+                if T::NARROW {
                     self.extend_parts(values, values, simd);
+                } else {
+                    self.extend_windows(values, values, simd);
                 }
             }
             return;
@@ -107,6 +120,9 @@ impl Products {
         if let Some(windows) = self.pairs.take() {
             windows.empty(self.spill.get_or_insert_default());
         }
+        for exponents in [self.square_exponents.take(), self.pair_exponents.take()].into_iter().flatten() {
+            exponents.empty(None, self.spill.get_or_insert_default(), Simd::current());
+        }
     }
 
     /// Adds products as numbers of their own.
@@ -118,22 +134,50 @@ impl Products {
             if T::NARROW {
                 simd.run(Narrow { a, b, upper });
                 self.upper.extend_open(upper, simd);
+            } else if self.wild > 0 {
+                self.wild -= 1;
+                self.extend_windows(a, b, simd);
             } else if simd.run(Wide { a, b, upper, lower }) {
                 self.upper.extend_open(upper, simd);
                 self.lower.extend_open(lower, simd);
+                if self.upper.is_spread() || self.lower.is_spread() {
+                    self.wild = PATIENCE;
+                }
             } else {
                 self.extend_windows(a, b, simd);
+                self.wild = PATIENCE / 4;
             }
         }
     }
 
     /// Adds products of any exponents, or not finite.
     fn extend_windows<T: Float>(&mut self, a: &[T], b: &[T], simd: Simd) {
+        let (a, b) = if let (Some(wide), Some(other)) = (T::wide(a), T::wide(b)) {
+            let done = self.extend_exponents(wide, other, simd);
+            (&a[done..], &b[done..])
+        } else {
+            (a, b)
+        };
+        if a.is_empty() {
+            return;
+        }
         if a.as_ptr() == b.as_ptr() {
             self.squares.get_or_insert_with(SquareWindows::spare).extend(a, b, simd);
         } else {
             self.pairs.get_or_insert_with(PairWindows::spare).extend(a, b, simd);
         }
+    }
+
+    /// Adds products, of numbers with themselves or of pairs, by exponent where there are no vectors for windows, until some are not
+    /// finite. The answer is how many were added.
+    fn extend_exponents(&mut self, a: &[f64], b: &[f64], simd: Simd) -> usize {
+        let square = a.as_ptr() == b.as_ptr();
+        let place = if square { &mut self.square_exponents } else { &mut self.pair_exponents };
+        if windows::is_fast(simd) || place.is_none() && a.len() < LEAST_ROW {
+            return 0;
+        }
+        let exponents = place.get_or_insert_with(|| Exponents::spare(!square));
+        if square { exponents.extend_squares::<false>(a, simd) } else { exponents.extend_pairs(a, b, simd) }
     }
 
     /// Adds another sum.

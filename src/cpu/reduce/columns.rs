@@ -39,6 +39,8 @@ pub(super) struct FloatColumns {
     levels: u8,
     /// Tiles until fewer levels are tried.
     patience: u32,
+    /// Whether levels held the last rows.
+    fits: bool,
 }
 
 /// Tiles between two attempts to get by with fewer levels.
@@ -46,6 +48,13 @@ pub(super) const PATIENCE: u32 = 16;
 
 /// Tiles whose moves, below 2^51 each, may add up in 64 bits.
 const TILES: u32 = 1 << 11;
+
+/// Bytes of some rows of some columns that are copied together.
+const COPIED: usize = 1 << 17;
+/// Bytes of a row of theirs, where a column has windows of numbers alone.
+pub(super) const STRIP_BYTES: usize = 1024;
+/// How many rows ahead of a copy memory is asked for: more may share too few of the caches' sets.
+const AHEAD: usize = 4;
 
 /// Rows that are best given at a time: where exponents spread, the windows of a column come into the cache once for so many.
 pub(super) const TALL: usize = 4 * HEIGHT;
@@ -65,6 +74,7 @@ impl FloatColumns {
             windows: Vec::new(),
             levels: 1,
             patience: 0,
+            fits: false,
         }
     }
 
@@ -72,7 +82,7 @@ impl FloatColumns {
     pub(super) fn into_sums(mut self) -> Vec<Accumulator> {
         self.settle();
         for (sum, windows) in self.sums.iter_mut().zip(&mut self.windows) {
-            sum.take(windows);
+            windows.empty(sum.spill());
         }
         self.sums
     }
@@ -83,12 +93,17 @@ impl FloatColumns {
             if self.patience == 0 {
                 self.levels = if T::NARROW { 1 } else { 2 };
             }
-            // Windows take all rows until fewer levels are tried again.
-            let tiles = if self.levels > 3 { self.patience as usize } else { 1 };
-            let (some, rest) = rows.split_at(rows.len().min(tiles * HEIGHT));
+            // Windows take all rows until fewer levels are tried again, with a few.
+            let height = match self.patience {
+                0 if !self.fits => ROWS,
+                patience if self.levels > 3 => patience as usize * HEIGHT,
+                _ => HEIGHT,
+            };
+            let (some, rest) = rows.split_at(rows.len().min(height));
             rows = rest;
             self.patience = self.patience.saturating_sub(some.len().div_ceil(HEIGHT) as u32);
-            if !self.extract_some(some, simd) {
+            self.fits = self.extract_some(some, simd);
+            if !self.fits {
                 self.scatter(some, simd);
             }
         }
@@ -96,7 +111,7 @@ impl FloatColumns {
 
     /// Adds rows of any exponents, some columns at a time.
     fn scatter<T: Float>(&mut self, rows: &[&[T]], simd: Simd) {
-        in_strips(rows, &mut |columns, rows| {
+        in_strips(rows, STRIP_BYTES, &mut |columns, rows| {
             let (tables, sums) = self.windows(columns);
             for ((tables, sums), at) in tables.chunks_mut(STRIP).zip(sums.chunks_mut(STRIP)).zip((0..).step_by(STRIP)) {
                 for some in rows.chunks(ROWS) {
@@ -234,16 +249,16 @@ fn largest<T: Float>(rows: &[&[T]], simd: Simd) -> f64 {
 /// What is called with some columns, and rows of these.
 type Each<'e, T> = dyn FnMut(Range<usize>, &[&[T]]) + 'e;
 
-/// Calls `each` with some columns of at most [`HEIGHT`] rows at a time, copied together: all rows of the first ones first.
-pub(super) fn in_strips<T: Float>(rows: &[&[T]], each: &mut Each<'_, T>) {
-    let (width, strip) = (rows[0].len(), 512 / size_of::<T>());
-    let mut memory = vec![T::ZERO; strip * rows.len().min(HEIGHT)];
+/// Calls `each` with some columns, `bytes` of a row, of some rows at a time, copied together: all rows of the first ones first.
+pub(super) fn in_strips<T: Float>(rows: &[&[T]], bytes: usize, each: &mut Each<'_, T>) {
+    let (width, strip, height) = (rows[0].len(), bytes / size_of::<T>(), COPIED / bytes);
+    let mut memory = vec![T::ZERO; strip * rows.len().min(height)];
     for at in (0..width).step_by(strip) {
         let columns = at..width.min(at + strip);
-        for (i, some) in rows.chunks(HEIGHT).enumerate() {
+        for (i, some) in rows.chunks(height).enumerate() {
             for (k, (row, copy)) in some.iter().zip(memory.chunks_exact_mut(columns.len())).enumerate() {
-                if let Some(next) = rows.get(i * HEIGHT + k + ROWS) {
-                    for line in (0..512).step_by(64) {
+                if let Some(next) = rows.get(i * height + k + AHEAD) {
+                    for line in (0..bytes).step_by(64) {
                         prefetch(next.as_ptr().wrapping_add(at).wrapping_byte_add(line));
                     }
                 }

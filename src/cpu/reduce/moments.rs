@@ -1,6 +1,6 @@
 //! Sums of what floats become: magnitudes, powers, squares, products; and moments.
 
-use super::columns::{FloatColumns, PATIENCE, PushRows, TALL, in_strips};
+use super::columns::{FloatColumns, PATIENCE, PushRows, STRIP_BYTES, TALL, in_strips};
 use super::drive::{Fold, HEIGHT};
 use super::pair::FoldPairs;
 use super::selected::Neutral;
@@ -221,7 +221,7 @@ impl ProductColumns {
     fn scatter<T: Float>(&mut self, mut sums: Option<&mut FloatColumns>, rows: &[&[T]], simd: Simd) {
         self.tables.resize(self.width, SquareTable::new());
         self.special.resize(self.width, 0);
-        in_strips(rows, &mut |columns, rows| {
+        in_strips(rows, STRIP_BYTES / 2, &mut |columns, rows| {
             let numbers = sums.as_deref_mut().map(|sums| sums.windows(columns.clone()));
             let mut numbers = numbers.map(|(tables, sums)| tables.chunks_mut(STRIP).zip(sums.chunks_mut(STRIP)));
             let tables = self.tables[columns.clone()].chunks_mut(STRIP).zip(self.special[columns].chunks_mut(STRIP));

@@ -9,7 +9,7 @@ use super::prefix::Prefix;
 use super::sticky;
 #[cfg(target_arch = "x86_64")]
 use super::windows::Fields;
-use super::windows::{Table, Windows};
+use super::windows::Windows;
 use super::{ExactSum, LEAST, NEGATIVE_ZEROS, NOTHING, OTHERS};
 use crate::cpu::simd::Simd;
 
@@ -256,10 +256,19 @@ impl Accumulator {
         self.windows.get_or_insert_with(Windows::spare)
     }
 
+    /// Whether the exponents of the last numbers were too far apart for levels.
+    pub(super) fn is_spread(&self) -> bool {
+        self.levels > 3 && self.patience > 0
+    }
+
     /// Notes numbers that go another way, and gives a sum for what becomes of them.
-    #[cfg(target_arch = "x86_64")]
-    pub(super) fn spill<T: Float>(&mut self, values: &[T]) -> &mut ExactSum {
+    pub(super) fn spill_of<T: Float>(&mut self, values: &[T]) -> &mut ExactSum {
         self.note_all::<T, false>(values);
+        self.spill()
+    }
+
+    /// The sum of what went another way, whose elements were [`note`](Self::note)d.
+    pub(crate) fn spill(&mut self) -> &mut ExactSum {
         self.spill.get_or_insert_default()
     }
 
@@ -281,11 +290,6 @@ impl Accumulator {
             fields.empty(self.spill.get_or_insert_default(), None);
             fields.keep();
         }
-    }
-
-    /// Adds what a table of windows holds, whose elements were [`note`](Self::note)d.
-    pub(crate) fn take(&mut self, table: &mut Table) {
-        table.empty(self.spill.get_or_insert_default());
     }
 
     /// Adds one number.

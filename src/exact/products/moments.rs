@@ -1,6 +1,6 @@
 //! Numbers and their squares at once.
 
-use super::{BLOCK, Products};
+use super::{BLOCK, LEAST_ROW, Products};
 use crate::cpu::simd::Simd;
 use crate::exact::accumulator::Accumulator;
 #[cfg(target_arch = "x86_64")]
@@ -8,7 +8,7 @@ use crate::exact::accumulator::PATIENCE;
 use crate::exact::fast::Float;
 #[cfg(target_arch = "x86_64")]
 use crate::exact::moment_levels;
-use crate::exact::windows::{self, SquareWindows};
+use crate::exact::windows::{self, Exponents, SquareWindows};
 #[cfg(target_arch = "x86_64")]
 use crate::exact::windows::{Fields, has_fields};
 
@@ -59,9 +59,29 @@ impl Products {
     /// Adds squares and numbers that could not be added at once on levels.
     fn moments_apart<T: Float>(&mut self, sum: &mut Accumulator, values: &[T], simd: Simd) {
         if !self.moments_in_windows(sum, values, simd) {
-            sum.extend_open(values, simd);
-            self.extend_parts(values, values, simd);
+            let rest = &values[self.moments_in_exponents(sum, values, simd)..];
+            if !rest.is_empty() {
+                sum.extend_open(rest, simd);
+                self.extend_parts(rest, rest, simd);
+            }
         }
+    }
+
+    /// Adds squares and numbers of binary64 by exponent, if there are no vectors for windows, and levels failed, until some are not
+    /// finite. The answer is how many were added.
+    fn moments_in_exponents<T: Float>(&mut self, sum: &mut Accumulator, values: &[T], simd: Simd) -> usize {
+        #[cfg(target_arch = "x86_64")]
+        let failed = moment_levels::can(simd) || self.wild > 0;
+        #[cfg(not(target_arch = "x86_64"))]
+        let failed = self.wild > 0;
+        let (Some(wide), true) = (T::wide(values), failed && !windows::is_fast(simd)) else { return 0 };
+        if self.square_exponents.is_none() && wide.len() < LEAST_ROW {
+            return 0;
+        }
+        self.wild = self.wild.saturating_sub(1);
+        let done = self.square_exponents.get_or_insert_with(|| Exponents::spare(false)).extend_squares::<true>(wide, simd);
+        sum.spill_of(&values[..done]);
+        done
     }
 
     /// Adds squares and numbers of any exponents, if there are vectors for that. The answer is whether there are.
@@ -90,11 +110,11 @@ impl Products {
         let fields = self.fields.get_or_insert_with(Fields::spare);
         while !values.is_empty() {
             if fields.room(1) == 0 {
-                fields.empty(sum.spill(values), Some(self.spill.get_or_insert_default()));
+                fields.empty(sum.spill_of(values), Some(self.spill.get_or_insert_default()));
             }
             // SAFETY: the level says that the instructions are there.
             let (done, rest) = values.split_at(unsafe { fields.extend(values, simd) });
-            sum.spill(done);
+            sum.spill_of(done);
             values = rest;
             if done.is_empty() && fields.room(1) > 0 {
                 let (some, rest) = values.split_at(values.len().min(256));
@@ -109,8 +129,11 @@ impl Products {
     pub(crate) fn close_moments(&mut self, sum: &mut Accumulator) {
         #[cfg(target_arch = "x86_64")]
         if let Some(mut fields) = self.fields.take() {
-            fields.empty(sum.spill::<f32>(&[]), Some(self.spill.get_or_insert_default()));
+            fields.empty(sum.spill(), Some(self.spill.get_or_insert_default()));
             fields.keep();
+        }
+        if let Some(exponents) = self.square_exponents.take() {
+            exponents.empty(Some(sum.spill()), self.spill.get_or_insert_default(), Simd::current());
         }
         sum.close();
         self.close();

@@ -17,6 +17,8 @@ use crate::exact::{ExactDot, ExactSum};
 const COUNT: usize = 255;
 /// Numbers that a pair of integers has room for.
 const ROOM: usize = 1 << 14;
+/// So many exponents together still fit 128 bits: 63, moved by 31, of squares by 62, at most.
+const TOGETHER: usize = 32;
 /// Numbers of a vector.
 const WIDE: usize = 16;
 /// Numbers that are taken apart before they are added.
@@ -116,8 +118,6 @@ impl Fields {
 
     /// Moves everything into a sum of numbers, and one of squares if they are wanted.
     pub(crate) fn empty(&mut self, sum: &mut ExactSum, mut squares: Option<&mut ExactDot>) {
-        // So many exponents together still fit: 63 bits, moved by 31 and 62 at most.
-        const TOGETHER: usize = 32;
         for (i, some) in self.sums.chunks_mut(TOGETHER).enumerate() {
             let [mut total, mut total_of_squares] = [0i128; 2];
             for (up, sums) in some.iter_mut().enumerate() {
@@ -180,6 +180,20 @@ unsafe fn add(values: &[f32], sums: &mut [[[i64; 2]; 2]; COUNT + 1]) -> bool {
     true
 }
 
+/// Significands with their signs, of subnormals twice as large, and exponent fields.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn eight(x: __m256) -> (__m256i, __m256i) {
+    let x = _mm256_castps_si256(x);
+    let field = _mm256_and_si256(_mm256_srli_epi32::<23>(x), _mm256_set1_epi32(255));
+    let subnormal = _mm256_cmpeq_epi32(field, _mm256_setzero_si256());
+    let bits = _mm256_and_si256(x, _mm256_set1_epi32((1 << 23) - 1));
+    let normal = _mm256_or_si256(bits, _mm256_set1_epi32(1 << 23));
+    let magnitude = _mm256_blendv_epi8(normal, _mm256_add_epi32(bits, bits), subnormal);
+    let sign = _mm256_srai_epi32::<31>(x);
+    (_mm256_sub_epi32(_mm256_xor_si256(magnitude, sign), sign), field)
+}
+
 /// As [`add`].
 #[target_feature(enable = "avx2,fma")]
 unsafe fn add_with_avx2(values: &[f32], sums: &mut [[[i64; 2]; 2]; COUNT + 1]) -> bool {
@@ -196,15 +210,7 @@ unsafe fn add_with_avx2(values: &[f32], sums: &mut [[[i64; 2]; 2]; COUNT + 1]) -
             // SAFETY: sixteen numbers are there.
             let x = unsafe { _mm256_loadu_ps(from.add(8 * half)) };
             zeros = _mm256_fmadd_ps(x, _mm256_setzero_ps(), zeros);
-            let x = _mm256_castps_si256(x);
-            let field = _mm256_and_si256(_mm256_srli_epi32::<23>(x), _mm256_set1_epi32(255));
-            // A leading one, or, of subnormals, twice the fraction.
-            let subnormal = _mm256_cmpeq_epi32(field, _mm256_setzero_si256());
-            let bits = _mm256_and_si256(x, _mm256_set1_epi32((1 << 23) - 1));
-            let normal = _mm256_or_si256(bits, _mm256_set1_epi32(1 << 23));
-            let magnitude = _mm256_blendv_epi8(normal, _mm256_add_epi32(bits, bits), subnormal);
-            let sign = _mm256_srai_epi32::<31>(x);
-            let significand = _mm256_sub_epi32(_mm256_xor_si256(magnitude, sign), sign);
+            let (significand, field) = eight(x);
             let lower = _mm256_cvtepi32_epi64(_mm256_castsi256_si128(significand));
             let upper = _mm256_cvtepi32_epi64(_mm256_extracti128_si256::<1>(significand));
             let (lower_squares, upper_squares) = (_mm256_mul_epi32(lower, lower), _mm256_mul_epi32(upper, upper));

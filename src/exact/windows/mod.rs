@@ -4,22 +4,26 @@
 //! there. What that gives is cut in lanes of 52 bits, each with its sign: so a number costs one addition of a vector, whatever
 //! its exponent, without a carry. A lane has room for some thousand of them; then what is above its 52 bits moves on.
 //!
-//! Neighbours go to tables of their own: an addition need not wait for the one before. With AVX-512 eight numbers are cut at a
-//! time (see [`vectors`]).
+//! Neighbours go to tables of their own: an addition need not wait for the one before. With AVX-512 and AVX2 eight numbers are cut at a
+//! time (see [`vectors`] and [`quads`]).
 //!
 //! Source: Neal, "Fast exact summation using small and large superaccumulators", 2015 (small accumulators of 32 bits, of which a
 //! number touches three).
 
 #[cfg(target_arch = "x86_64")]
 mod cut;
+mod exponents;
 #[cfg(target_arch = "x86_64")]
 mod fields;
 mod products;
+#[cfg(target_arch = "x86_64")]
+mod quads;
 #[cfg(target_arch = "x86_64")]
 mod vectors;
 
 use std::cell::Cell;
 
+pub(crate) use exponents::{Exponents, LEAST_ROW};
 #[cfg(target_arch = "x86_64")]
 pub(crate) use fields::{Fields, has_fields};
 pub(crate) use products::{PairWindows, SquareTable, SquareWindows, add_square_columns};
@@ -39,13 +43,19 @@ const ROOM: u32 = (1 << 11) - 1;
 /// Tables that share a row of numbers.
 const TABLES: usize = 4;
 
+/// The exponent field of a finite number, and its magnitude over 2^-1075 and over two to the power of that.
+#[inline(always)]
+fn significand(bits: u64) -> (u64, u64) {
+    let (field, fraction) = ((bits >> 52) & 0x7ff, bits & MASK as u64);
+    // Subnormals count twice on this grid.
+    (field, fraction + if field == 0 { fraction } else { 1 << 52 })
+}
+
 /// The window of a finite number, and its magnitude times a power of two that depends on the window alone: the lower 52 bits, and
 /// the upper ones, at most 33.
 #[inline(always)]
 fn cut(bits: u64) -> (usize, u64, u64) {
-    let (field, fraction) = ((bits >> 52) & 0x7ff, bits & MASK as u64);
-    // Subnormals count twice on the grid of 2^-1075.
-    let significand = fraction + if field == 0 { fraction } else { 1 << 52 };
+    let (field, significand) = significand(bits);
     let up = field & 31;
     ((field >> 5) as usize, (significand << up) & MASK as u64, significand >> (BITS as u64 - up))
 }
@@ -124,23 +134,24 @@ impl Table {
 
 /// Moves everything that tables hold into a sum.
 fn empty(tables: &mut [Table], sum: &mut ExactSum) {
-    // Lanes of all tables together, in two halves that have room for them.
-    let mut halves = [[0i64; 3]; COUNT + 2];
+    // Each lane in parts for digits of 32 bits, one of each window and those after it.
+    let mut parts = [0i64; 2 * LIMBS];
     for table in tables {
-        for (halves, lanes) in halves.iter_mut().zip(&mut table.lanes) {
+        for (i, lanes) in table.lanes.iter_mut().enumerate() {
             let [low, high] = std::mem::take(lanes);
-            *halves = [halves[0] + (low & 0xffff_ffff), halves[1] + (low >> 32), halves[2] + high];
+            parts[i] += low & 0xffff_ffff;
+            parts[i + 1] += (low >> 32) + ((high & 0xfff) << (BITS - 32));
+            parts[i + 2] += high >> (64 - BITS);
         }
         table.added = 0;
     }
-    // Digits of 32 bits, one of each window, and what is above goes on.
-    let (mut digits, mut over) = ([0u32; 2 * LIMBS], 0i128);
-    for (i, digit) in digits.iter_mut().enumerate() {
-        let [low, middle, high] = halves.get(i).copied().unwrap_or_default();
-        over += i128::from(low) + (i128::from(middle) << 32) + (i128::from(high) << BITS);
-        *digit = over as u32;
+    let mut over = 0;
+    let digits = parts.map(|part| {
+        over += part;
+        let digit = over as u32;
         over >>= 32;
-    }
+        digit
+    });
     sum.add_digits(&digits);
 }
 
@@ -155,6 +166,13 @@ fn pointers<T, L, const N: usize>(tables: &mut [T; N], windows: impl Fn(&mut T) 
     places
 }
 
+/// Whether there are vectors for sums of numbers.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn has_vectors(simd: Simd) -> bool {
+    vectors::are_present(simd) || quads::are_present(simd)
+}
+
 /// Columns whose elements are added at once.
 pub(crate) const STRIP: usize = 8;
 
@@ -165,11 +183,17 @@ pub(crate) const ROWS: usize = 32;
 /// is whether they were added.
 pub(crate) fn add_columns<T: Float>(rows: &[&[T]], at: usize, tables: &mut [Table; STRIP], simd: Simd) -> bool {
     #[cfg(target_arch = "x86_64")]
-    if vectors::are_present(simd) && rows.len() <= ROWS && rows.iter().all(|row| row.len() >= at + STRIP) {
+    if has_vectors(simd) && rows.len() <= ROWS && rows.iter().all(|row| row.len() >= at + STRIP) {
         tables.iter_mut().for_each(|table| table.room(rows.len()));
         let tables = pointers(tables, Table::windows);
         // SAFETY: the vectors are there, the rows long enough, and tables have a place for each window.
-        return unsafe { vectors::run(vectors::Columns { rows, at, tables }) };
+        return unsafe {
+            if quads::are_present(simd) {
+                quads::columns(rows, at, tables)
+            } else {
+                vectors::run(vectors::Columns { rows, at, tables })
+            }
+        };
     }
     let _ = (rows, at, tables, simd);
     false
@@ -207,10 +231,17 @@ impl Windows {
         for values in values.chunks(256) {
             self.tables.iter_mut().for_each(|table| table.room(values.len().div_ceil(TABLES)));
             #[cfg(target_arch = "x86_64")]
-            if vectors::are_present(simd) {
+            if has_vectors(simd) {
                 let tables = pointers(&mut self.tables, Table::windows);
                 // SAFETY: the vectors are there, and tables have a place for each window.
-                if unsafe { vectors::run(vectors::Row::<T, SQUARE> { values, tables }) } {
+                let added = unsafe {
+                    if quads::are_present(simd) {
+                        quads::row::<T, SQUARE>(values, tables)
+                    } else {
+                        vectors::run(vectors::Row::<T, SQUARE> { values, tables })
+                    }
+                };
+                if added {
                     continue;
                 }
             }

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use super::{BITS, MASK, TABLES, Table, Windows, is_special};
+use super::{BITS, MASK, TABLES, Table, Windows, is_special, significand};
 #[cfg(target_arch = "x86_64")]
 use super::{ROWS, STRIP, pointers, vectors};
 use crate::cpu::simd::{Kernel, Simd};
@@ -52,11 +52,7 @@ impl<const COUNT: usize> ProductTable<COUNT> {
     #[inline(always)]
     fn push(&mut self, a: f64, b: f64) {
         let (a, b) = (a.to_bits(), b.to_bits());
-        let part = |bits: u64| {
-            let (field, fraction) = ((bits >> 52) & 0x7ff, bits & MASK as u64);
-            (field, fraction + if field == 0 { fraction } else { 1 << 52 })
-        };
-        let ((a_field, a_part), (b_field, b_part)) = (part(a), part(b));
+        let ((a_field, a_part), (b_field, b_part)) = (significand(a), significand(b));
         let place = (a_field + b_field) as usize;
         let (window, up) = (place / Self::STRIDE, (place % Self::STRIDE) as u32);
         let product = u128::from(a_part) * u128::from(b_part);
