@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use unisono::{Control, Error, IntegralState, Integrate};
+use unisono::{Control, Error, IntegralMethod, IntegralState, Integrate};
 
 use crate::args::IntegrateArgs;
 use crate::failure::{Failure, Outcome, Result};
@@ -41,7 +41,7 @@ pub fn run(args: &IntegrateArgs) -> Result<Outcome> {
         false => Integrate::new(&args.expression, &bounds)?,
     };
     let mut how = how
-        .samples(args.samples)
+        .samples(args.samples.unwrap_or(if args.method == IntegralMethod::Sobol { 1 << 23 } else { 10_000_000 }))
         .seed(args.seed)
         .method(args.method)
         .dtype(args.dtype)

@@ -38,7 +38,7 @@ pub fn run(args: &PiArgs) -> Result<Outcome> {
     let saved = args.checkpoint.as_deref().map(MonteCarloState::load_if_there).transpose()?.flatten();
     let resumed = saved.as_ref().map_or(0, MonteCarloState::samples);
     interrupt::cancels(&control)?;
-    let samples = args.samples.unwrap_or(1_000_000_000);
+    let samples = args.samples.unwrap_or(if args.method == PiMethod::Sobol { 1 << 30 } else { 1_000_000_000 });
     let goal = args.standard_error.map_or(Goal::Samples(0..samples), Goal::StandardError);
     // How many there will be is known once the work is planned.
     let bar = progress::bar(0, "samples", args.common.json);

@@ -422,7 +422,7 @@ def integrate(
     bounds : dict
         ``(from, to)`` of every coordinate, by name.
     samples : int
-        Samples to draw; with a target error, at most.
+        Samples to draw; with a target error, at most: with ``method="sobol"`` as many as the last look that these allow.
     seed : int
         Key of the generator (Philox4x32-10), below ``2**64``.
     absolute_error, relative_error : float
@@ -442,7 +442,7 @@ def integrate(
     start : int
         Index of the first sample. Estimates from disjoint ranges :meth:`~Integral.merge` exactly.
     device : str or Backend
-        Where to compute; float64 on CPUs.
+        Where to compute.
 
     Returns
     -------

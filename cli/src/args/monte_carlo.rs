@@ -12,7 +12,7 @@ use super::{Common, param};
   unisono integrate 'exp(-(x*x + y*y))' x=0:1 y=0:1
   unisono integrate 'x*x + y*y <= r*r' x=-2:2 y=-2:2 --param r=2 --relative-error 1e-4 -n 1e10
   unisono integrate 'exp(-1e4*((x - 0.3)**2 + (y - 0.6)**2))' x=0:1 y=0:1 --method vegas
-  unisono integrate 'exp(x*y*z)' x=0:1 y=0:1 z=0:1 --method sobol --dtype float64 --relative-error 1e-9
+  unisono integrate 'exp(x*y*z)' x=0:1 y=0:1 z=0:1 --method sobol --dtype float64 --relative-error 1e-8
   unisono integrate 'exp(-x*x*y)' x=0:1 y=0:9 -n 1e12 --checkpoint integral.state
   unisono integrate --wgsl integrand.wgsl x=0:1 y=0:1 --param s=2 -d gpu
 
@@ -35,9 +35,9 @@ pub struct IntegrateArgs {
     /// The value of a parameter (repeatable): NAME=NUMBER
     #[arg(long, value_name = "NAME=NUMBER", value_parser = param)]
     pub param: Vec<(String, f64)>,
-    /// How many samples to draw; with a target error, at most
-    #[arg(short = 'n', long, default_value = "1e7", value_name = "N", value_parser = samples, allow_negative_numbers = true)]
-    pub samples: u64,
+    /// How many samples to draw; with a target error, at most [default: 1e7; of sobol, best with powers of two, 2^23]
+    #[arg(short = 'n', long, value_name = "N", value_parser = samples, allow_negative_numbers = true)]
+    pub samples: Option<u64>,
     /// Stop at this standard error
     #[arg(long, default_value_t = 0.0, value_name = "ERROR")]
     pub error: f64,
@@ -77,7 +77,8 @@ Examples:
   unisono pi --method sobol --standard-error 1e-8
   unisono pi -n 1e9 --seed 7 --device cpu+gpu:0 --json")]
 pub struct PiArgs {
-    /// How many samples to draw (1e9 if neither this nor --standard-error is given): 1000000, 10_000_000, 1e9, 2.5e6
+    /// How many samples to draw: 1000000, 10_000_000, 1e9, 2.5e6 … [default: without --standard-error 1e9; of sobol, best with powers
+    /// of two, 2^30]
     #[arg(short = 'n', long, value_name = "N", value_parser = samples, allow_negative_numbers = true)]
     pub samples: Option<u64>,
     /// Draw until the standard error is at most this: the same samples on every device

@@ -197,7 +197,7 @@ impl Integrate {
         self
     }
 
-    /// Samples to draw; with a target error, at most. 2^20 by default.
+    /// Samples to draw; with a target error, at most: of Sobol's points as many as the last look that these allow. 2^20 by default.
     pub fn samples(mut self, samples: u64) -> Self {
         self.samples = samples;
         self
@@ -272,6 +272,11 @@ impl Integrate {
     /// How many indices of samples a run to its end takes.
     pub(crate) fn indices(&self) -> u64 {
         match self.method {
+            // Between two looks the error of Sobol's points is larger than at the first of them.
+            IntegralMethod::Sobol if self.has_target() && self.samples >= self.round_len() => {
+                let rounds = self.samples / self.round_len().max(1);
+                self.round_len() << rounds.ilog2()
+            }
             IntegralMethod::Plain | IntegralMethod::Sobol => self.samples,
             IntegralMethod::Vegas => self.samples - self.samples % self.round_len().max(1),
         }

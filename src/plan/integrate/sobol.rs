@@ -103,6 +103,21 @@ mod tests {
         assert_eq!((keys[1], later[31].samples.clone()), (Sobol::key(3 ^ DOMAIN, 63, 1), 1 << 32..(1 << 32) + 1));
     }
 
+    /// With a target at the last look; without one where it was asked to.
+    #[test]
+    fn a_limit_is_a_power_of_two_of_rounds() {
+        let how = Integrate::new("x", &[("x", 0.0, 1.0)]).unwrap().method(IntegralMethod::Sobol);
+        let target = how.clone().absolute_error(1e-9);
+        for (samples, round, last) in
+            [(10_000_000, 1 << 15, 1 << 23), (1 << 23, 1 << 15, 1 << 23), (700, 300, 600), (299, 300, 299)]
+        {
+            let target = target.clone().samples(samples).round(round);
+            assert_eq!((target.indices(), how.clone().samples(samples).indices()), (last, samples));
+            assert!(last < round || target.look_from(last) == last);
+        }
+        assert_eq!((target.clone().samples(0).indices(), target.samples(u64::MAX).indices()), (0, 1 << 63));
+    }
+
     #[test]
     fn the_error_is_that_of_the_replicates() {
         let of = |value: f64| {
