@@ -121,7 +121,7 @@ impl Products {
             windows.empty(self.spill.get_or_insert_default());
         }
         for exponents in [self.square_exponents.take(), self.pair_exponents.take()].into_iter().flatten() {
-            exponents.empty(None, self.spill.get_or_insert_default(), Simd::current());
+            exponents.empty(None, self.spill.get_or_insert_default());
         }
     }
 
@@ -168,16 +168,19 @@ impl Products {
         }
     }
 
-    /// Adds products, of numbers with themselves or of pairs, by exponent where there are no vectors for windows, until some are not
-    /// finite. The answer is how many were added.
+    /// Adds products, of numbers with themselves or of pairs, by exponent where that is worth it, until some are not finite. The
+    /// answer is how many were added.
     fn extend_exponents(&mut self, a: &[f64], b: &[f64], simd: Simd) -> usize {
         let square = a.as_ptr() == b.as_ptr();
-        let place = if square { &mut self.square_exponents } else { &mut self.pair_exponents };
-        if windows::is_fast(simd) || place.is_none() && a.len() < LEAST_ROW {
-            return 0;
-        }
-        let exponents = place.get_or_insert_with(|| Exponents::spare(!square));
-        if square { exponents.extend_squares::<false>(a, simd) } else { exponents.extend_pairs(a, b, simd) }
+        let Some(exponents) = self.exponents(!square, a.len(), simd) else { return 0 };
+        if square { exponents.extend_squares::<false>(a) } else { exponents.extend_pairs(a, b) }
+    }
+
+    /// What takes products of pairs, or squares, by exponent, if there are no vectors for windows and so many more are worth it.
+    fn exponents(&mut self, pairs: bool, count: usize, simd: Simd) -> Option<&mut Exponents> {
+        let place = if pairs { &mut self.pair_exponents } else { &mut self.square_exponents };
+        let worth = !windows::is_fast(simd) && (place.is_some() || count >= LEAST_ROW);
+        worth.then(|| &mut **place.get_or_insert_with(|| Exponents::spare(pairs, simd)))
     }
 
     /// Adds another sum.

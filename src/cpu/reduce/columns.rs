@@ -51,7 +51,7 @@ const TILES: u32 = 1 << 11;
 
 /// Bytes of some rows of some columns that are copied together.
 const COPIED: usize = 1 << 17;
-/// Bytes of a row of theirs, where a column has windows of numbers alone.
+/// Bytes of a row of theirs, where a column has windows of numbers alone; with those of squares half as many.
 pub(super) const STRIP_BYTES: usize = 1024;
 /// How many rows ahead of a copy memory is asked for: more may share too few of the caches' sets.
 const AHEAD: usize = 4;

@@ -1,6 +1,6 @@
 //! Numbers and their squares at once.
 
-use super::{BLOCK, LEAST_ROW, Products};
+use super::{BLOCK, Products};
 use crate::cpu::simd::Simd;
 use crate::exact::accumulator::Accumulator;
 #[cfg(target_arch = "x86_64")]
@@ -8,7 +8,7 @@ use crate::exact::accumulator::PATIENCE;
 use crate::exact::fast::Float;
 #[cfg(target_arch = "x86_64")]
 use crate::exact::moment_levels;
-use crate::exact::windows::{self, Exponents, SquareWindows};
+use crate::exact::windows::{self, SquareWindows};
 #[cfg(target_arch = "x86_64")]
 use crate::exact::windows::{Fields, has_fields};
 
@@ -74,12 +74,10 @@ impl Products {
         let failed = moment_levels::can(simd) || self.wild > 0;
         #[cfg(not(target_arch = "x86_64"))]
         let failed = self.wild > 0;
-        let (Some(wide), true) = (T::wide(values), failed && !windows::is_fast(simd)) else { return 0 };
-        if self.square_exponents.is_none() && wide.len() < LEAST_ROW {
-            return 0;
-        }
+        let (Some(wide), true) = (T::wide(values), failed) else { return 0 };
+        let Some(exponents) = self.exponents(false, wide.len(), simd) else { return 0 };
+        let done = exponents.extend_squares::<true>(wide);
         self.wild = self.wild.saturating_sub(1);
-        let done = self.square_exponents.get_or_insert_with(|| Exponents::spare(false)).extend_squares::<true>(wide, simd);
         sum.spill_of(&values[..done]);
         done
     }
@@ -133,7 +131,7 @@ impl Products {
             fields.keep();
         }
         if let Some(exponents) = self.square_exponents.take() {
-            exponents.empty(Some(sum.spill()), self.spill.get_or_insert_default(), Simd::current());
+            exponents.empty(Some(sum.spill()), self.spill.get_or_insert_default());
         }
         sum.close();
         self.close();

@@ -32,6 +32,7 @@ pub(crate) struct Exponents {
     added: usize,
     /// Whether they are products of pairs.
     pairs: bool,
+    simd: Simd,
     /// What was moved on when there was no room.
     numbers: ExactSum,
     products: ExactDot,
@@ -44,35 +45,36 @@ thread_local! {
 
 impl Exponents {
     /// Those that this thread kept, or new ones: for products of pairs, or for squares and numbers.
-    pub(crate) fn spare(pairs: bool) -> Box<Self> {
-        let new = || Box::new(Self { sums: [0; COUNT], added: 0, pairs, numbers: ExactSum::new(), products: ExactDot::new() });
+    pub(crate) fn spare(pairs: bool, simd: Simd) -> Box<Self> {
+        let (numbers, products) = (ExactSum::new(), ExactDot::new());
+        let new = || Box::new(Self { sums: [0; COUNT], added: 0, pairs, simd, numbers, products });
         let mut exponents = SPARE.take().unwrap_or_else(new);
-        exponents.pairs = pairs;
+        (exponents.pairs, exponents.simd) = (pairs, simd);
         exponents
     }
 
     /// Adds squares, and the numbers too if `NUMBERS`, some hundred at a time, until some are not finite. The answer is how many
     /// were added.
-    pub(crate) fn extend_squares<const NUMBERS: bool>(&mut self, values: &[f64], simd: Simd) -> usize {
+    pub(crate) fn extend_squares<const NUMBERS: bool>(&mut self, values: &[f64]) -> usize {
         debug_assert!(!self.pairs);
-        self.extend(values.len(), simd, |sums, some| simd.run(Squares::<NUMBERS> { values: &values[some], sums }))
+        self.extend(values.len(), |sums, some, simd| simd.run(Squares::<NUMBERS> { values: &values[some], sums }))
     }
 
     /// Adds the products of pairs, as [`extend_squares`](Self::extend_squares) does; the slices must be of one length.
-    pub(crate) fn extend_pairs(&mut self, a: &[f64], b: &[f64], simd: Simd) -> usize {
+    pub(crate) fn extend_pairs(&mut self, a: &[f64], b: &[f64]) -> usize {
         debug_assert!(self.pairs);
-        self.extend(a.len(), simd, |sums, some| simd.run(Pairs { a: &a[some.clone()], b: &b[some], sums }))
+        self.extend(a.len(), |sums, some, simd| simd.run(Pairs { a: &a[some.clone()], b: &b[some], sums }))
     }
 
     /// Adds as many of some numbers as `add` does, which is called with ranges of them that there is room for.
-    fn extend(&mut self, count: usize, simd: Simd, mut add: impl FnMut(&mut [i128; COUNT], Range<usize>) -> usize) -> usize {
+    fn extend(&mut self, count: usize, mut add: impl FnMut(&mut [i128; COUNT], Range<usize>, Simd) -> usize) -> usize {
         let mut done = 0;
         while done < count {
             if self.added == ROOM {
-                self.move_on(simd);
+                self.move_on();
             }
             let some = (count - done).min(ROOM - self.added);
-            let more = add(&mut self.sums, done..done + some);
+            let more = add(&mut self.sums, done..done + some, self.simd);
             self.added += more;
             done += more;
             if more < some {
@@ -83,8 +85,8 @@ impl Exponents {
     }
 
     /// Moves all sums on.
-    fn move_on(&mut self, simd: Simd) {
-        let sums = &mut self.sums;
+    fn move_on(&mut self) {
+        let (sums, simd) = (&mut self.sums, self.simd);
         if self.pairs {
             let products = simd.run(Take::<1, 1, { 2 * WORDS }> { sums, first: 0 });
             self.products.add_number(&words::<WORDS>(&products), 2 * UNIT);
@@ -98,8 +100,8 @@ impl Exponents {
 
     /// Moves everything into a sum of products, and one of numbers if they are wanted, and keeps the empty ones for the next one on
     /// this thread.
-    pub(crate) fn empty(mut self: Box<Self>, numbers: Option<&mut ExactSum>, products: &mut ExactDot, simd: Simd) {
-        self.move_on(simd);
+    pub(crate) fn empty(mut self: Box<Self>, numbers: Option<&mut ExactSum>, products: &mut ExactDot) {
+        self.move_on();
         products.merge(&std::mem::take(&mut self.products));
         let sum = std::mem::take(&mut self.numbers);
         if let Some(numbers) = numbers {
@@ -241,18 +243,18 @@ mod tests {
                 expected.1.push(a, a);
                 expected.2.push(a, b);
             }
-            let (mut moments, mut pairs) = (Exponents::spare(false), Exponents::spare(true));
+            let (mut moments, mut pairs) = (Exponents::spare(false, simd), Exponents::spare(true, simd));
             for (a, b) in [(&a[..n / 2], &b[..n / 2]), (&a[n / 2..], &b[n / 2..])] {
-                assert_eq!(moments.extend_squares::<true>(a, simd), a.len());
-                assert_eq!(pairs.extend_pairs(a, b, simd), a.len());
+                assert_eq!(moments.extend_squares::<true>(a), a.len());
+                assert_eq!(pairs.extend_pairs(a, b), a.len());
                 if round % 2 == 0 {
-                    moments.move_on(simd);
-                    pairs.move_on(simd);
+                    moments.move_on();
+                    pairs.move_on();
                 }
             }
             let (mut sum, mut squares, mut products) = (ExactSum::new(), ExactDot::new(), ExactDot::new());
-            moments.empty(Some(&mut sum), &mut squares, simd);
-            pairs.empty(None, &mut products, simd);
+            moments.empty(Some(&mut sum), &mut squares);
+            pairs.empty(None, &mut products);
             sum.add_zero(false);
             expected.0.add_zero(false);
             assert_eq!((sum, squares, products), expected, "{simd:?} {round}");
@@ -267,12 +269,12 @@ mod tests {
         let simd = Simd::current();
         for value in [f64::MAX, f64::MIN] {
             let values = vec![value; 2 * ROOM];
-            let (mut moments, mut pairs) = (Exponents::spare(false), Exponents::spare(true));
-            assert_eq!(moments.extend_squares::<true>(&values, simd), 2 * ROOM);
-            assert_eq!(pairs.extend_pairs(&values, &vec![f64::MAX; 2 * ROOM], simd), 2 * ROOM);
+            let (mut moments, mut pairs) = (Exponents::spare(false, simd), Exponents::spare(true, simd));
+            assert_eq!(moments.extend_squares::<true>(&values), 2 * ROOM);
+            assert_eq!(pairs.extend_pairs(&values, &vec![f64::MAX; 2 * ROOM]), 2 * ROOM);
             let (mut sum, mut squares, mut products) = (ExactSum::new(), ExactDot::new(), ExactDot::new());
-            moments.empty(Some(&mut sum), &mut squares, simd);
-            pairs.empty(None, &mut products, simd);
+            moments.empty(Some(&mut sum), &mut squares);
+            pairs.empty(None, &mut products);
             let mut expected = (ExactSum::new(), ExactDot::new(), ExactDot::new());
             expected.0.push(value);
             expected.1.push(value, value);
@@ -291,7 +293,7 @@ mod tests {
         let mut values = [1.0; 700];
         values[300] = f64::NEG_INFINITY;
         let simd = Simd::current();
-        assert_eq!(Exponents::spare(false).extend_squares::<false>(&values, simd), BLOCK);
-        assert_eq!(Exponents::spare(true).extend_pairs(&[1.0; 700], &values, simd), BLOCK);
+        assert_eq!(Exponents::spare(false, simd).extend_squares::<false>(&values), BLOCK);
+        assert_eq!(Exponents::spare(true, simd).extend_pairs(&[1.0; 700], &values), BLOCK);
     }
 }

@@ -50,8 +50,7 @@ unsafe fn add(count: usize, load: impl Fn(usize) -> [__m256d; 2], tables: [*mut 
         parts: [[MaybeUninit<[i64; 2]>; WIDE]; BATCH],
         places: [MaybeUninit<[u64; WIDE]>; BATCH],
     }
-    let uninit = MaybeUninit::uninit();
-    let mut batch = Batch { parts: [[MaybeUninit::uninit(); WIDE]; BATCH], places: [uninit; BATCH] };
+    let mut batch = Batch { parts: [[MaybeUninit::uninit(); WIDE]; BATCH], places: [MaybeUninit::uninit(); BATCH] };
     let mut zeros = _mm256_setzero_pd();
     for i in 0..count {
         for (half, x) in load(i).into_iter().enumerate() {

@@ -273,9 +273,9 @@ impl Integrate {
     pub(crate) fn indices(&self) -> u64 {
         match self.method {
             // Between two looks the error of Sobol's points is larger than at the first of them.
-            IntegralMethod::Sobol if self.has_target() && self.samples >= self.round_len() => {
+            IntegralMethod::Sobol if self.has_target() => {
                 let rounds = self.samples / self.round_len().max(1);
-                self.round_len() << rounds.ilog2()
+                rounds.checked_ilog2().map_or(self.samples, |doublings| self.round_len() << doublings)
             }
             IntegralMethod::Plain | IntegralMethod::Sobol => self.samples,
             IntegralMethod::Vegas => self.samples - self.samples % self.round_len().max(1),

@@ -115,7 +115,8 @@ mod tests {
             assert_eq!((target.indices(), how.clone().samples(samples).indices()), (last, samples));
             assert!(last < round || target.look_from(last) == last);
         }
-        assert_eq!((target.clone().samples(0).indices(), target.samples(u64::MAX).indices()), (0, 1 << 63));
+        assert_eq!((target.clone().samples(0).indices(), target.clone().samples(u64::MAX).indices()), (0, 1 << 63));
+        assert!(crate::Backend::cpu().explain_integrate(&target.samples(0).round(0)).is_err());
     }
 
     #[test]
