@@ -129,6 +129,15 @@ impl Simd {
         levels
     }
 
+    /// Whether this is AVX2.
+    pub(crate) fn is_avx2(self) -> bool {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => true,
+            _ => false,
+        }
+    }
+
     /// The name that `UNISONO_SIMD` takes.
     pub(crate) fn name(self) -> &'static str {
         match self {

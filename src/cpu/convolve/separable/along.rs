@@ -331,7 +331,7 @@ macro_rules! lined {
                     #[cfg(target_arch = "x86_64")]
                     Simd::Avx512 => along!($avx512, 8, 7, 2, $elem, "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma"),
                     #[cfg(target_arch = "x86_64")]
-                    Simd::Avx2 => along!($avx2, 4, 9, 1, $elem, "avx2,fma"),
+                    Simd::Avx2 => along!($avx2, 4, 18, 2, $elem, "avx2,fma"),
                     #[cfg(target_arch = "aarch64")]
                     Simd::Neon => along!($portable, 8, 9, 2, $elem),
                     Simd::Portable => along!($portable, 4, 9, 1, $elem),

@@ -173,17 +173,15 @@ impl<S: Filtered<C> + Copy + Sync, C: Float + Finishable + Lined> Stage<'_, S, C
             scratch.wanted.clear();
             let targets =
                 results.clone().map(|y| self.target.wrapping_offset(self.place(item, y, columns.start) * self.size as isize));
-            if index == 0 && self.direct && size_of::<S>() == size_of::<C>() {
+            if index == 0 {
                 scratch.ahead.extend((last..last + count as isize).map(|i| {
                     let row = i.clamp(0, self.down.input as isize - 1);
                     self.source.wrapping_offset(self.source_items[item] + row * self.source_row)
                 }));
-                if self.finish.leave() == Leave::Through {
-                    scratch.wanted.extend(targets.map(|target| target.cast::<C>().cast_const()));
+                match self.finish.leave() {
+                    Leave::Through if self.direct => scratch.wanted.extend(targets.map(|target| target.cast::<C>().cast_const())),
+                    _ => targets.for_each(|target| self.finish.fetch(target, n)),
                 }
-            } else if index == 0 {
-                self.fetch(item, last..last + count as isize, &columns);
-                targets.for_each(|target| self.finish.fetch(target, n));
             }
             let squares = self.combine == Combine::Magnitude;
             // SAFETY: the buffers hold `count` rows of the columns, those of the sums with what the weights along reach.
@@ -241,19 +239,6 @@ impl<S: Filtered<C> + Copy + Sync, C: Float + Finishable + Lined> Stage<'_, S, C
                     let target = self.target.wrapping_offset(self.place(item, y, columns.start) * self.size as isize);
                     self.finish.row(source, n, target, self.stride);
                 }
-            }
-        }
-    }
-
-    /// Asks for the rows that the next block reads first: a segment of a row is too short for the hardware to see that
-    /// another follows.
-    fn fetch(&self, item: usize, rows: Range<isize>, columns: &Range<usize>) {
-        let size = size_of::<S>();
-        let (from, bytes) = (columns.start * self.inner, columns.len() * self.inner * size);
-        for row in rows.start.max(0)..rows.end.min(self.down.input as isize) {
-            let start = self.source.wrapping_offset(self.source_items[item] + row * self.source_row + from as isize).cast::<u8>();
-            for offset in (0..bytes).step_by(64) {
-                fetch(start.wrapping_add(offset));
             }
         }
     }
@@ -353,17 +338,4 @@ impl<S: Filtered<C> + Copy + Sync, C: Float + Finishable + Lined> Stage<'_, S, C
             }
         }
     }
-}
-
-/// Asks for a cache line that will be read soon, at any address.
-#[inline(always)]
-fn fetch(address: *const u8) {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: a hint, which reads nothing; SSE is part of the target.
-    unsafe {
-        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
-        _mm_prefetch::<_MM_HINT_T1>(address.cast());
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = address;
 }

@@ -6,8 +6,19 @@ use super::lanes::{Float, Widen};
 use super::sweep::{Listed, Weights, sweep};
 use crate::cpu::simd::{Simd, prefetch};
 
-/// Rows of results that the kernels make together: the more, the fewer rows are read per row of results.
+/// The kernels make rows of results in multiples of this.
 pub(super) const ROWS: usize = 8;
+
+/// Rows of results in registers: the more, the fewer rows are read per row of results. Half of [`ROWS`] or all.
+pub(super) const fn rows(simd: Simd) -> usize {
+    match simd {
+        #[cfg(target_arch = "x86_64")]
+        Simd::Avx512 => 8,
+        #[cfg(target_arch = "aarch64")]
+        Simd::Neon => 8,
+        _ => 4,
+    }
+}
 
 /// Vectors of a row that are taken before the next rows of results.
 const STRIP: usize = 4;
@@ -58,14 +69,13 @@ where
     }
 }
 
-/// Asks for what will be read soon, a cache line for each row of results: little by little, so that memory is busy while the block
-/// is made. Asked for all at once, it would have all to do, and then nothing.
+/// Asks for what will be read soon, a cache line for each row of results: a segment of a row is too short for the hardware to see that
+/// another follows. Little by little, so that memory is busy while the block is made; asked for all at once, it would have all to
+/// do, and then nothing.
 #[inline(always)]
 unsafe fn fetch<S, V: Vector, const R: usize>(d: &Down<'_, S, V::Elem>, first: usize, i: usize) {
-    // Narrower types take so long for a cache line that this gains nothing. Once per line.
-    let narrow = const { size_of::<S>() < size_of::<V::Elem>() };
-    let vector = const { V::LANES * size_of::<V::Elem>() };
-    if R > 1 && !narrow && i * size_of::<S>() % 64 < vector {
+    // Once per line.
+    if R > 1 && i * size_of::<S>() % 64 < const { V::LANES * size_of::<S>() } {
         for r in 0..if d.ahead.is_empty() { 0 } else { R } {
             // SAFETY: there is one for each of `height` rows.
             let row = unsafe { *d.ahead.get_unchecked(first + r) };
@@ -132,9 +142,9 @@ pub(super) trait Filtered<C>: Sized {
     fn down(simd: Simd) -> [DownFn<Self, C>; 2];
 }
 
-/// The kernels of one vector type, compiled for `$features`: `$rows` rows in registers, or `$wide` vectors of one.
+/// The kernels of one vector type, compiled for `$features`: the [`rows`] of `$simd`, or `$wide` vectors of one.
 macro_rules! kernels {
-    ($source:ty, $vector:ty, $rows:literal, $wide:literal, $elem:ty $(, $features:literal)?) => {{
+    ($source:ty, $vector:ty, $simd:expr, $wide:literal, $elem:ty $(, $features:literal)?) => {{
         $(#[target_feature(enable = $features)])?
         unsafe fn one(d: &Down<'_, $source, $elem>) {
             // SAFETY: the caller's promise.
@@ -143,7 +153,7 @@ macro_rules! kernels {
         $(#[target_feature(enable = $features)])?
         unsafe fn tall(d: &Down<'_, $source, $elem>) {
             // SAFETY: the caller's promise.
-            unsafe { down::<$source, $vector, $rows, 1>(d) }
+            unsafe { down::<$source, $vector, { rows($simd) }, 1>(d) }
         }
         [one, tall]
     }};
@@ -155,12 +165,12 @@ macro_rules! filtered {
             fn down(simd: Simd) -> [DownFn<Self, $elem>; 2] {
                 match simd {
                     #[cfg(target_arch = "x86_64")]
-                    Simd::Avx512 => kernels!($source, $avx512, 8, 4, $elem, "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma"),
+                    Simd::Avx512 => kernels!($source, $avx512, Simd::Avx512, 4, $elem, "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma"),
                     #[cfg(target_arch = "x86_64")]
-                    Simd::Avx2 => kernels!($source, $avx2, 4, 2, $elem, "avx2,fma"),
+                    Simd::Avx2 => kernels!($source, $avx2, Simd::Avx2, 2, $elem, "avx2,fma"),
                     #[cfg(target_arch = "aarch64")]
-                    Simd::Neon => kernels!($source, $portable, 8, 4, $elem),
-                    Simd::Portable => kernels!($source, $portable, 4, 2, $elem),
+                    Simd::Neon => kernels!($source, $portable, Simd::Neon, 4, $elem),
+                    Simd::Portable => kernels!($source, $portable, Simd::Portable, 2, $elem),
                 }
             }
         }

@@ -349,7 +349,6 @@ impl Run<'_> {
         let bytes = out.len() * out.dtype().size();
         let stride = joined(&after, out.strides(), first).unwrap_or(1);
         let leave = if stride == 1 { Leave::of(bytes) } else { Leave::Stored };
-        let finish = Finish { integer: false, check: false, saturate: false, leave };
         let few = |pass: &Pass| C::few(self.simd, &Weights::new(&pass.weights), behind);
         let term = |&(down, along): &(Option<&Pass>, Option<&Pass>)| Term {
             down: Weights::new(down.map_or(&[1.0], |pass| &pass.weights)),
@@ -367,17 +366,22 @@ impl Run<'_> {
         let terms: Vec<Term<C>> = stage.terms.iter().map(term).collect();
         let target = out.as_mut_ptr();
         let (single, forwards) = (matches!(&terms[..], [Term { few: Some(_), .. }]), stride_of(out.strides()) >= 0);
-        let apart = stage.combine == Combine::Sum && stride == 1 && forwards && leave != Leave::Stored;
         let aligned = (target as usize).is_multiple_of(out.dtype().size());
-        let woven = match &terms[..] {
-            [Term { down, along: Some(along), .. }] if apart && aligned => {
-                S::woven(self.simd, &Wanted { down, along, step: behind, out: out.dtype(), leave })
+        let apart = stage.combine == Combine::Sum && stride == 1 && forwards && aligned && leave != Leave::Stored;
+        let woven = |leave| match &terms[..] {
+            [Term { down, along: Some(along), .. }] if apart => {
+                let wanted = Wanted { down, along, step: behind, out: out.dtype(), leave };
+                Some((S::woven(self.simd, &wanted)?, leave))
             }
             _ => None,
         };
+        // With AVX2 both passes at once are so much faster that narrow results had better take the only way that there is for them.
+        let other = || if self.simd.is_avx2() { woven(Leave::Through) } else { None };
+        let (woven, leave) = woven(leave).or_else(other).map_or((None, leave), |(woven, leave)| (Some(woven), leave));
+        let finish = Finish { integer: false, check: false, saturate: false, leave };
         Stage::<S, C> {
             terms,
-            direct: single && apart && aligned && out.dtype() == C::DTYPE,
+            direct: single && apart && out.dtype() == C::DTYPE,
             woven,
             combine: stage.combine,
             down: down.map_or_else(|| identity(down_axis.map_or(1, |axis| shape[axis])), line),

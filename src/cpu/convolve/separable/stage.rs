@@ -5,7 +5,7 @@
 use super::super::store::{self, FinishRow, Finishable};
 use super::super::tile::{pitch, with_scratch};
 use super::along::{self, AlongFn, Lined};
-use super::down::{Filtered, ROWS};
+use super::down::{self, Filtered, ROWS};
 use super::lanes::Float;
 use super::sweep::Weights;
 use super::woven::WovenFn;
@@ -20,13 +20,12 @@ const SOURCE_BYTES: usize = 384 << 10;
 const SEGMENT: usize = 2048;
 /// The same where both passes are made at once, in which each row is read and written from end to end.
 const SEGMENT_WOVEN: usize = 8192;
-/// Elements of a row between the passes, if the weights allow.
-const CHUNK: usize = 192;
-/// The same where results go straight where they belong, beyond the caches: the longer their rows, the better, and the second-level cache holds the sums
+/// Elements between the passes, of all rows of a block, if the weights allow: half of the first-level cache or less.
+const BETWEEN: usize = 3072;
+/// Elements of a row of them where results go straight where they belong, beyond the caches: the longer their rows, the better, and the second-level cache holds the sums
 /// well enough.
 const CHUNK_DIRECT: usize = 1024;
-/// Rows of results that a tile makes at a time, where there are so many: a vector's elements for the pass along, and the more,
-/// the fewer rows are read per row of results.
+/// Rows of results that a tile makes at a time at most.
 const TALL: usize = 2 * ROWS;
 /// Nanoseconds below which work is not shared among threads, and those that a task should take.
 const SERIAL_NANOS: f64 = 50e3;
@@ -145,7 +144,7 @@ impl<S: Filtered<C> + Copy + Sync, C: Float + Finishable + Lined> Stage<'_, S, C
         let wanted = if parallel { ((nanos / TASK_NANOS) as usize).clamp(threads, 16 * threads) } else { 1 };
 
         let halo = (along - 1) * self.inner;
-        let (tall, longest) = if self.woven.is_some() { (ROWS, SEGMENT_WOVEN) } else { (TALL, SEGMENT) };
+        let (tall, longest) = if self.woven.is_some() { (ROWS, SEGMENT_WOVEN) } else { (self.tall(), SEGMENT) };
         let elements = (SOURCE_BYTES / ((down + tall) * size_of::<S>())).clamp(256, longest).max(6 * halo);
         let segment = (elements / self.inner).clamp(1, width);
         let segments = width.div_ceil(segment);
@@ -157,10 +156,20 @@ impl<S: Filtered<C> + Copy + Sync, C: Float + Finishable + Lined> Stage<'_, S, C
         Tiling { band, bands, segment, segments, parallel, together: (items * bands * segments).div_ceil(wanted) }
     }
 
+    /// Rows of results that a tile makes at a time, where there are so many: twice what the pass down holds in registers, so that its
+    /// second rows find in the first-level cache what its first have read.
+    fn tall(&self) -> usize {
+        match self.woven {
+            Some(_) => TALL,
+            None if self.direct => ROWS,
+            None => 2 * down::rows(self.simd),
+        }
+    }
+
     /// Columns that are made together: what lies between the passes stays in the first-level cache. Whole cache lines, whatever
     /// the elements.
     fn chunk(&self, along: usize) -> usize {
-        let elements = if self.direct { CHUNK_DIRECT } else { CHUNK }.max((along - 1) * self.inner);
+        let elements = if self.direct { CHUNK_DIRECT } else { BETWEEN / self.tall() }.max((along - 1) * self.inner);
         elements.div_ceil(self.inner).next_multiple_of(64)
     }
 
@@ -184,7 +193,7 @@ impl<S: Filtered<C> + Copy + Sync, C: Float + Finishable + Lined> Stage<'_, S, C
         let columns = segment * tiling.segment..self.along.output.min((segment + 1) * tiling.segment);
         let (down, along) = self.taps();
         let inner = self.inner;
-        let tall = if self.direct && self.woven.is_none() { ROWS } else { TALL };
+        let tall = self.tall();
         let most = rows.len().min(tall);
         let chunk = self.chunk(along).min(columns.len());
         let sums_row = pitch::<C>((chunk + along - 1) * inner);

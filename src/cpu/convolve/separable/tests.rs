@@ -325,22 +325,26 @@ fn rows_that_go_past_the_caches_are_whole() {
 
 #[test]
 fn both_passes_at_once_have_the_bits_of_one_after_the_other() {
-    both_passes::<f32>(7.0);
-    both_passes::<f64>(7.0);
+    // Rows that all begin alike in their cache lines, and rows that do not; channels beside each other.
+    let widths = [(3, 4208), (5, 4211), (7, 1600), (9, 4208), (9, 1601), (11, 4208), (17, 4211)];
+    let gray: Vec<_> = widths.into_iter().map(|(taps, width)| (taps, width, 1)).collect();
+    both_passes::<f32>(7.0, &gray);
+    both_passes::<f64>(7.0, &gray);
+    let colours = [(9, 1603, 1), (3, 1403, 3), (5, 1400, 3), (7, 701, 3), (9, 1403, 3), (3, 1050, 4), (5, 533, 4), (9, 1049, 4)];
+    both_passes::<u8>(7, &colours);
+    both_passes::<u16>(7, &colours[..3]);
 }
 
-fn both_passes<T: Element>(beside: T) {
+fn both_passes<T: Element>(beside: T, images: &[(usize, usize, usize)]) {
     let mut random = Random(6);
-    // Rows that all begin alike in their cache lines, and rows that do not.
-    for (round, (taps, width)) in
-        [(3, 4208), (5, 4211), (7, 1600), (9, 4208), (9, 1601), (11, 4208), (17, 4211)].into_iter().enumerate()
-    {
-        let shape = [(1 << 20) / width, width];
+    for (round, &(taps, width, inner)) in images.iter().enumerate() {
+        let shape = [(1 << 20) / (width * inner), width, inner];
         let data = draw(&mut random, T::DTYPE, shape.iter().product());
         let mut mirrored = || {
             let mut weights: Vec<f64> = (0..taps).map(|_| random.unit()).collect();
             (0..taps / 2).for_each(|i| weights[taps - 1 - i] = weights[i]);
-            weights
+            let sum: f64 = weights.iter().map(|w| w.abs()).sum();
+            weights.iter().map(|w| w / sum).collect::<Vec<f64>>()
         };
         let (down, along) = (mirrored(), mirrored());
         let origin = [0, 1, -1][round % 3];
@@ -364,7 +368,7 @@ fn both_passes<T: Element>(beside: T) {
                 let got = result(simd, leave, skipped);
                 let same = |(a, b): (&T, &T)| bytemuck::bytes_of(a) == bytemuck::bytes_of(b);
                 let first = got.iter().zip(&expected).position(|pair| !same(pair));
-                assert_eq!(first, None, "{simd:?} {leave:?} {taps} {width} {skipped}");
+                assert_eq!(first, None, "{simd:?} {leave:?} {taps} {width} {inner} {skipped}");
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Both passes at once, for few mirrored weights, with AVX2 and AVX-512; results of the type that is read.
 //!
-//! The sums of the pass down stay in registers: of a few rows of results, those of three vectors next to each other, from which the
+//! The sums of the pass down stay in registers: of a few rows of results, those of three to five vectors next to each other, from which the
 //! weights along take theirs by shifts. So nothing lies between the passes: reading and storing go on all the time side by side,
 //! each row from its beginning to its end, and memory is what takes the time. Order and bits are those of the two passes. With
 //! more weights the registers do not hold what is needed, and arithmetic takes as long as memory.
@@ -19,8 +19,9 @@ use crate::dtype::Element;
 
 /// The most rows of results that are made together, where they lie alike in their cache lines.
 const TOGETHER: usize = 4;
-/// The most weights down and along.
+/// The most weights down and along, and vectors that they reach.
 const MOST_TAPS: usize = 9;
+const MOST_WINDOW: usize = 5;
 
 /// Both passes over whole vectors of elements.
 pub(super) struct Woven<'a, S, C> {
@@ -54,33 +55,49 @@ pub(super) fn beside<C>(out_row: usize, leave: Leave) -> usize {
 /// Makes the rows of results.
 ///
 /// # Safety
-/// The instruction set must be present, and rows be readable from a vector and [`beside`] before the first element to as many
-/// behind the last of `n`. There must be room for `n` results (past the caches: from the edge of a cache line on) in each row, that
+/// The instruction set must be present, and rows be readable from 64 bytes of results and [`beside`] before the first element to as
+/// many behind the last of `n`. There must be room for `n` results (past the caches: from the edge of a cache line on) in each row, that
 /// overlap nothing read.
 pub(super) type WovenFn<S, C> = unsafe fn(&Woven<'_, S, C>);
 
-/// The weights along, `STEP` elements apart, over the vector in the middle.
+/// Vectors beside each other that weights over the one in the middle reach.
+const fn window(lanes: usize, taps: usize, step: usize) -> usize {
+    2 * (taps / 2 * step).div_ceil(lanes) + 1
+}
+
+/// The weights along, `STEP` elements apart, over the vector in the middle of a [`window`].
 #[inline(always)]
 unsafe fn across<V: Shift, const TAPS: usize, const STEP: usize>(
-    [left, here, right]: [V; 3],
+    window: &[V; MOST_WINDOW],
     weights: &[V; MOST_TAPS / 2 + 1],
 ) -> V {
     // SAFETY: the caller's promise: the instruction set is present.
     unsafe {
         let mut acc = V::splat(<V::Elem as Number>::ZERO);
+        let middle = const { self::window(V::LANES, TAPS, STEP) / 2 };
+        // Constants, whatever is inlined.
+        macro_rules! pixels {
+            ($place:expr) => {{
+                let (first, by) = const { ($place / V::LANES, $place % V::LANES) };
+                if by == 0 { window[first] } else { shifted(window[first], window[first + 1], by) }
+            }};
+        }
+        macro_rules! place {
+            () => {
+                self::window(V::LANES, TAPS, STEP) / 2 * V::LANES
+            };
+        }
         macro_rules! pairs {
             ($($t:literal)*) => {
                 $(if $t < TAPS / 2 {
-                    // Constants, whatever is inlined.
-                    let behind = const { (TAPS / 2).saturating_sub($t) * STEP };
-                    let before = const { V::LANES.saturating_sub((TAPS / 2).saturating_sub($t) * STEP) };
-                    let both = shifted(left, here, before).plus(shifted(here, right, behind));
-                    acc = both.mul_add(weights[$t], acc);
+                    let before = pixels!(place!() - (TAPS / 2).saturating_sub($t) * STEP);
+                    let behind = pixels!(place!() + (TAPS / 2).saturating_sub($t) * STEP);
+                    acc = before.plus(behind).mul_add(weights[$t], acc);
                 })*
             };
         }
         pairs!(0 1 2 3);
-        here.mul_add(weights[TAPS / 2], acc)
+        window[middle].mul_add(weights[TAPS / 2], acc)
     }
 }
 
@@ -98,9 +115,9 @@ unsafe fn rows<S, O, V: Between<S, O>, const TAPS: usize, const STEP: usize, con
 ) where
     V::Elem: Float,
 {
-    const { assert!(R <= TOGETHER && TAPS % 2 == 1 && TAPS <= MOST_TAPS && TAPS / 2 * STEP < V::LANES) };
+    const { assert!(R <= TOGETHER && TAPS % 2 == 1 && TAPS <= MOST_TAPS && window(V::LANES, TAPS, STEP) <= MOST_WINDOW) };
     const { assert!(!PAST || size_of::<O>() == size_of::<V::Elem>()) };
-    // SAFETY: rows first.. of height + TAPS - 1 + BEHIND are there; a vector before and behind the n elements is readable, and there
+    // SAFETY: rows first.. of height + TAPS - 1 + BEHIND are there; what the window reaches before and behind the n elements is readable, and there
     // is room for the results, which past the caches start at the edge of a line.
     unsafe {
         let zero = V::splat(<V::Elem as Number>::ZERO);
@@ -149,7 +166,26 @@ unsafe fn rows<S, O, V: Between<S, O>, const TAPS: usize, const STEP: usize, con
         }
         let out = a.out.cast::<O>().add(first * a.out_row + before);
         let lanes = V::LANES as isize;
-        let (mut left, mut here) = (sums!(-lanes), sums!(0));
+        let held = const { window(V::LANES, TAPS, STEP) };
+        let reach = (held / 2) as isize * lanes;
+        // Of each row the sums beside each other.
+        let mut sums = [[zero; MOST_WINDOW]; R];
+        macro_rules! take {
+            ($k:expr, $i:expr) => {
+                for (row, new) in sums.iter_mut().zip(sums!($i)) {
+                    row[$k] = new;
+                }
+            };
+        }
+        // One by one, here and below: in a loop, all vectors would lie in memory.
+        macro_rules! first {
+            ($($k:literal)*) => {
+                $(if $k + 1 < held {
+                    take!($k, $k * lanes - reach);
+                })*
+            };
+        }
+        first!(0 1 2 3);
         let mut i = 0;
         while i < a.n {
             // Once per line.
@@ -163,12 +199,11 @@ unsafe fn rows<S, O, V: Between<S, O>, const TAPS: usize, const STEP: usize, con
                     prefetch(out.wrapping_add(r * a.out_row + i + AHEAD / size_of::<O>()));
                 }
             }
-            let right = sums!(i as isize + lanes);
-            // One by one: in a loop, all vectors would lie in memory.
+            take!(held - 1, i as isize + reach);
             macro_rules! each {
                 ($($r:literal)*) => {
                     $(if $r < R {
-                        let results = across::<V, TAPS, STEP>([left[$r], here[$r], right[$r]], &along);
+                        let results = across::<V, TAPS, STEP>(&sums[$r], &along);
                         let place = out.add($r * a.out_row + i);
                         if PAST {
                             results.stream(place.cast());
@@ -179,7 +214,16 @@ unsafe fn rows<S, O, V: Between<S, O>, const TAPS: usize, const STEP: usize, con
                 };
             }
             each!(0 1 2 3);
-            (left, here) = (here, right);
+            macro_rules! next {
+                ($($k:literal)*) => {
+                    $(if $k + 1 < held {
+                        for row in &mut sums {
+                            row[$k] = row[$k + 1];
+                        }
+                    })*
+                };
+            }
+            next!(0 1 2 3);
             i += V::LANES;
         }
     }
@@ -297,13 +341,12 @@ macro_rules! weave {
         }
     )*};
 }
-// Three vectors hold what weights reach on either side, less than a vector's elements.
 #[cfg(target_arch = "x86_64")]
 weave! {
     u8, f32, false:
-        F32x16; 3 by 1 5 by 1 7 by 1 9 by 1 3 by 3 5 by 3 7 by 3 9 by 3 3 by 4 5 by 4 7 by 4,
-        F32x8; 3 by 1 5 by 1 7 by 1 9 by 1 3 by 3 5 by 3;
+        F32x16; 3 by 1 5 by 1 7 by 1 9 by 1 3 by 3 5 by 3 7 by 3 9 by 3 3 by 4 5 by 4 7 by 4 9 by 4,
+        F32x8; 3 by 1 5 by 1 7 by 1 9 by 1 3 by 3 5 by 3 7 by 3 9 by 3 3 by 4 5 by 4 7 by 4 9 by 4;
     u16, f32, false: F32x16; 3 by 1 5 by 1 7 by 1 9 by 1, F32x8; 3 by 1 5 by 1 7 by 1 9 by 1;
     f32, f32, true: F32x16; 3 by 1 5 by 1 7 by 1 9 by 1, F32x8; 3 by 1 5 by 1 7 by 1 9 by 1;
-    f64, f64, true: F64x8; 3 by 1 5 by 1 7 by 1 9 by 1, F64x4; 3 by 1 5 by 1 7 by 1;
+    f64, f64, true: F64x8; 3 by 1 5 by 1 7 by 1 9 by 1, F64x4; 3 by 1 5 by 1 7 by 1 9 by 1;
 }
