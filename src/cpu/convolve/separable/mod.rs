@@ -375,7 +375,8 @@ impl Run<'_> {
             }
             _ => None,
         };
-        // With AVX2 both passes at once are so much faster that narrow results had better take the only way that there is for them.
+        // With AVX2 both passes at once are so much faster that narrow results had better take the only way that there is for them. With
+        // AVX-512 that is not measured.
         let other = || if self.simd.is_avx2() { woven(Leave::Through) } else { None };
         let (woven, leave) = woven(leave).or_else(other).map_or((None, leave), |(woven, leave)| (Some(woven), leave));
         let finish = Finish { integer: false, check: false, saturate: false, leave };

@@ -20,10 +20,10 @@ const SOURCE_BYTES: usize = 384 << 10;
 const SEGMENT: usize = 2048;
 /// The same where both passes are made at once, in which each row is read and written from end to end.
 const SEGMENT_WOVEN: usize = 8192;
-/// Elements between the passes, of all rows of a block, if the weights allow: half of the first-level cache or less.
+/// Elements between the passes, of all rows of a block, if the weights allow: 12 KiB of binary32.
 const BETWEEN: usize = 3072;
-/// Elements of a row of them where results go straight where they belong, beyond the caches: the longer their rows, the better, and the second-level cache holds the sums
-/// well enough.
+/// Elements of a row of them where results go straight where they belong, beyond the caches: the longer their rows, the better, and
+/// the second-level cache holds the sums well enough.
 const CHUNK_DIRECT: usize = 1024;
 /// Rows of results that a tile makes at a time at most.
 const TALL: usize = 2 * ROWS;

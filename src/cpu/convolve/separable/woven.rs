@@ -22,6 +22,8 @@ const TOGETHER: usize = 4;
 /// The most weights down and along, and vectors that they reach.
 const MOST_TAPS: usize = 9;
 const MOST_WINDOW: usize = 5;
+/// How far they reach, in bytes of the type computed in.
+const REACH: usize = 64;
 
 /// Both passes over whole vectors of elements.
 pub(super) struct Woven<'a, S, C> {
@@ -55,8 +57,8 @@ pub(super) fn beside<C>(out_row: usize, leave: Leave) -> usize {
 /// Makes the rows of results.
 ///
 /// # Safety
-/// The instruction set must be present, and rows be readable from 64 bytes of results and [`beside`] before the first element to as
-/// many behind the last of `n`. There must be room for `n` results (past the caches: from the edge of a cache line on) in each row, that
+/// The instruction set must be present, and rows be readable from [`REACH`] bytes' elements of the type computed in, and
+/// [`beside`], before the first element to as many behind the last of `n`. There must be room for `n` results (past the caches: from the edge of a cache line on) in each row, that
 /// overlap nothing read.
 pub(super) type WovenFn<S, C> = unsafe fn(&Woven<'_, S, C>);
 
@@ -74,7 +76,6 @@ unsafe fn across<V: Shift, const TAPS: usize, const STEP: usize>(
     // SAFETY: the caller's promise: the instruction set is present.
     unsafe {
         let mut acc = V::splat(<V::Elem as Number>::ZERO);
-        let middle = const { self::window(V::LANES, TAPS, STEP) / 2 };
         // Constants, whatever is inlined.
         macro_rules! pixels {
             ($place:expr) => {{
@@ -97,7 +98,7 @@ unsafe fn across<V: Shift, const TAPS: usize, const STEP: usize>(
             };
         }
         pairs!(0 1 2 3);
-        window[middle].mul_add(weights[TAPS / 2], acc)
+        pixels!(place!()).mul_add(weights[TAPS / 2], acc)
     }
 }
 
@@ -116,6 +117,7 @@ unsafe fn rows<S, O, V: Between<S, O>, const TAPS: usize, const STEP: usize, con
     V::Elem: Float,
 {
     const { assert!(R <= TOGETHER && TAPS % 2 == 1 && TAPS <= MOST_TAPS && window(V::LANES, TAPS, STEP) <= MOST_WINDOW) };
+    const { assert!(window(V::LANES, TAPS, STEP) / 2 * V::LANES * size_of::<V::Elem>() <= REACH) };
     const { assert!(!PAST || size_of::<O>() == size_of::<V::Elem>()) };
     // SAFETY: rows first.. of height + TAPS - 1 + BEHIND are there; what the window reaches before and behind the n elements is readable, and there
     // is room for the results, which past the caches start at the edge of a line.
