@@ -72,12 +72,17 @@ impl<S: Filtered<C> + Copy + Sync, C: Float + Finishable + Lined> Stage<'_, S, C
         let line = 64 / size_of::<C>();
         let centre = start_along + along.values.len() as isize / 2;
         let beside = self.beside();
-        let reach = (line + beside).div_ceil(self.inner) as isize;
+        let reach = (woven::reach::<C>(along.values.len(), self.inner) + beside).div_ceil(self.inner) as isize;
         let start = columns.start.max((reach - centre).max(0) as usize);
         let end = (self.along.input as isize - reach - centre).min((columns.end - beside.min(columns.len())) as isize);
-        // Where the first row begins a line, or at any place if others begin theirs elsewhere.
+        // Where the first row begins a line, if it can; or at any place if others begin theirs elsewhere.
         let place = (self.target as usize / self.size).wrapping_add(self.place(item, results.start, start) as usize);
-        let start = if beside == 0 && self.inner == 1 { start + place.wrapping_neg() % line } else { start };
+        let begins = |column: &usize| (place + column * self.inner).is_multiple_of(line);
+        let start = match (beside, (0..line).find(begins)) {
+            (0, Some(first)) => start + first,
+            (0, None) if self.finish.streams() => return None,
+            _ => start,
+        };
         let n = (end - start as isize).max(0) as usize / line * line;
         (n >= 4 * line).then_some(start..start + n)
     }
@@ -112,6 +117,7 @@ impl<S: Filtered<C> + Copy + Sync, C: Float + Finishable + Lined> Stage<'_, S, C
                 rows: scratch.pointers,
                 down,
                 along,
+                step: self.inner,
                 out: self.target.wrapping_offset(place),
                 out_row: self.target_row as usize,
                 height: results.len(),

@@ -59,7 +59,7 @@ where
 {
     // SAFETY: rows below height + taps - 1 and elements i..i + X vectors exist by the caller's promise.
     unsafe {
-        let rows = Listed { rows: d.rows.as_ptr().add(first), from: i };
+        let rows = Listed { rows: d.rows.as_ptr().add(first), from: i as isize };
         let acc = sweep::<S, V, R, X>(rows, d.weights, [[V::splat(<V::Elem as Number>::ZERO); X]; R]);
         for (r, acc) in acc.iter().enumerate() {
             for (x, acc) in acc.iter().enumerate() {

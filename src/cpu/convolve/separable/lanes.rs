@@ -29,6 +29,15 @@ pub(super) trait Transpose: Vector {
 pub(super) trait Narrow<O>: Vector {
     /// Stores the next [`LANES`](Vector::LANES) elements.
     unsafe fn narrow(self, p: *mut O);
+
+    /// Stores those of several vectors, one after the other.
+    #[inline(always)]
+    unsafe fn narrow_all<const X: usize>(vectors: [Self; X], p: *mut O) {
+        for (x, vector) in vectors.into_iter().enumerate() {
+            // SAFETY: the caller's promise.
+            unsafe { vector.narrow(p.add(x * Self::LANES)) }
+        }
+    }
 }
 
 /// Floats that arrays of lanes add.
@@ -127,9 +136,67 @@ mod x86 {
         F32x16, u16, |v, p| _mm256_storeu_si256(p.cast(), _mm512_cvtepi32_epi16(within_16(v, 65_535.0)));
         F64x8, f64, |v, p| _mm512_storeu_pd(p, v);
         F32x8, f32, |v, p| _mm256_storeu_ps(p, v);
-        F32x8, u8, |v, p| _mm_storel_epi64(p.cast(), _mm_packus_epi16(within_8(v, 255.0), _mm_setzero_si128()));
-        F32x8, u16, |v, p| _mm_storeu_si128(p.cast(), within_8(v, 65_535.0));
         F64x4, f64, |v, p| _mm256_storeu_pd(p, v);
+    }
+
+    impl Narrow<u8> for F32x8 {
+        #[inline(always)]
+        unsafe fn narrow(self, p: *mut u8) {
+            // SAFETY: as above.
+            unsafe {
+                let near = near_8(self.0, 255.0);
+                let half = _mm_packus_epi32(_mm256_castsi256_si128(near), _mm256_extracti128_si256::<1>(near));
+                _mm_storel_epi64(p.cast(), _mm_packus_epi16(half, half));
+            }
+        }
+
+        /// Four at a time: half the shuffles.
+        #[inline(always)]
+        unsafe fn narrow_all<const X: usize>(vectors: [Self; X], p: *mut u8) {
+            // SAFETY: as above.
+            unsafe {
+                let (fours, rest) = vectors.as_chunks::<4>();
+                for (k, &[a, b, c, d]) in fours.iter().enumerate() {
+                    let ab = _mm256_packus_epi32(near_8(a.0, 255.0), near_8(b.0, 255.0));
+                    let cd = _mm256_packus_epi32(near_8(c.0, 255.0), near_8(d.0, 255.0));
+                    // The packed halves of the four, then those behind them.
+                    let order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+                    let all = _mm256_permutevar8x32_epi32(_mm256_packus_epi16(ab, cd), order);
+                    _mm256_storeu_si256(p.add(32 * k).cast(), all);
+                }
+                for (k, vector) in rest.iter().enumerate() {
+                    vector.narrow(p.add(32 * fours.len() + 8 * k));
+                }
+            }
+        }
+    }
+
+    impl Narrow<u16> for F32x8 {
+        #[inline(always)]
+        unsafe fn narrow(self, p: *mut u16) {
+            // SAFETY: as above.
+            unsafe {
+                let near = near_8(self.0, 65_535.0);
+                let all = _mm_packus_epi32(_mm256_castsi256_si128(near), _mm256_extracti128_si256::<1>(near));
+                _mm_storeu_si128(p.cast(), all);
+            }
+        }
+
+        /// Two at a time.
+        #[inline(always)]
+        unsafe fn narrow_all<const X: usize>(vectors: [Self; X], p: *mut u16) {
+            // SAFETY: as above.
+            unsafe {
+                let (pairs, rest) = vectors.as_chunks::<2>();
+                for (k, &[a, b]) in pairs.iter().enumerate() {
+                    let both = _mm256_packus_epi32(near_8(a.0, 65_535.0), near_8(b.0, 65_535.0));
+                    _mm256_storeu_si256(p.add(16 * k).cast(), _mm256_permute4x64_epi64::<0b11_01_10_00>(both));
+                }
+                for (k, vector) in rest.iter().enumerate() {
+                    vector.narrow(p.add(16 * pairs.len() + 8 * k));
+                }
+            }
+        }
     }
 
     /// The nearest integers from 0 to `most`. Of NaN and a number, the second is the greater one for the instruction.
@@ -139,14 +206,12 @@ mod x86 {
         unsafe { _mm512_cvtps_epi32(_mm512_min_ps(_mm512_max_ps(v, _mm512_setzero_ps()), _mm512_set1_ps(most))) }
     }
 
-    /// The same in 16 bits.
+    /// The nearest integers up to `most`, negative ones as they are, which packing makes 0. NaN becomes the least integer: of it and
+    /// a number, the instruction takes the second.
     #[inline(always)]
-    unsafe fn within_8(v: __m256, most: f32) -> __m128i {
+    unsafe fn near_8(v: __m256, most: f32) -> __m256i {
         // SAFETY: as above.
-        unsafe {
-            let near = _mm256_cvtps_epi32(_mm256_min_ps(_mm256_max_ps(v, _mm256_setzero_ps()), _mm256_set1_ps(most)));
-            _mm_packus_epi32(_mm256_castsi256_si128(near), _mm256_extracti128_si256::<1>(near))
-        }
+        unsafe { _mm256_cvtps_epi32(_mm256_min_ps(_mm256_set1_ps(most), v)) }
     }
 
     // Pairs of rows are interleaved, then pairs of pairs; what is left are blocks of 128 bits at the places of others.

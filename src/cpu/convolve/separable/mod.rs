@@ -6,6 +6,8 @@
 
 mod along;
 mod block;
+#[cfg(target_arch = "x86_64")]
+mod buffered;
 mod down;
 #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "other vectors have no shifts that pay"))]
 pub(super) mod few;
@@ -367,9 +369,10 @@ impl Run<'_> {
         let target = out.as_mut_ptr();
         let (single, forwards) = (matches!(&terms[..], [Term { few: Some(_), .. }]), stride_of(out.strides()) >= 0);
         let aligned = (target as usize).is_multiple_of(out.dtype().size());
-        let apart = stage.combine == Combine::Sum && stride == 1 && forwards && aligned && leave != Leave::Stored;
+        let whole = stage.combine == Combine::Sum && stride == 1 && forwards && aligned;
+        let apart = whole && leave != Leave::Stored;
         let woven = |leave| match &terms[..] {
-            [Term { down, along: Some(along), .. }] if apart => {
+            [Term { down, along: Some(along), .. }] if whole => {
                 let wanted = Wanted { down, along, step: behind, out: out.dtype(), leave };
                 Some((S::woven(self.simd, &wanted)?, leave))
             }

@@ -49,7 +49,7 @@ pub(super) trait Rows<S>: Copy {
 /// Rows at any addresses, from one of their elements on.
 pub(super) struct Listed<S> {
     pub rows: *const *const S,
-    pub from: usize,
+    pub from: isize,
 }
 
 /// Rows that lie equally far apart.
@@ -75,7 +75,7 @@ impl<S> Rows<S> for Listed<S> {
     #[inline(always)]
     unsafe fn row(self, index: usize) -> *const S {
         // SAFETY: the caller's promise.
-        unsafe { (*self.rows.add(index)).add(self.from) }
+        unsafe { (*self.rows.add(index)).wrapping_offset(self.from) }
     }
 }
 

@@ -1,4 +1,5 @@
-//! Both passes at once, for few mirrored weights, with AVX2 and AVX-512; results of the type that is read.
+//! Both passes at once, for few mirrored weights; results of the type that is read. With AVX-512, and with AVX2 for floats whose
+//! neighbours are next to each other; else with AVX2 [`buffered`](super::buffered) takes less.
 //!
 //! The sums of the pass down stay in registers: of a few rows of results, those of three to five vectors next to each other, from which the
 //! weights along take theirs by shifts. So nothing lies between the passes: reading and storing go on all the time side by side,
@@ -9,6 +10,8 @@
 use super::super::lanes::*;
 use super::super::number::Number;
 use super::super::store::Leave;
+#[cfg(target_arch = "x86_64")]
+use super::buffered::Buffered;
 use super::few::{Shift, shifted};
 use super::lanes::{Float, Narrow, Widen};
 use super::sweep::Weights;
@@ -22,8 +25,6 @@ const TOGETHER: usize = 4;
 /// The most weights down and along, and vectors that they reach.
 const MOST_TAPS: usize = 9;
 const MOST_WINDOW: usize = 5;
-/// How far they reach, in bytes of the type computed in.
-const REACH: usize = 64;
 
 /// Both passes over whole vectors of elements.
 pub(super) struct Woven<'a, S, C> {
@@ -36,6 +37,8 @@ pub(super) struct Woven<'a, S, C> {
     /// The first result, and elements from one row of results to the next.
     pub out: *mut u8,
     pub out_row: usize,
+    /// Elements from one weight along to the next.
+    pub step: usize,
     /// Rows of results: a multiple of eight.
     pub height: usize,
     /// Results per row, whole vectors of them. Past the caches, each row's begin at the first edge of a cache line from `out` on.
@@ -54,12 +57,17 @@ pub(super) fn beside<C>(out_row: usize, leave: Leave) -> usize {
     if alike { 0 } else { 64 / size_of::<C>() - 1 }
 }
 
+/// Elements before and behind a row's `n` that are read for so many weights along: whole cache lines of the type computed in.
+pub(super) const fn reach<C>(taps: usize, step: usize) -> usize {
+    (taps / 2 * step).next_multiple_of(64 / size_of::<C>())
+}
+
 /// Makes the rows of results.
 ///
 /// # Safety
-/// The instruction set must be present, and rows be readable from [`REACH`] bytes' elements of the type computed in, and
-/// [`beside`], before the first element to as many behind the last of `n`. There must be room for `n` results (past the caches: from the edge of a cache line on) in each row, that
-/// overlap nothing read.
+/// The instruction set must be present, and rows be readable from [`reach`] and [`beside`] before the first element to as many
+/// behind the last of `n`. There must be room for `n` results (past the caches: from the edge of a cache line on) in each row,
+/// that overlap nothing read.
 pub(super) type WovenFn<S, C> = unsafe fn(&Woven<'_, S, C>);
 
 /// Vectors beside each other that weights over the one in the middle reach.
@@ -117,7 +125,7 @@ unsafe fn rows<S, O, V: Between<S, O>, const TAPS: usize, const STEP: usize, con
     V::Elem: Float,
 {
     const { assert!(R <= TOGETHER && TAPS % 2 == 1 && TAPS <= MOST_TAPS && window(V::LANES, TAPS, STEP) <= MOST_WINDOW) };
-    const { assert!(window(V::LANES, TAPS, STEP) / 2 * V::LANES * size_of::<V::Elem>() <= REACH) };
+    const { assert!(window(V::LANES, TAPS, STEP) / 2 * V::LANES <= reach::<V::Elem>(TAPS, STEP)) };
     const { assert!(!PAST || size_of::<O>() == size_of::<V::Elem>()) };
     // SAFETY: rows first.. of height + TAPS - 1 + BEHIND are there; what the window reaches before and behind the n elements is readable, and there
     // is room for the results, which past the caches start at the edge of a line.
@@ -267,7 +275,7 @@ pub(super) struct Wanted<'a, C> {
 impl<C> Wanted<'_, C> {
     /// Weights, if as many down as along, the same from both ends.
     #[cfg(target_arch = "x86_64")]
-    fn taps(&self) -> Option<usize> {
+    pub(super) fn taps(&self) -> Option<usize> {
         use super::sweep::Symmetry;
         let even = self.down.symmetry == Symmetry::Even && self.along.symmetry == Symmetry::Even;
         (even && self.down.values.len() == self.along.values.len()).then_some(self.along.values.len())
@@ -315,13 +323,14 @@ macro_rules! kernel {
     }};
 }
 
-/// Sources whose results are of the same type.
+/// Sources whose results are of the same type; with AVX2, weights that are better [woven](self), before those that are
+/// [buffered](super::buffered).
 #[cfg(target_arch = "x86_64")]
 macro_rules! weave {
     ($(
         $source:ty, $elem:ty, $past:literal:
-        $avx512:ty; $($count:literal by $step:literal)*,
-        $avx2:ty; $($count2:literal by $step2:literal)*;
+        $avx512:ty; $($count:literal by $step:literal)*
+        $(, $avx2:ty; $($count2:literal by $step2:literal)*)?;
     )*) => {$(
         impl Weave<$elem> for $source {
             fn woven(simd: Simd, wanted: &Wanted<'_, $elem>) -> Option<WovenFn<Self, $elem>> {
@@ -335,8 +344,16 @@ macro_rules! weave {
                             $($count by $step)*
                         )
                     }
-                    // Half the registers.
-                    Simd::Avx2 => kernel!($source, $elem, $avx2, $past, 2, "avx2,fma", wanted; $($count2 by $step2)*),
+                    Simd::Avx2 => {
+                        // Half the registers.
+                        $(
+                            let few = || -> Option<WovenFn<Self, $elem>> { kernel!($source, $elem, $avx2, $past, 2, "avx2,fma", wanted; $($count2 by $step2)*) };
+                            if let Some(woven) = few() {
+                                return Some(woven);
+                            }
+                        )?
+                        Self::buffered(wanted)
+                    }
                     _ => None,
                 }
             }
@@ -345,10 +362,8 @@ macro_rules! weave {
 }
 #[cfg(target_arch = "x86_64")]
 weave! {
-    u8, f32, false:
-        F32x16; 3 by 1 5 by 1 7 by 1 9 by 1 3 by 3 5 by 3 7 by 3 9 by 3 3 by 4 5 by 4 7 by 4 9 by 4,
-        F32x8; 3 by 1 5 by 1 7 by 1 9 by 1 3 by 3 5 by 3 7 by 3 9 by 3 3 by 4 5 by 4 7 by 4 9 by 4;
-    u16, f32, false: F32x16; 3 by 1 5 by 1 7 by 1 9 by 1, F32x8; 3 by 1 5 by 1 7 by 1 9 by 1;
+    u8, f32, false: F32x16; 3 by 1 5 by 1 7 by 1 9 by 1 3 by 3 5 by 3 7 by 3 9 by 3 3 by 4 5 by 4 7 by 4 9 by 4;
+    u16, f32, false: F32x16; 3 by 1 5 by 1 7 by 1 9 by 1;
     f32, f32, true: F32x16; 3 by 1 5 by 1 7 by 1 9 by 1, F32x8; 3 by 1 5 by 1 7 by 1 9 by 1;
     f64, f64, true: F64x8; 3 by 1 5 by 1 7 by 1 9 by 1, F64x4; 3 by 1 5 by 1 7 by 1 9 by 1;
 }
