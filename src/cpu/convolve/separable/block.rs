@@ -33,7 +33,7 @@ impl<S: Filtered<C> + Copy + Sync, C: Float + Finishable + Lined> Stage<'_, S, C
             && let Some(inside) = self.inside(item, &results, columns)
         {
             // Where rows begin lines elsewhere, neighbours are made twice.
-            parts = [columns.start..inside.start + self.beside(), inside.end..columns.end];
+            parts = [columns.start..inside.start + self.beside().div_ceil(self.inner), inside.end..columns.end];
             // SAFETY: the caller's promise.
             unsafe { self.weave(woven, item, &results, &inside, scratch) };
         }
@@ -74,7 +74,8 @@ impl<S: Filtered<C> + Copy + Sync, C: Float + Finishable + Lined> Stage<'_, S, C
         let beside = self.beside();
         let reach = (woven::reach::<C>(along.values.len(), self.inner) + beside).div_ceil(self.inner) as isize;
         let start = columns.start.max((reach - centre).max(0) as usize);
-        let end = (self.along.input as isize - reach - centre).min((columns.end - beside.min(columns.len())) as isize);
+        let end = (self.along.input as isize - reach - centre)
+            .min((columns.end - beside.div_ceil(self.inner).min(columns.len())) as isize);
         // Where the first row begins a line, if it can; or at any place if others begin theirs elsewhere.
         let place = (self.target as usize / self.size).wrapping_add(self.place(item, results.start, start) as usize);
         let begins = |column: &usize| (place + column * self.inner).is_multiple_of(line);
