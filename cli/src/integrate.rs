@@ -45,7 +45,7 @@ pub fn run(args: &IntegrateArgs) -> Result<Outcome> {
         .seed(args.seed)
         .method(args.method)
         .dtype(args.dtype)
-        .absolute_error(args.error)
+        .absolute_error(args.absolute_error)
         .relative_error(args.relative_error);
     for (name, value) in &args.param {
         how = how.param(name, *value);

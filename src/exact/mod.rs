@@ -10,7 +10,7 @@ pub(crate) mod fast;
 pub(crate) mod lanes;
 mod min_max;
 #[cfg(target_arch = "x86_64")]
-mod moment_integers;
+pub(crate) mod moment_integers;
 #[cfg(target_arch = "x86_64")]
 mod moment_levels;
 mod moments;

@@ -2,7 +2,11 @@
 //! `x · 2^g + 1.5 · 2^52`, exact where the processor's inexact flag stays clear. Its halves of 26 bits are multiplied as integers, so
 //! that sums of 64 bits hold `Σn`, and `Σn²` in three parts. Numbers may be 2^27 times smaller than the largest one.
 
+mod columns;
+
 use std::arch::asm;
+
+pub(crate) use columns::{Columns, GROUP, HEIGHT, sums_of_columns};
 
 use super::fast::exponent;
 
@@ -26,7 +30,7 @@ pub(super) struct Sums {
 }
 
 /// `g`, for numbers below `2^(top + 1)`.
-pub(super) fn grid(top: i32) -> i32 {
+pub(crate) fn grid(top: i32) -> i32 {
     50 - top
 }
 

@@ -39,8 +39,8 @@ pub struct IntegrateArgs {
     #[arg(short = 'n', long, value_name = "N", value_parser = samples, allow_negative_numbers = true)]
     pub samples: Option<u64>,
     /// Stop at this standard error
-    #[arg(long, default_value_t = 0.0, value_name = "ERROR")]
-    pub error: f64,
+    #[arg(long, alias = "error", default_value_t = 0.0, value_name = "ERROR")]
+    pub absolute_error: f64,
     /// Stop at this standard error over the estimate
     #[arg(long, default_value_t = 0.0, value_name = "ERROR")]
     pub relative_error: f64,

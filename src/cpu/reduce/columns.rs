@@ -87,6 +87,12 @@ impl FloatColumns {
         self.sums
     }
 
+    /// The sum of a column so far, less what is not settled yet.
+    #[cfg(target_arch = "x86_64")]
+    pub(super) fn sum(&mut self, column: usize) -> &mut Accumulator {
+        &mut self.sums[column]
+    }
+
     /// Adds rows.
     pub(super) fn add<T: Float>(&mut self, mut rows: &[&[T]], simd: Simd) {
         while !rows.is_empty() {
@@ -242,7 +248,7 @@ impl FloatColumns {
 }
 
 /// The largest magnitude, NaN aside.
-fn largest<T: Float>(rows: &[&[T]], simd: Simd) -> f64 {
+pub(super) fn largest<T: Float>(rows: &[&[T]], simd: Simd) -> f64 {
     rows.iter().map(|row| simd.run(Largest(row))).fold(0.0, f64::max)
 }
 

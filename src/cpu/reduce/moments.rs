@@ -1,13 +1,15 @@
 //! Sums of what floats become: magnitudes, powers, squares, products; and moments.
 
-use super::columns::{FloatColumns, PATIENCE, PushRows, STRIP_BYTES, TALL, in_strips};
+use super::columns::{FloatColumns, PATIENCE, PushRows, STRIP_BYTES, TALL, in_strips, largest};
 use super::drive::{Fold, HEIGHT};
 use super::pair::FoldPairs;
 use super::selected::Neutral;
 use crate::cpu::simd::{Kernel, Simd};
 use crate::exact::Moments;
 use crate::exact::accumulator::Accumulator;
-use crate::exact::fast::Float;
+use crate::exact::fast::{Float, exponent};
+#[cfg(target_arch = "x86_64")]
+use crate::exact::moment_integers;
 use crate::exact::products::{BLOCK, Products, Wide};
 use crate::exact::windows::{ROWS, STRIP, SquareTable, add_square_columns};
 use crate::expr::binary64;
@@ -129,6 +131,10 @@ impl<T: Float, M: Map> Neutral<T> for MappedSum<M> {
     }
 }
 
+/// The exponent of the largest binary32 number.
+#[cfg(target_arch = "x86_64")]
+const MOST_TOP: i32 = 127;
+
 /// Sums of squares.
 pub(super) struct SquareSum(pub(super) Simd);
 
@@ -143,19 +149,42 @@ pub(super) struct ProductColumns {
     width: usize,
     /// Tiles until few levels are tried again.
     pause: u32,
+    #[cfg(target_arch = "x86_64")]
+    integers: Integers,
+}
+
+/// What sums of columns as integers need: their lanes, and the exponent of the largest magnitude so far.
+#[cfg(target_arch = "x86_64")]
+#[derive(Default)]
+struct Integers {
+    lanes: Vec<moment_integers::Columns>,
+    top: Option<i32>,
 }
 
 impl ProductColumns {
     fn new(width: usize) -> Self {
         let sums = || FloatColumns::new(width);
-        Self { upper: sums(), lower: sums(), tables: vec![], special: vec![], width, pause: 0 }
+        Self {
+            upper: sums(),
+            lower: sums(),
+            tables: vec![],
+            special: vec![],
+            width,
+            pause: 0,
+            #[cfg(target_arch = "x86_64")]
+            integers: Integers::default(),
+        }
     }
 
     /// Adds the squares of rows, and the rows to `sums` if there are some.
     fn add<T: Float>(&mut self, mut sums: Option<&mut FloatColumns>, mut rows: &[&[T]], simd: Simd) {
         // Where products are laid down they have to stay in the cache.
         #[cfg(target_arch = "x86_64")]
-        let height = if self.upper.has_moments(simd) { HEIGHT } else { HEIGHT / 4 };
+        let height = match simd {
+            Simd::Avx2 if T::NARROW => moment_integers::HEIGHT,
+            _ if self.upper.has_moments(simd) => HEIGHT,
+            _ => HEIGHT / 4,
+        };
         #[cfg(not(target_arch = "x86_64"))]
         let height = HEIGHT / 4;
         while !rows.is_empty() {
@@ -171,7 +200,7 @@ impl ProductColumns {
             }
             self.pause = self.pause.saturating_sub(some.len().div_ceil(height) as u32);
             if T::NARROW {
-                some.chunks(height).for_each(|rows| self.add_narrow(sums.as_deref_mut(), rows, simd));
+                some.chunks(height.min(HEIGHT)).for_each(|rows| self.add_narrow(sums.as_deref_mut(), rows, simd));
             } else {
                 self.scatter(sums.as_deref_mut(), some, simd);
             }
@@ -183,6 +212,11 @@ impl ProductColumns {
         #[cfg(target_arch = "x86_64")]
         if self.upper.has_moments(simd) {
             return sums.unwrap_or(&mut self.lower).add_moments(&mut self.upper, rows, simd);
+        }
+        #[cfg(target_arch = "x86_64")]
+        if simd == Simd::Avx2 && T::NARROW {
+            let narrow: Vec<&[f32]> = rows.iter().filter_map(|row| T::narrow(row)).collect();
+            return self.add_integers(sums, &narrow, simd);
         }
         if T::NARROW {
             return false;
@@ -198,6 +232,49 @@ impl ProductColumns {
             }
         }
         exact
+    }
+
+    /// Adds a tile of rows as integers, with AVX2, unless their exponents spread too far.
+    #[cfg(target_arch = "x86_64")]
+    fn add_integers(&mut self, mut sums: Option<&mut FloatColumns>, rows: &[&[f32]], simd: Simd) -> bool {
+        let whole = self.width / moment_integers::GROUP * moment_integers::GROUP;
+        let mut top = match self.integers.top {
+            Some(top) => top,
+            None => exponent(largest(&rows[..1], simd)),
+        };
+        for _ in 0..2 {
+            if top > MOST_TOP {
+                return false;
+            }
+            let unit = moment_integers::grid(top);
+            let mut each = |column: usize, sum: i64, squares: i128| {
+                if let Some(sums) = &mut sums {
+                    sums.sum(column).add(sum.into(), -unit);
+                }
+                self.upper.sum(column).add(squares, -2 * unit);
+                self.upper.sum(column).note(false);
+            };
+            // SAFETY: the level says that the instructions are there.
+            match unsafe { moment_integers::sums_of_columns(rows, top, &mut self.integers.lanes, &mut each) } {
+                Ok(()) => {
+                    self.integers.top = Some(top);
+                    for (column, &x) in rows.iter().flat_map(|row| row.iter().enumerate().skip(whole)) {
+                        let x = f64::from(x);
+                        if let Some(sums) = &mut sums {
+                            sums.sum(column).push(x);
+                        }
+                        self.upper.sum(column).push(x * x);
+                    }
+                    if let Some(sums) = sums {
+                        sums.note(rows);
+                    }
+                    return true;
+                }
+                Err(largest) if largest == top => return false,
+                Err(largest) => top = largest,
+            }
+        }
+        false
     }
 
     /// Adds a tile of rows of binary32 numbers, whose squares binary64 holds.

@@ -18,6 +18,9 @@ pub(super) struct Strips<'a, T, const L: usize> {
     pub(super) start: f64,
 }
 
+/// Levels of which the registers hold two vectors each.
+const FEW: usize = 3;
+
 /// What is known of the elements of all columns.
 pub(super) struct Found {
     /// The largest magnitude (NaN aside).
@@ -110,8 +113,11 @@ impl<T: Float, const L: usize> Strips<'_, T, L> {
                 }
             }
             for (row, ahead) in places {
-                for line in (0..M * V::LANES * size_of::<T>()).step_by(64) {
-                    prefetch(ahead.wrapping_add(at).wrapping_byte_add(line));
+                // Once per line, where there is a branch's time to spare.
+                if L <= FEW || at * size_of::<T>() % 64 < M * V::LANES * size_of::<T>() {
+                    for line in (0..M * V::LANES * size_of::<T>()).step_by(64) {
+                        prefetch(ahead.wrapping_add(at).wrapping_byte_add(line));
+                    }
                 }
                 for i in 0..M {
                     let x: V = T::load(row.add(at + i * V::LANES));
@@ -166,6 +172,8 @@ impl<T: Float, const L: usize> Kernel for Strips<'_, T, L> {
             match BYTES {
                 // With AVX-512 as well: there only few columns come here.
                 #[cfg(target_arch = "x86_64")]
+                // The levels of two vectors leave no registers.
+                32 | 64 if L > FEW => self.strips::<Doubles4, 1>(),
                 32 | 64 => self.strips::<Doubles4, 2>(),
                 _ => self.strips::<Portable<2>, 2>(),
             }
