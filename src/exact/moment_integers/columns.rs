@@ -169,7 +169,8 @@ mod tests {
                 for most in [false, true] {
                     let mut values: Vec<f32> = (0..height * width).map(|_| number(most)).collect();
                     if most {
-                        values.fill(if top == 127 { f32::MIN } else { values[0] });
+                        let first = values[0];
+                        values.fill(if top == 127 { f32::MIN } else { first });
                     }
                     let rows: Vec<&[f32]> = values.chunks_exact(width).collect();
                     let (mut found, mut lanes) = (vec![], vec![]);
