@@ -12,7 +12,7 @@ mod min_max;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod moment_integers;
 #[cfg(target_arch = "x86_64")]
-mod moment_levels;
+pub(crate) mod moment_levels;
 mod moments;
 pub(crate) mod prefix;
 pub(crate) mod products;

@@ -5,6 +5,10 @@
 //! have to be taken whole, which comparisons tell once per block. A number that is no multiple of the numbers' last grid,
 //! 2^-84 of the largest one, fails the block, so that no square falls out of binary64's range unseen.
 
+mod columns;
+
+pub(crate) use columns::add_columns;
+
 use super::fast::{Float, constant, exponents, one, rest_of, step, take};
 use super::lanes::*;
 use super::moment_integers;

@@ -182,7 +182,7 @@ impl ProductColumns {
         #[cfg(target_arch = "x86_64")]
         let height = match simd {
             Simd::Avx2 if T::NARROW => moment_integers::HEIGHT,
-            _ if self.upper.has_moments(simd) => HEIGHT,
+            _ if self.upper.has_moments(T::NARROW, simd) => HEIGHT,
             _ => HEIGHT / 4,
         };
         #[cfg(not(target_arch = "x86_64"))]
@@ -210,7 +210,7 @@ impl ProductColumns {
     /// Adds a tile of rows with few levels, if they suffice.
     fn add_in_levels<T: Float>(&mut self, sums: Option<&mut FloatColumns>, rows: &[&[T]], simd: Simd) -> bool {
         #[cfg(target_arch = "x86_64")]
-        if self.upper.has_moments(simd) {
+        if self.upper.has_moments(T::NARROW, simd) {
             return sums.unwrap_or(&mut self.lower).add_moments(&mut self.upper, rows, simd);
         }
         #[cfg(target_arch = "x86_64")]
@@ -281,7 +281,7 @@ impl ProductColumns {
     #[cfg_attr(not(target_arch = "x86_64"), allow(unused_mut, reason = "lent only where there are such vectors"))]
     fn add_narrow<T: Float>(&mut self, mut sums: Option<&mut FloatColumns>, rows: &[&[T]], simd: Simd) {
         #[cfg(target_arch = "x86_64")]
-        if self.upper.has_moments(simd) {
+        if self.upper.has_moments(true, simd) {
             let narrow: Vec<&[f32]> = rows.iter().filter_map(|row| T::narrow(row)).collect();
             let sums = sums.as_deref_mut().unwrap_or(&mut self.lower);
             if sums.add_whole_moments(&mut self.upper, &narrow) {
@@ -329,7 +329,8 @@ impl ProductColumns {
     fn into_sums(mut self, simd: Simd) -> Vec<Products> {
         let mut sums = vec![Products::new(); self.width];
         #[cfg(target_arch = "x86_64")]
-        if self.upper.has_moments(simd) {
+        // Numbers that nobody asked for.
+        if self.upper.has_moments(false, simd) {
             self.lower = FloatColumns::new(self.width);
         }
         let _ = simd;

@@ -1,14 +1,19 @@
-//! Columns of sums of numbers and of their squares at once, with AVX-512.
+//! Columns of sums of numbers and of their squares at once, with AVX-512, and of binary64 with AVX2.
 
 use super::{FloatColumns, largest};
 use crate::cpu::simd::Simd;
 use crate::exact::fast::{Float, MAX_TOP, WHOLE, WHOLE_SQUARES, exponent, exponents};
+use crate::exact::moment_levels;
 use crate::exact::sticky::{self, LEAST_COLUMNS};
 
 impl FloatColumns {
-    /// Whether columns of so many can be added to at once.
-    pub(in super::super) fn has_moments(&self, simd: Simd) -> bool {
-        simd == Simd::Avx512 && self.sums.len() >= LEAST_COLUMNS
+    /// Whether columns of so many numbers, of binary32 or not, and of their squares can be added to at once on levels.
+    pub(in super::super) fn has_moments(&self, narrow: bool, simd: Simd) -> bool {
+        match simd {
+            Simd::Avx512 => self.sums.len() >= LEAST_COLUMNS,
+            Simd::Avx2 => !narrow,
+            Simd::Portable => false,
+        }
     }
 
     /// Adds rows, a tile of them, to `self` and their squares to `squares`, if some levels suffice for all columns. There must be
@@ -22,8 +27,14 @@ impl FloatColumns {
         }
         for _ in 0..2 {
             let (numbers, more) = (exponents(self.top), exponents(squares.top));
-            // SAFETY: the instructions are there.
-            if unsafe { sticky::moment_columns(rows, (numbers, &mut self.moved), (more, &mut squares.moved), &mut self.lines) } {
+            let exact = if simd == Simd::Avx512 {
+                // SAFETY: the instructions are there.
+                unsafe { sticky::moment_columns(rows, (numbers, &mut self.moved), (more, &mut squares.moved), &mut self.lines) }
+            } else {
+                let moved = (&mut self.moved[..], &mut squares.moved[..]);
+                moment_levels::add_columns(rows, (self.top, squares.top), moved, &mut self.lanes, simd)
+            };
+            if exact {
                 self.account();
                 squares.account();
                 self.note(rows);
