@@ -1,13 +1,17 @@
 //! Sums of what floats become: magnitudes, powers, squares, products; and moments.
 
-use super::columns::{FloatColumns, PATIENCE, PushRows, STRIP_BYTES, TALL, in_strips, largest};
+#[cfg(target_arch = "x86_64")]
+use super::columns::largest;
+use super::columns::{FloatColumns, PATIENCE, PushRows, STRIP_BYTES, TALL, in_strips};
 use super::drive::{Fold, HEIGHT};
 use super::pair::FoldPairs;
 use super::selected::Neutral;
 use crate::cpu::simd::{Kernel, Simd};
 use crate::exact::Moments;
 use crate::exact::accumulator::Accumulator;
-use crate::exact::fast::{Float, exponent};
+use crate::exact::fast::Float;
+#[cfg(target_arch = "x86_64")]
+use crate::exact::fast::exponent;
 #[cfg(target_arch = "x86_64")]
 use crate::exact::moment_integers;
 use crate::exact::products::{BLOCK, Products, Wide};

@@ -170,10 +170,11 @@ impl<T: Float, const L: usize> Kernel for Strips<'_, T, L> {
         // SAFETY: vectors of `BYTES` bytes are present.
         unsafe {
             match BYTES {
+                // The levels of two vectors leave no registers.
+                #[cfg(target_arch = "x86_64")]
+                32 | 64 if L > FEW => self.strips::<Doubles4, 1>(),
                 // With AVX-512 as well: there only few columns come here.
                 #[cfg(target_arch = "x86_64")]
-                // The levels of two vectors leave no registers.
-                32 | 64 if L > FEW => self.strips::<Doubles4, 1>(),
                 32 | 64 => self.strips::<Doubles4, 2>(),
                 _ => self.strips::<Portable<2>, 2>(),
             }
