@@ -119,9 +119,11 @@ unsafe fn add_some<const R: usize>(
         for half in 0..2 {
             // SAFETY: the caller's promise; half of the lanes are a vector.
             unsafe {
-                let place = |lanes: &mut [i64; GROUP]| lanes.as_mut_ptr().add(4 * half).cast::<__m256i>();
-                let places = [place(&mut lanes.sum), place(&mut lanes.upper), place(&mut lanes.mixed), place(&mut lanes.lower)];
-                let [mut sum, mut upper, mut mixed, mut lower] = places.map(|place| _mm256_load_si256(place));
+                // One by one: a closure might stay a call, with all vectors in memory.
+                let place = std::ptr::from_mut(lanes).cast::<__m256i>().add(half);
+                let (to_upper, to_mixed, to_lower) = (place.add(2), place.add(4), place.add(6));
+                let (mut sum, mut upper) = (_mm256_load_si256(place), _mm256_load_si256(to_upper));
+                let (mut mixed, mut lower) = (_mm256_load_si256(to_mixed), _mm256_load_si256(to_lower));
                 for row in rows {
                     let narrow = _mm_loadu_ps(row.add(at + 4 * half));
                     let x = _mm256_cvtps_pd(narrow);
@@ -137,9 +139,10 @@ unsafe fn add_some<const R: usize>(
                     mixed = _mm256_add_epi64(mixed, _mm256_mul_epi32(a, b));
                     lower = _mm256_add_epi64(lower, _mm256_mul_epi32(b, b));
                 }
-                for (place, lanes) in places.into_iter().zip([sum, upper, mixed, lower]) {
-                    _mm256_store_si256(place, lanes);
-                }
+                _mm256_store_si256(place, sum);
+                _mm256_store_si256(to_upper, upper);
+                _mm256_store_si256(to_mixed, mixed);
+                _mm256_store_si256(to_lower, lower);
             }
         }
     }

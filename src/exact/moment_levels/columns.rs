@@ -86,7 +86,11 @@ impl Columns<'_> {
                 let ahead = std::array::from_fn(|k| rows[(first + TOGETHER + k).min(rows.len() - 1)].as_ptr());
                 match <[&[f64]; TOGETHER]>::try_from(some) {
                     Ok(some) => self.some::<V, TOGETHER>(some, Some(ahead), &mut largest, &mut left),
-                    Err(_) => some.iter().for_each(|row| self.some::<V, 1>([row], None, &mut largest, &mut left)),
+                    Err(_) => {
+                        for row in some {
+                            self.some::<V, 1>([row], None, &mut largest, &mut left);
+                        }
+                    }
                 }
             }
             let mut lanes = [0.0; LANES];
@@ -117,11 +121,14 @@ impl Columns<'_> {
                 let at = group * LANES;
                 // Once per line.
                 if let (Some(ahead), true) = (ahead, group % 2 == 0) {
-                    ahead.into_iter().for_each(|row| prefetch(row.wrapping_add(at)));
+                    for row in ahead {
+                        prefetch(row.wrapping_add(at));
+                    }
                 }
-                let place = |level: usize| levels[level].as_ptr();
-                let mut sums = [[V::load(place(0))], [V::load(place(1))]];
-                let [mut first, mut second, mut third, mut fourth] = [2, 3, 4, 5].map(|level| V::load(place(level)));
+                // One by one: a closure might stay a call, with all vectors in memory.
+                let mut sums = [[V::load(levels[0].as_ptr())], [V::load(levels[1].as_ptr())]];
+                let (mut first, mut second) = (V::load(levels[2].as_ptr()), V::load(levels[3].as_ptr()));
+                let (mut third, mut fourth) = (V::load(levels[4].as_ptr()), V::load(levels[5].as_ptr()));
                 for row in rows {
                     let x = if group < whole {
                         V::load(row.as_ptr().add(at))
@@ -142,8 +149,12 @@ impl Columns<'_> {
                     rest_of(&mut third, square, left);
                     rest_of(&mut fourth, lack, left);
                 }
-                let ends = [sums[0][0], sums[1][0], first, second, third, fourth];
-                levels.iter_mut().zip(ends).for_each(|(lanes, end)| end.store(lanes.as_mut_ptr()));
+                sums[0][0].store(levels[0].as_mut_ptr());
+                sums[1][0].store(levels[1].as_mut_ptr());
+                first.store(levels[2].as_mut_ptr());
+                second.store(levels[3].as_mut_ptr());
+                third.store(levels[4].as_mut_ptr());
+                fourth.store(levels[5].as_mut_ptr());
             }
         }
     }
