@@ -172,9 +172,10 @@ where
     // Constants, where they are known.
     let (taps_down, taps) = if TAPS > 0 { (TAPS, TAPS) } else { (a.down.values.len(), a.along.values.len()) };
     let (along_values, symmetry) = (&a.along.values[..taps], if TAPS > 0 { Symmetry::Even } else { a.along.symmetry });
-    // Sums beside the results, in whole vectors; behind those also what results take that begin at the edge of a line.
+    // Sums beside the results, in whole vectors; behind those also what results take that begin at the edge of a line. All of it is
+    // readable.
     let reach = (taps / 2 * a.step).next_multiple_of(V::LANES);
-    let beside = 2 * reach + if PAST { 64 / size } else { 0 };
+    let beside = 2 * reach + if PAST { woven::beside::<V::Elem>(a.out_row, Leave::Past) } else { 0 };
     assert!(beside * size <= BESIDE, "weights that reach too far for the buffer");
     let mut buffer = Buffer([MaybeUninit::uninit(); ROWS * PITCH]);
     let sums = buffer.0.as_mut_ptr().cast::<V::Elem>();

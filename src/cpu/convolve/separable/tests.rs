@@ -393,6 +393,82 @@ fn both_passes<T: Element>(beside: T, images: &[(usize, usize, usize)]) {
     }
 }
 
+/// Memory with a page before it and one behind it that nobody may touch.
+#[cfg(target_os = "linux")]
+struct Guarded {
+    start: *mut u8,
+    bytes: usize,
+}
+
+#[cfg(target_os = "linux")]
+const PAGE: usize = 4096;
+
+#[cfg(target_os = "linux")]
+impl Guarded {
+    fn new(bytes: usize) -> Self {
+        assert!(bytes.is_multiple_of(PAGE), "whole pages");
+        // SAFETY: a new mapping, whose first and last page are taken away.
+        let start = unsafe {
+            let (prot, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+            let start = libc::mmap(std::ptr::null_mut(), bytes + 2 * PAGE, prot, flags, -1, 0).cast::<u8>();
+            assert!(start.cast() != libc::MAP_FAILED, "no memory");
+            assert!(libc::mprotect(start.cast(), PAGE, libc::PROT_NONE) == 0);
+            assert!(libc::mprotect(start.add(PAGE + bytes).cast(), PAGE, libc::PROT_NONE) == 0);
+            start.add(PAGE)
+        };
+        Self { start, bytes }
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        // SAFETY: the mapping is this one's own.
+        unsafe { libc::munmap(self.start.sub(PAGE).cast(), self.bytes + 2 * PAGE) };
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn nothing_beside_the_image_is_read() {
+    fn check<T: Element>(taps: usize, shape: [usize; 3]) {
+        let n = shape.iter().product::<usize>();
+        let memory = Guarded::new(n * size_of::<T>());
+        let data = draw(&mut Random(9), T::DTYPE, n);
+        let data = data.view(&[n]);
+        // SAFETY: the memory is that large, aligned, and lives as long as the view.
+        let view = unsafe {
+            std::ptr::copy_nonoverlapping(data.as_bytes().unwrap().as_ptr(), memory.start, memory.bytes);
+            ndarray::ArrayView::from_shape_ptr(shape, memory.start.cast_const().cast::<T>())
+        };
+        let weights = vec![1.0 / taps as f64; taps];
+        let how = [0, 1].into_iter().fold(Separable::new(), |how, axis| how.pass(Factor::correlate(axis, weights.clone())));
+        let plan = SeparablePlan::new(&how, T::DTYPE, &shape).unwrap();
+        let ways = [Leave::Past, Leave::Through, Leave::Stored];
+        let mut results = Simd::available().into_iter().flat_map(|simd| ways.map(|leave| (simd, leave))).map(|(simd, leave)| {
+            let go = || run(&plan, View::from_ndarray(view), Target::Device(None), simd, &Control::new()).unwrap();
+            let Some(Storage::Host(vec)) = asked(leave, go) else { panic!() };
+            (simd, leave, vec)
+        });
+        let (_, _, expected) = results.next().unwrap();
+        for (simd, leave, vec) in results {
+            assert!(vec.view(&[n]).as_bytes() == expected.view(&[n]).as_bytes(), "{simd:?} {leave:?} {taps} {shape:?}");
+        }
+    }
+    // Rows that begin alike in their cache lines, and rows that do not.
+    for taps in [9, 33] {
+        check::<f32>(taps, [64, 1024, 1]);
+        check::<f32>(taps, [1024, 1033, 1]);
+        check::<f32>(taps, [1024, 211, 3]);
+        check::<f64>(taps, [512, 1033, 1]);
+    }
+    for taps in [5, 17, 41] {
+        check::<u8>(taps, [4096, 333, 1]);
+        check::<u8>(taps, [64, 1024, 3]);
+        check::<u16>(taps, [2048, 331, 1]);
+    }
+}
+
 #[test]
 fn passes_are_paired() {
     let pairs = |shape: &[usize], axes: &[isize], boundary| {

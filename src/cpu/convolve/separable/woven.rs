@@ -50,11 +50,11 @@ pub(super) const BEHIND: usize = TOGETHER;
 /// Bytes ahead of the results at work whose lines are asked for, where they go through the caches.
 const AHEAD: usize = 256;
 
-/// Elements at most from `out` to the edge of a cache line in any row, where that of the first is one. Through the caches, edges do
-/// not matter.
+/// Elements that hold the way from `out` to the edge of a cache line in any row, where that of the first is one. Through the caches,
+/// edges do not matter.
 pub(super) fn beside<C>(out_row: usize, leave: Leave) -> usize {
     let alike = leave != Leave::Past || (out_row * size_of::<C>()).is_multiple_of(64);
-    if alike { 0 } else { 64 / size_of::<C>() - 1 }
+    if alike { 0 } else { 64 / size_of::<C>() }
 }
 
 /// Elements before and behind a row's `n` that are read for so many weights along: whole cache lines of the type computed in.
