@@ -31,11 +31,13 @@ pub(super) trait Narrow<O>: Vector {
     unsafe fn narrow(self, p: *mut O);
 
     /// Stores those of several vectors, one after the other.
+    // An index loop: iterators need not be inlined.
+    #[allow(clippy::needless_range_loop)]
     #[inline(always)]
     unsafe fn narrow_all<const X: usize>(vectors: [Self; X], p: *mut O) {
-        for (x, vector) in vectors.into_iter().enumerate() {
+        for x in 0..X {
             // SAFETY: the caller's promise.
-            unsafe { vector.narrow(p.add(x * Self::LANES)) }
+            unsafe { vectors[x].narrow(p.add(x * Self::LANES)) }
         }
     }
 }
@@ -151,21 +153,21 @@ mod x86 {
         }
 
         /// Four at a time: half the shuffles.
+        #[allow(clippy::needless_range_loop)]
         #[inline(always)]
         unsafe fn narrow_all<const X: usize>(vectors: [Self; X], p: *mut u8) {
             // SAFETY: as above.
             unsafe {
-                let (fours, rest) = vectors.as_chunks::<4>();
-                for (k, &[a, b, c, d]) in fours.iter().enumerate() {
-                    let ab = _mm256_packus_epi32(near_8(a.0, 255.0), near_8(b.0, 255.0));
-                    let cd = _mm256_packus_epi32(near_8(c.0, 255.0), near_8(d.0, 255.0));
+                for k in 0..X / 4 {
+                    let ab = _mm256_packus_epi32(near_8(vectors[4 * k].0, 255.0), near_8(vectors[4 * k + 1].0, 255.0));
+                    let cd = _mm256_packus_epi32(near_8(vectors[4 * k + 2].0, 255.0), near_8(vectors[4 * k + 3].0, 255.0));
                     // The packed halves of the four, then those behind them.
                     let order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
                     let all = _mm256_permutevar8x32_epi32(_mm256_packus_epi16(ab, cd), order);
                     _mm256_storeu_si256(p.add(32 * k).cast(), all);
                 }
-                for (k, vector) in rest.iter().enumerate() {
-                    vector.narrow(p.add(32 * fours.len() + 8 * k));
+                for x in X / 4 * 4..X {
+                    vectors[x].narrow(p.add(8 * x));
                 }
             }
         }
@@ -183,17 +185,17 @@ mod x86 {
         }
 
         /// Two at a time.
+        #[allow(clippy::needless_range_loop)]
         #[inline(always)]
         unsafe fn narrow_all<const X: usize>(vectors: [Self; X], p: *mut u16) {
             // SAFETY: as above.
             unsafe {
-                let (pairs, rest) = vectors.as_chunks::<2>();
-                for (k, &[a, b]) in pairs.iter().enumerate() {
-                    let both = _mm256_packus_epi32(near_8(a.0, 65_535.0), near_8(b.0, 65_535.0));
+                for k in 0..X / 2 {
+                    let both = _mm256_packus_epi32(near_8(vectors[2 * k].0, 65_535.0), near_8(vectors[2 * k + 1].0, 65_535.0));
                     _mm256_storeu_si256(p.add(16 * k).cast(), _mm256_permute4x64_epi64::<0b11_01_10_00>(both));
                 }
-                for (k, vector) in rest.iter().enumerate() {
-                    vector.narrow(p.add(16 * pairs.len() + 8 * k));
+                for x in X / 2 * 2..X {
+                    vectors[x].narrow(p.add(8 * x));
                 }
             }
         }
