@@ -150,6 +150,13 @@ mod tests {
     use super::super::tests::bits;
     use super::*;
 
+    /// A number on the grid, of one of `range` exponents from the largest on down; 0 for what is none.
+    pub(super) fn number(word: u64, top: i32, range: u64) -> f32 {
+        let significand = ((word as i64 >> 40) | 1 << 23) as f64;
+        let x = (significand * 2f64.powi(50 - 23 - (word % range) as i32 - grid(top))) as f32;
+        if x.is_finite() && exponent(f64::from(x)) <= top { x } else { 0.0 }
+    }
+
     #[test]
     fn an_answer_is_exact_and_none_is_given_otherwise() {
         if !(is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")) {
@@ -161,13 +168,7 @@ mod tests {
                 // Integers on the grid: of all sizes, or as large as can be.
                 for range in [27, 1] {
                     let unit = 2f64.powi(-grid(top));
-                    let number = |word: u64| {
-                        let significand = ((word as i64 >> 40) | 1 << 23) as f64;
-                        let shift = 50 - 23 - (word % range) as i32;
-                        let x = (significand * 2f64.powi(shift) * unit) as f32;
-                        if x.is_finite() && exponent(f64::from(x)) <= top { x } else { 0.0 }
-                    };
-                    let mut values: Vec<f32> = (0..n).map(|_| number(bits(&mut state))).collect();
+                    let mut values: Vec<f32> = (0..n).map(|_| number(bits(&mut state), top, range)).collect();
                     if range == 1 && n > 0 {
                         let most = if top == 127 { f32::MAX } else { values[0] };
                         values.fill(-most);

@@ -151,6 +151,7 @@ unsafe fn add_some<const R: usize>(
 #[cfg(test)]
 mod tests {
     use super::super::super::tests::bits;
+    use super::super::tests::number;
     use super::*;
 
     #[test]
@@ -163,15 +164,9 @@ mod tests {
             for top in [0, 127, -100, -149] {
                 // Multiples of the unit, of all sizes, or as large as can be.
                 let unit = 2f64.powi(-grid(top));
-                let mut number = |most: bool| {
-                    let word = bits(&mut state);
-                    let significand = ((word as i64 >> 40) | 1 << 23) as f64;
-                    let x = (significand * 2f64.powi(27 - if most { 0 } else { (word % 27) as i32 }) * unit) as f32;
-                    if x.is_finite() && exponent(f64::from(x)) <= top { x } else { -0.0 }
-                };
-                for most in [false, true] {
-                    let mut values: Vec<f32> = (0..height * width).map(|_| number(most)).collect();
-                    if most {
+                for range in [27, 1] {
+                    let mut values: Vec<f32> = (0..height * width).map(|_| number(bits(&mut state), top, range)).collect();
+                    if range == 1 {
                         let first = values[0];
                         values.fill(if top == 127 { f32::MIN } else { first });
                     }
