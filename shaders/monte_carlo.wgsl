@@ -1,5 +1,5 @@
 // Counts the points inside the circle, and the samples that have no other, among those of a range of blocks of Philox4x32-10.
-// Parts: mul_wide_u64 or mul_wide_u32, philox, then pi_square, or pi_inside and pi_quadrant.
+// Parts: mul_wide_u64 or mul_wide_u32, philox, philox_rounds, then pi_square, or pi_inside and pi_quadrant.
 override SIZE: u32 = 256u;
 
 struct Params {
@@ -36,18 +36,7 @@ fn main(
         if (at < params.blocks) {
             let low = params.start.x + at;
             let high = params.start.y + u32(low < at);
-            var c = vec4<u32>(low, high, 0u, 0u);
-            c = philox_round(c, params.keys[0].xy);
-            c = philox_round(c, params.keys[0].zw);
-            c = philox_round(c, params.keys[1].xy);
-            c = philox_round(c, params.keys[1].zw);
-            c = philox_round(c, params.keys[2].xy);
-            c = philox_round(c, params.keys[2].zw);
-            c = philox_round(c, params.keys[3].xy);
-            c = philox_round(c, params.keys[3].zw);
-            c = philox_round(c, params.keys[4].xy);
-            c = philox_round(c, params.keys[4].zw);
-            count += count_block(c, low);
+            count += count_block(philox_rounds(vec4<u32>(low, high, 0u, 0u)), low);
         }
         at += width;
     }

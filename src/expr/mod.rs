@@ -10,19 +10,32 @@ pub(crate) mod binary32;
 pub(crate) mod binary64;
 mod composed;
 pub(crate) mod lower;
+pub(crate) mod msun;
 mod parse;
 mod quick;
 pub(crate) mod scalar;
 mod spelled;
 mod term;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::collections::HashMap;
 
 use crate::Result;
 pub(crate) use composed::Composed;
-pub(crate) use spelled::{Bits, COSINE, EXP, LN2_HI, LN2_LO, LOG, SINE, TO_INT, cos, sin};
+pub(crate) use spelled::{Bits, cos, pow, sin};
+
+/// The text for a message: of a long one, what lies around a place in it.
+pub(crate) fn excerpt(text: &str, at: usize) -> std::borrow::Cow<'_, str> {
+    const AROUND: usize = 60;
+    if text.len() <= 3 * AROUND {
+        return text.into();
+    }
+    let from = text[..at].char_indices().rev().nth(AROUND - 1).map_or(0, |(i, _)| i);
+    let to = text[at..].char_indices().nth(AROUND).map_or(text.len(), |(i, _)| at + i);
+    let [before, behind] = [from > 0, to < text.len()].map(|cut| if cut { "…" } else { "" });
+    format!("{before}{}{behind}", &text[from..to]).into()
+}
 
 /// A function of one argument.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

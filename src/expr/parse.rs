@@ -1,7 +1,7 @@
 //! From text to nodes: tokens, and precedence climbing with Python's levels. Small enough that a parser library would be
 //! longer than what it replaces, and its messages would not name the place in the user's words.
 
-use super::{Binary, Composed, Expression, Graph, Node, Unary};
+use super::{Binary, Composed, Expression, Graph, Node, Unary, excerpt};
 use crate::{Error, Result};
 
 /// Nodes and nested parentheses at most: a bound on memory, shader size and the stack.
@@ -47,7 +47,8 @@ impl<'t> Parser<'t> {
     }
 
     fn error(&self, at: usize, got: impl std::fmt::Display, expected: impl Into<String>) -> Error {
-        Error::invalid(format!("expression {:?}", self.text), format!("{got} (column {})", self.column(at)), expected)
+        let place = format!("{got} (column {})", self.column(at));
+        Error::invalid(format!("expression {:?}", excerpt(self.text, at)), place, expected)
     }
 
     fn unexpected(&self, expected: impl Into<String>) -> Error {
@@ -62,6 +63,9 @@ impl<'t> Parser<'t> {
     fn advance(&mut self) -> Result<()> {
         let rest = self.text[self.next..].trim_start();
         self.at = self.text.len() - rest.len();
+        if self.graph.nodes.len() > MOST_NODES {
+            return Err(self.error(self.at, "more terms", format!("at most {MOST_NODES}")));
+        }
         let length = |belongs: &dyn Fn(char) -> bool| rest.find(|c| !belongs(c)).unwrap_or(rest.len());
         let (token, len) = match rest.chars().next() {
             None => (Token::End, 0),
@@ -111,12 +115,8 @@ impl<'t> Parser<'t> {
 
     /// Runs a level of the grammar that can contain itself.
     fn nested(&mut self, level: impl FnOnce(&mut Self) -> Result<usize>) -> Result<usize> {
-        if self.depth == DEEPEST || self.graph.nodes.len() > MOST_NODES {
-            let (got, expected) = match self.depth == DEEPEST {
-                true => ("one more level of nesting", format!("at most {DEEPEST}")),
-                false => ("more terms", format!("at most {MOST_NODES}")),
-            };
-            return Err(self.error(self.at, got, expected));
+        if self.depth == DEEPEST {
+            return Err(self.error(self.at, "one more level of nesting", format!("at most {DEEPEST}")));
         }
         self.depth += 1;
         let node = level(self);

@@ -178,11 +178,11 @@ macro_rules! lane {
     };
 }
 lane!(f32, 0x7fc0_0000, |single: f32, _: f64| single, single, binary32: exp exp2 log log2 log10 sin cos; binary32::pow);
-lane!(f64, 0x7ff8_0000_0000_0000, |_: f32, double: f64| double, double, functions: exp exp2 log log2 log10 sin cos; libm::pow);
+lane!(f64, 0x7ff8_0000_0000_0000, |_: f32, double: f64| double, double, functions: exp exp2 log log2 log10 sin cos; functions::pow);
 
 /// The functions of binary64.
 mod functions {
-    pub(super) use crate::expr::spelled::{cos, sin};
+    pub(super) use crate::expr::spelled::{cos, pow, sin};
     pub(super) use libm::{exp, exp2, log, log2, log10};
 }
 

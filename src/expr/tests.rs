@@ -1,6 +1,75 @@
-use super::lower::{Binding, Program};
-use super::scalar::Lane;
+use super::lower::{Binding, Program, Slot, Step};
+use super::scalar::{self, Lane};
 use super::*;
+
+/// Every operation and function of `x` and `y`.
+pub(crate) const OPERATIONS: &[&str] = &[
+    "x + y",
+    "x - y",
+    "x * y",
+    "x / y",
+    "x ** y",
+    "x % y",
+    "min(x, y)",
+    "max(x, y)",
+    "where(x, y, -x)",
+    "sqrt(x)",
+    "exp(x)",
+    "exp2(x)",
+    "log(x)",
+    "log2(x)",
+    "log10(x)",
+    "sin(x)",
+    "cos(x)",
+    "(x < y) + 2*(x <= y) + 4*(x == y) + 8*(x != y)",
+    "(x and y) + 2*(x or y) + 4*(not x)",
+    "floor(x)",
+    "ceil(x)",
+    "trunc(x)",
+    "round(x)",
+    "abs(x)",
+    "sign(x)",
+];
+/// The functions made of others.
+pub(crate) const MADE_OF_OTHERS: &[&str] = &[
+    "acos(x)",
+    "acosh(x)",
+    "asin(x)",
+    "asinh(x)",
+    "atan(x)",
+    "atan2(x, y)",
+    "atan2(y, x)",
+    "atanh(x)",
+    "cbrt(x)",
+    "cosh(x)",
+    "erf(x)",
+    "erfc(x)",
+    "expm1(x)",
+    "hypot(x, y)",
+    "log1p(x)",
+    "sinh(x)",
+    "tan(x)",
+    "tanh(x)",
+];
+
+/// A program as a function of its inputs.
+pub(crate) fn evaluate<T: Lane>(program: &Program, uniforms: &[T], inputs: &[T]) -> T {
+    let mut values = Vec::with_capacity(program.steps.len());
+    let of = |slot: Slot, values: &[T]| match slot {
+        Slot::Input(input) => inputs[input],
+        Slot::Uniform(uniform) => uniforms[uniform],
+        Slot::Step(step) => values[step],
+    };
+    for step in &program.steps {
+        let value = match *step {
+            Step::Unary(op, a) => scalar::unary(op, of(a, &values)),
+            Step::Binary(op, a, b) => scalar::binary(op, of(a, &values), of(b, &values)),
+            Step::Where(c, a, b) => of(if of(c, &values).is_true() { a } else { b }, &values),
+        };
+        values.push(value);
+    }
+    of(program.result, &values)
+}
 
 /// The value of an expression of `x` and `y`.
 fn value<T: Lane + crate::Element>(text: &str, x: f64, y: f64) -> T {
@@ -372,4 +441,17 @@ fn float64_has_the_functions_of_libm() {
     }
     let got: f64 = value("atan2(x, y) + x % 0.3", -0.7, -1.5);
     assert_eq!(got, libm::atan2(-0.7, -1.5) + (-0.7 % 0.3 + 0.3));
+}
+
+#[test]
+fn long_texts_are_refused_in_few_words() {
+    let error = |text: &str| Expression::new(text).unwrap_err().to_string();
+    for text in
+        ["x".to_string() + &"+1".repeat(5000), "+".repeat(9000), "(".repeat(9000), "a".repeat(9000) + " $", "x*".repeat(5000)]
+    {
+        let message = error(&text);
+        assert!(message.len() < 400, "{message}");
+    }
+    assert!(error(&("x".to_string() + &"+1".repeat(5000))).contains("expected at most 4096"));
+    assert!(error(&("ä".repeat(90) + " $ " + &"ö".repeat(90))).contains("$"));
 }

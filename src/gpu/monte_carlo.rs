@@ -55,11 +55,11 @@ fn source(how: &MonteCarlo, int64: bool) -> String {
     match how.method {
         PiMethod::Sobol => shaders::join(&[mul_wide, &constants, inside, include_str!("../../shaders/monte_carlo_sobol.wgsl")]),
         _ if how.is_square() => {
-            shaders::join(&[mul_wide, shaders::PHILOX, include_str!("../../shaders/parts/pi_square.wgsl"), main])
+            shaders::join(&[mul_wide, shaders::PHILOX_ROUNDS, include_str!("../../shaders/parts/pi_square.wgsl"), main])
         }
         _ => {
             let quadrant = include_str!("../../shaders/parts/pi_quadrant.wgsl");
-            shaders::join(&[mul_wide, shaders::PHILOX, &constants, inside, quadrant, main])
+            shaders::join(&[mul_wide, shaders::PHILOX_ROUNDS, &constants, inside, quadrant, main])
         }
     }
 }

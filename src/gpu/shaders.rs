@@ -37,6 +37,9 @@ macro_rules! layout {
 pub(crate) use layout;
 
 pub(crate) const PHILOX: &str = include_str!("../../shaders/parts/philox.wgsl");
+/// Philox4x32-10 with the keys of all rounds in the parameters.
+pub(crate) const PHILOX_ROUNDS: &str =
+    concat!(include_str!("../../shaders/parts/philox.wgsl"), "\n", include_str!("../../shaders/parts/philox_rounds.wgsl"));
 
 /// 64-bit integers as pairs of words.
 pub(crate) const WORDS64: &str = include_str!("../../shaders/parts/words64.wgsl");

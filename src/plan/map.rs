@@ -1,8 +1,10 @@
 //! Expressions over arrays: names bound, shapes broadcast.
 
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::expr::excerpt;
 use crate::expr::lower::{Binding, Program};
 use crate::{Dtype, Error, Expression, Result};
 
@@ -158,25 +160,25 @@ pub(crate) fn check_dtype(dtype: Dtype) -> Result<()> {
 /// What every name of an expression stands for: `inputs` by position, numbers by value.
 pub(crate) fn bind(expression: &Expression, inputs: &[&str], kind: &str, params: &[(String, f64)]) -> Result<Vec<Binding>> {
     let names = expression.names();
+    let text = excerpt(expression.text(), 0);
     let listed = || names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    let params_given = params.iter().map(|(name, _)| ("parameter", name.as_str()));
-    let given: Vec<_> = inputs.iter().map(|&name| (kind, name)).chain(params_given).collect();
-    for (i, &(what, name)) in given.iter().enumerate() {
-        if given[..i].iter().any(|&(_, other)| other == name) {
+    let known: HashSet<&str> = names.iter().map(String::as_str).collect();
+    let inputs = inputs.iter().enumerate().map(|(i, &name)| (kind, name, Binding::Input(i)));
+    let params = params.iter().map(|(name, value)| ("parameter", name.as_str(), Binding::Value(*value)));
+    let mut given = HashMap::new();
+    for (what, name, binding) in inputs.chain(params) {
+        if given.insert(name, binding).is_some() {
             return Err(Error::invalid(format!("{what} `{name}`"), "the name twice", "every name once"));
         }
         // A coordinate that the integrand does not depend on is still integrated over.
-        if what != "coordinate" && !names.iter().any(|known| known == name) {
-            let expected = format!("one of the names of {:?}: {}", expression.text(), listed());
+        if what != "coordinate" && !known.contains(name) {
+            let expected = format!("one of the names of {text:?}: {}", listed());
             return Err(Error::invalid(what, format!("`{name}`"), expected));
         }
     }
     let value = |name: &String| {
-        if let Some(input) = inputs.iter().position(|input| input == name) {
-            return Ok(Binding::Input(input));
-        }
-        let value = match params.iter().find(|(known, _)| known == name) {
-            Some(&(_, value)) => value,
+        let value = match given.get(name.as_str()) {
+            Some(&binding) => return Ok(binding),
             None => match name.as_str() {
                 "pi" => std::f64::consts::PI,
                 "e" => std::f64::consts::E,
@@ -184,11 +186,7 @@ pub(crate) fn bind(expression: &Expression, inputs: &[&str], kind: &str, params:
                 "nan" => f64::NAN,
                 _ => {
                     let got = format!("`{name}`, which has no value");
-                    return Err(Error::invalid(
-                        format!("expression {:?}", expression.text()),
-                        got,
-                        format!("names of {kind}s or parameters"),
-                    ));
+                    return Err(Error::invalid(format!("expression {text:?}"), got, format!("names of {kind}s or parameters")));
                 }
             },
         };

@@ -7,8 +7,11 @@ pub(super) use power::power;
 
 use super::LANES;
 use crate::cpu::simd::{Kernel, Simd};
+use crate::expr::msun::{
+    COSINE as C, EXP, HALF_PI, LN2_HI, LN2_LO, LOG as L, LOG2_E, LOG10_2, LOG10_E, PER_LN2, SINE as S, TO_INT, TWO_PER_PI,
+    exponent, upper,
+};
 use crate::expr::{self, Unary};
-use crate::expr::{COSINE as C, EXP, LN2_HI, LN2_LO, LOG as L, SINE as S, TO_INT};
 
 type Block = [f64; LANES];
 
@@ -70,7 +73,6 @@ impl Kernel for Exp<'_> {
 
     #[inline(always)]
     fn run<const BYTES: usize>(self) -> bool {
-        const PER_LN2: f64 = f64::from_bits(0x3ff7_1547_652b_82fe);
         let common = |x: f64| {
             let hx = high(x);
             let far = (PER_LN2 * x + 0.5f64.copysign(x)).trunc();
@@ -97,12 +99,6 @@ fn is_positive_normal(bits: u64) -> bool {
     bits.wrapping_sub(1 << 52) < (0x7fe << 52)
 }
 
-/// The upper half, of a sum or product that is to be exact.
-#[inline(always)]
-fn upper(x: f64) -> f64 {
-    f64::from_bits(x.to_bits() & (u64::MAX << 32))
-}
-
 /// What the logarithms have in common: an exponent `k`, `f` of `x = 2^k (1 + f)` between √½ and √2, half its square, and
 /// `s (f²/2 + r)`, which is `log(1 + f) − f + f²/2`.
 #[inline(always)]
@@ -118,13 +114,6 @@ fn log_parts(bits: u64) -> [f64; 4] {
     let t1 = w * (L[1] + w * (L[3] + w * L[5]));
     let t2 = z * (L[0] + w * (L[2] + w * (L[4] + w * L[6])));
     [exponent(moved >> 52), f, half, s * (half + (t2 + t1))]
-}
-
-/// An exponent's field as a number.
-#[inline(always)]
-fn exponent(field: u64) -> f64 {
-    // 2^52 + the field, less as much.
-    f64::from_bits(0x4330_0000_0000_0000 | field) - (4_503_599_627_370_496.0 + 1023.0)
 }
 
 struct Log<'a>(&'a Block, &'a mut Block);
@@ -150,13 +139,7 @@ impl<const BASE: u32> Kernel for LogTo<'_, BASE> {
 
     #[inline(always)]
     fn run<const BYTES: usize>(self) -> bool {
-        /// One over the logarithm of the base, in two parts.
-        const PER: [[f64; 2]; 2] = [
-            [f64::from_bits(0x3ff7_1547_6520_0000), f64::from_bits(0x3de7_05fc_2eef_a200)],
-            [f64::from_bits(0x3fdb_cb7b_1520_0000), f64::from_bits(0x3dbb_9438_ca9a_add5)],
-        ];
-        const LOG10_2: [f64; 2] = [f64::from_bits(0x3fd3_4413_509f_6000), f64::from_bits(0x3d59_fef3_11f1_2b36)];
-        let [per_high, per_low] = PER[usize::from(BASE == 10)];
+        let [per_high, per_low] = if BASE == 10 { LOG10_E } else { LOG2_E };
         let common = |x: f64| {
             let [k, f, half, rest] = log_parts(x.to_bits());
             let high = upper(f - half);
@@ -181,8 +164,6 @@ impl<const COSINE: bool> Kernel for Circular<'_, COSINE> {
 
     #[inline(always)]
     fn run<const BYTES: usize>(self) -> bool {
-        const TWO_PER_PI: f64 = f64::from_bits(0x3fe4_5f30_6dc9_c883);
-        const HALF_PI: [f64; 2] = [f64::from_bits(0x3ff9_21fb_5440_0000), f64::from_bits(0x3dd0_b461_1a62_6331)];
         let common = |x: f64| {
             let hx = high(x);
             // Up to π/4 nothing is reduced.
@@ -190,7 +171,7 @@ impl<const COSINE: bool> Kernel for Circular<'_, COSINE> {
             let turned = x * TWO_PER_PI + TO_INT;
             let quarter = if near { 0 } else { turned.to_bits() };
             let quarters = if near { 0.0 } else { turned - TO_INT };
-            let (r, w) = (x - quarters * HALF_PI[0], quarters * HALF_PI[1]);
+            let (r, w) = (x - quarters * HALF_PI[0][0], quarters * HALF_PI[0][1]);
             let y0 = r - w;
             let y1 = (r - y0) - w;
             let (z, v) = (y0 * y0, y0 * y0 * y0);

@@ -1,32 +1,8 @@
 //! Sine and cosine.
 
+use super::super::msun::{COSINE as C, HALF_PI, SINE as S, TO_INT, TWO_PER_PI};
 use super::bits::{Bits, LARGE, turns};
-use super::{TO_INT, Term, Unary, high};
-
-const TWO_PER_PI: f64 = f64::from_bits(0x3fe4_5f30_6dc9_c883);
-/// π/2 in parts of 33 bits, each with the rest behind it.
-const HALF_PI: [[f64; 2]; 3] = [
-    [f64::from_bits(0x3ff9_21fb_5440_0000), f64::from_bits(0x3dd0_b461_1a62_6331)],
-    [f64::from_bits(0x3dd0_b461_1a60_0000), f64::from_bits(0x3ba3_198a_2e03_7073)],
-    [f64::from_bits(0x3ba3_198a_2e00_0000), f64::from_bits(0x397b_839a_2520_49c1)],
-];
-/// The polynomials of the sine and the cosine.
-pub(crate) const S: [f64; 6] = [
-    f64::from_bits(0xbfc5_5555_5555_5549),
-    f64::from_bits(0x3f81_1111_1110_f8a6),
-    f64::from_bits(0xbf2a_01a0_19c1_61d5),
-    f64::from_bits(0x3ec7_1de3_57b1_fe7d),
-    f64::from_bits(0xbe5a_e5e6_8a2b_9ceb),
-    f64::from_bits(0x3de5_d93a_5acf_d57c),
-];
-pub(crate) const C: [f64; 6] = [
-    f64::from_bits(0x3fa5_5555_5555_554c),
-    f64::from_bits(0xbf56_c16c_16c1_5177),
-    f64::from_bits(0x3efa_01a0_19cb_1590),
-    f64::from_bits(0xbe92_7e4f_809c_52ad),
-    f64::from_bits(0x3e21_ee9e_bdb4_b1c4),
-    f64::from_bits(0xbda8_fae9_be88_38d4),
-];
+use super::{Term, Unary, high};
 
 /// The sine: that of the crate `libm` up to `2^20 π/2`, from there on of an angle reduced in integers.
 pub(crate) fn sin(x: f64) -> f64 {

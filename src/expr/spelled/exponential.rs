@@ -1,16 +1,7 @@
 //! The exponential function, what is made of it, and the error function.
 
-use super::{LN2_HI, LN2_LO, Term, high};
-
-/// The polynomial of [`exp`] and of powers.
-pub(crate) const P: [f64; 5] = [
-    f64::from_bits(0x3fc5_5555_5555_553e),
-    f64::from_bits(0xbf66_c16c_16be_bd93),
-    f64::from_bits(0x3f11_566a_af25_de2c),
-    f64::from_bits(0xbebb_bd41_c5d2_6bf1),
-    f64::from_bits(0x3e66_3769_72be_a4d0),
-];
-const PER_LN2: f64 = f64::from_bits(0x3ff7_1547_652b_82fe);
+use super::super::msun::{EXP as P, LN2_HI, LN2_LO, PER_LN2};
+use super::{Term, high};
 
 /// `y 2^k`, rounded once, of `y` near 1 and `k` in −1100..=1024.
 pub(super) fn scaled<'g>(y: Term<'g>, k: Term<'g>) -> Term<'g> {

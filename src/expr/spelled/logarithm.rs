@@ -1,17 +1,7 @@
 //! Logarithms, and the inverses of the hyperbolic functions.
 
-use super::{LN2, LN2_HI, LN2_LO, Term, high};
-
-/// (log((1 + s) / (1 − s)) / s − 2) / s² as a polynomial of s².
-pub(crate) const L: [f64; 7] = [
-    f64::from_bits(0x3fe5_5555_5555_5593),
-    f64::from_bits(0x3fd9_9999_9997_fa04),
-    f64::from_bits(0x3fd2_4924_9422_9359),
-    f64::from_bits(0x3fcc_71c5_1d8e_78af),
-    f64::from_bits(0x3fc7_4664_96cb_03de),
-    f64::from_bits(0x3fc3_9a09_d078_c69f),
-    f64::from_bits(0x3fc2_f112_df3e_5244),
-];
+use super::super::msun::{LN2_HI, LN2_LO, LOG as L, LOG2_E, LOG10_2, LOG10_E};
+use super::{LN2, Term, high};
 
 /// `x = 2^k (1 + f)` between √½ and √2: `k` and `f`.
 fn parts(x: Term<'_>) -> [Term<'_>; 2] {
@@ -52,23 +42,20 @@ fn split(f: Term<'_>) -> [Term<'_>; 2] {
 }
 
 pub(super) fn log2(x: Term<'_>) -> Term<'_> {
-    const PER: [f64; 2] = [f64::from_bits(0x3ff7_1547_6520_0000), f64::from_bits(0x3de7_05fc_2eef_a200)];
     let [k, f] = parts(x);
     let [high, low] = split(f);
-    let value = high * PER[0];
-    let less = (low + high) * PER[1] + low * PER[0];
+    let value = high * LOG2_E[0];
+    let less = (low + high) * LOG2_E[1] + low * LOG2_E[0];
     let w = k + value;
     of_positive(x, less + ((k - w) + value) + w)
 }
 
 pub(super) fn log10(x: Term<'_>) -> Term<'_> {
-    const PER: [f64; 2] = [f64::from_bits(0x3fdb_cb7b_1520_0000), f64::from_bits(0x3dbb_9438_ca9a_add5)];
-    const LOG10_2: [f64; 2] = [f64::from_bits(0x3fd3_4413_509f_6000), f64::from_bits(0x3d59_fef3_11f1_2b36)];
     let [k, f] = parts(x);
     let [high, low] = split(f);
-    let value = high * PER[0];
+    let value = high * LOG10_E[0];
     let y = k * LOG10_2[0];
-    let less = k * LOG10_2[1] + (low + high) * PER[1] + low * PER[0];
+    let less = k * LOG10_2[1] + (low + high) * LOG10_E[1] + low * LOG10_E[0];
     let w = y + value;
     of_positive(x, less + ((y - w) + value) + w)
 }

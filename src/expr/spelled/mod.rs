@@ -14,9 +14,8 @@ mod power;
 mod tests;
 
 pub(crate) use bits::Bits;
-pub(crate) use circular::{C as COSINE, S as SINE, cos, sin};
-pub(crate) use exponential::P as EXP;
-pub(crate) use logarithm::L as LOG;
+pub(crate) use circular::{cos, sin};
+pub(crate) use power::pow;
 
 use super::term::{Term, rebuilt};
 use super::{Binary, Composed, Expression, Node, Unary};
@@ -35,7 +34,7 @@ impl Expression {
         rebuilt(self, |node, term| match node {
             Node::Unary(Unary::Composed(function), a) => Some(composed(function, term(a), term(a))),
             Node::Binary(Binary::Composed(function), a, b) => Some(composed(function, term(a), term(b))),
-            Node::Binary(Binary::Pow, a, b) => Some(power::pow(term(a), term(b))),
+            Node::Binary(Binary::Pow, a, b) => Some(power::power(term(a), term(b))),
             Node::Binary(Binary::Mod, a, b) => {
                 let (b, rest) = (term(b), term(a).with(Binary::Rem, term(b)));
                 let differ = rest.less(0.0).with(Binary::NotEqual, b.less(0.0));
@@ -48,7 +47,7 @@ impl Expression {
                     Some(whole.with(Binary::Less, term(a)).choose(whole + 1.0, whole))
                 }
                 Unary::Exp => Some(exponential::exp(term(a))),
-                Unary::Exp2 => Some(power::pow(term(a).number(2.0), term(a))),
+                Unary::Exp2 => Some(power::power(term(a).number(2.0), term(a))),
                 Unary::Log => Some(logarithm::log(term(a))),
                 Unary::Log2 => Some(logarithm::log2(term(a))),
                 Unary::Log10 => Some(logarithm::log10(term(a))),
@@ -81,12 +80,7 @@ fn composed<'g>(function: Composed, x: Term<'g>, y: Term<'g>) -> Term<'g> {
     }
 }
 
-/// ln(2): 33 bits, whose multiples are exact, and the rest.
-pub(crate) const LN2_HI: f64 = f64::from_bits(0x3fe6_2e42_fee0_0000);
-pub(crate) const LN2_LO: f64 = f64::from_bits(0x3dea_39ef_3579_3c76);
 const LN2: f64 = std::f64::consts::LN_2;
-/// `1.5 · 2^52`: a number of up to 51 bits added to it is rounded to an integer, which is in the lowest bits.
-pub(crate) const TO_INT: f64 = 6_755_399_441_055_744.0;
 
 /// The number whose upper word is this, and whose lower one is 0.
 const fn high(word: u32) -> f64 {

@@ -1,13 +1,35 @@
 //! Powers and cube roots.
 
-use super::exponential::{P, scaled};
+use super::super::msun::{CP, DP, EXP as P, LN2_PARTS, POWER as L, Power, log2_in_parts, power_in_parts};
+use super::exponential::scaled;
 use super::{Binary, LN2, Term, high};
 
-/// `x` to the power of `y`.
-pub(super) fn pow<'g>(x: Term<'g>, y: Term<'g>) -> Term<'g> {
-    const LN2_PARTS: [f64; 2] = [f64::from_bits(0x3fe6_2e43_0000_0000), f64::from_bits(0xbe20_5c61_0ca8_6c39)];
-    /// What a power of 1024 exactly has left before it overflows.
-    const OVERFLOW: f64 = 8.0085662595372944372e-017;
+/// What a power of 1024 exactly has left before it overflows.
+const OVERFLOW: f64 = 8.0085662595372944372e-017;
+
+/// `x` to the power of `y`: that of the crate `libm`, but for numbers next to 1 to powers above 2^31. Their logarithm is a series
+/// there, whose first product is rounded, which puts results off by up to 700 ulp; here it is that of any number.
+pub(crate) fn pow(x: f64, y: f64) -> f64 {
+    let [ix, iy] = [x, y].map(|number| number.to_bits() << 1 >> 33);
+    let odd = y % 2.0 != 0.0;
+    let known = x > 0.0 || y.trunc() == y;
+    if !(matches!(ix, 0x3fef_ffff | 0x3ff0_0000) && (0x41e0_0001..=0x43f0_0000).contains(&iy) && x.abs() != 1.0 && known) {
+        return libm::pow(x, y);
+    }
+    let Power { parts: [p_h, p_l], n, fraction } = power_in_parts(log2_in_parts(x.abs().to_bits()), y);
+    let z = p_l + p_h;
+    let power = if z > 1024.0 || z == 1024.0 && p_l + OVERFLOW > z - p_h {
+        f64::INFINITY
+    } else if z < -1075.0 || z == -1075.0 && p_l <= z - p_h {
+        0.0
+    } else {
+        libm::scalbn(fraction, n as i32)
+    };
+    if x < 0.0 && odd { -power } else { power }
+}
+
+/// [`pow`] written out.
+pub(super) fn power<'g>(x: Term<'g>, y: Term<'g>) -> Term<'g> {
     let (zero, one, infinity) = (x.number(0.0), x.number(1.0), x.number(f64::INFINITY));
     let (a, b) = (x.abs(), y.abs());
     let negative = y.less(0.0);
@@ -18,8 +40,7 @@ pub(super) fn pow<'g>(x: Term<'g>, y: Term<'g>) -> Term<'g> {
     let sign = x.less(0.0).and(odd).choose(x.number(-1.0), one);
 
     let huge = b.at_least(high(0x41e0_0001));
-    let ([t1, t2], [u1, u2]) = (log2_parts(a), log2_near_one(a));
-    let (t1, t2) = (huge.choose(u1, t1), huge.choose(u2, t2));
+    let [t1, t2] = log2_parts(a);
     let y1 = y.upper();
     let low = (y - y1) * t1 + y * t2;
     let exact = y1 * t1;
@@ -65,19 +86,6 @@ pub(super) fn pow<'g>(x: Term<'g>, y: Term<'g>) -> Term<'g> {
 
 /// The logarithm to base 2 of a positive number in two parts, the first without its lower word.
 fn log2_parts(a: Term<'_>) -> [Term<'_>; 2] {
-    const L: [f64; 6] = [
-        f64::from_bits(0x3fe3_3333_3333_3303),
-        f64::from_bits(0x3fdb_6db6_db6f_abff),
-        f64::from_bits(0x3fd5_5555_518f_264d),
-        f64::from_bits(0x3fd1_7460_a91d_4101),
-        f64::from_bits(0x3fcd_864a_93c9_db65),
-        f64::from_bits(0x3fca_7e28_4a45_4eef),
-    ];
-    /// 2 / (3 ln 2), its upper part, and the rest.
-    const CP: [f64; 3] =
-        [f64::from_bits(0x3fee_c709_dc3a_03fd), f64::from_bits(0x3fee_c709_e000_0000), f64::from_bits(0xbe3e_2fe0_145b_01f5)];
-    /// The logarithm of 1.5.
-    const DP: [f64; 2] = [f64::from_bits(0x3fe2_b803_4000_0000), f64::from_bits(0x3e4c_fdeb_43cf_d006)];
     let m = a.significand();
     // Divided by 1, 1.5 or 2.
     let (low, upper) = (m.less(high(0x3ff3_988f)), m.at_least(high(0x3ffb_b67a)));
@@ -106,18 +114,6 @@ fn log2_parts(a: Term<'_>) -> [Term<'_>; 2] {
     let z_low = CP[2] * p_high + p_low * CP[0] + dp_low;
     let t1 = (((z_high + z_low) + dp_high) + n).upper();
     [t1, z_low - (((t1 - n) - dp_high) - z_high)]
-}
-
-/// [`log2_parts`] of a number within 2^-20 of 1.
-fn log2_near_one(a: Term<'_>) -> [Term<'_>; 2] {
-    const PER_LN2: [f64; 3] =
-        [f64::from_bits(0x3ff7_1547_652b_82fe), f64::from_bits(0x3ff7_1547_6000_0000), f64::from_bits(0x3e54_ae0b_f85d_df44)];
-    let t = a - 1.0;
-    let w = (t * t) * (0.5 - t * (0.3333333333333333333333 - t * 0.25));
-    let u = PER_LN2[1] * t;
-    let v = t * PER_LN2[2] - w * PER_LN2[0];
-    let t1 = (u + v).upper();
-    [t1, v - (t1 - u)]
 }
 
 /// What rounding took from a product of numbers near 1 (Veltkamp, Dekker).

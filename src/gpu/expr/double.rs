@@ -112,7 +112,7 @@ const MOST_EXACT = {}u;
         EXACT_SQUARES[0],
         EXACT_SQUARES[1],
     );
-    let word: &[&str] = if sobol { &[SOBOL, POINTS] } else { &[shaders::PHILOX, BLOCK, WORDS] };
+    let word: &[&str] = if sobol { &[SOBOL, POINTS] } else { &[shaders::PHILOX_ROUNDS, BLOCK, WORDS] };
     joined(&[&[text.as_str()], word, &[SAMPLES]].concat(), int64)
 }
 

@@ -259,7 +259,7 @@ pub(super) fn integrate(
     let sample =
         format!("fn evaluate_at(at: u32) -> u32 {{\n    let sample = wide_add(params.first, vec2<u32>(at, 0u));\n{body}}}\n");
     let mut all = parts(program, int64);
-    all.extend([shaders::PHILOX, text.as_str(), BLOCK, WORDS]);
+    all.extend([shaders::PHILOX_ROUNDS, text.as_str(), BLOCK, WORDS]);
     all.extend(grid.then_some(GRID));
     all.extend(sobol.then_some(SOBOL));
     let constants = digits(sums::SUM_AND_SQUARES);

@@ -4,6 +4,7 @@ use super::*;
 use crate::Engine;
 use crate::expr::lower::{Binding, Program};
 use crate::expr::scalar;
+use crate::expr::tests::{OPERATIONS, evaluate};
 use crate::gpu::tests::engines;
 use crate::plan::{IntegralMethod, IntegralState, Integrate, IntegratePlan, Map as How};
 use crate::{Expression, Philox4x32, ReduceOp};
@@ -77,32 +78,7 @@ fn every_operation_has_the_bits_of_the_cpu() {
     let len = 100_003;
     let (x, y) = (numbers(len, 1), numbers(len, 2));
     for engine in engines() {
-        for text in [
-            "x + y",
-            "x - y",
-            "x * y",
-            "x / y",
-            "x ** y",
-            "x % y",
-            "min(x, y)",
-            "max(x, y)",
-            "where(x, y, -x)",
-            "sqrt(x)",
-            "exp(x)",
-            "exp2(x)",
-            "log(x)",
-            "log2(x)",
-            "log10(x)",
-            "sin(x)",
-            "cos(x)",
-            "(x < y) + 2*(x <= y) + 4*(x == y) + 8*(x != y)",
-            "(x and y) + 2*(x or y) + 4*(not x)",
-            "floor(x)",
-            "ceil(x)",
-            "trunc(x)",
-            "round(x)",
-            "abs(x)",
-        ] {
+        for text in OPERATIONS {
             let text = &format!("where(y == y, {text}, {text})");
             let plan = MapPlan::new(&How::new(text).unwrap(), &[("x", Dtype::F32, &[len]), ("y", Dtype::F32, &[len])]).unwrap();
             let got = on_device(&engine, &plan, &[&x, &y]);
@@ -112,7 +88,7 @@ fn every_operation_has_the_bits_of_the_cpu() {
             let program = Program::new(&expression, &bindings, 2);
             let uniforms: Vec<f32> = program.uniforms(&expression, &bindings);
             for i in 0..len {
-                let expected = scalar::Lane::canonical(evaluate(&program, &uniforms, [x[i], y[i]]));
+                let expected = scalar::Lane::canonical(evaluate(&program, &uniforms, &[x[i], y[i]]));
                 let of = f32::from_bits(got[i]);
                 assert_eq!(
                     got[i],
@@ -153,31 +129,6 @@ fn composed_functions_have_the_bits_of_the_cpu() {
             }
         }
     }
-}
-
-/// The program on one element, step by step.
-fn evaluate(program: &Program, uniforms: &[f32], inputs: [f32; 2]) -> f32 {
-    use crate::expr::lower::{Slot, Step};
-    let mut values: Vec<f32> = vec![];
-    let read = |slot: Slot, values: &[f32]| match slot {
-        Slot::Input(input) => inputs[input],
-        Slot::Uniform(uniform) => uniforms[uniform],
-        Slot::Step(step) => values[step],
-    };
-    for step in &program.steps {
-        values.push(match *step {
-            Step::Unary(op, a) => scalar::unary::<f32>(op, read(a, &values)),
-            Step::Binary(op, a, b) => scalar::binary::<f32>(op, read(a, &values), read(b, &values)),
-            Step::Where(c, a, b) => {
-                if read(c, &values) != 0.0 {
-                    read(a, &values)
-                } else {
-                    read(b, &values)
-                }
-            }
-        });
-    }
-    read(program.result, &values)
 }
 
 /// Sums do not depend on where the samples were drawn, in any number of coordinates, far along the stream, in any cut.

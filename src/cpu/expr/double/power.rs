@@ -1,7 +1,9 @@
 //! Powers of binary64 on blocks, as [`super`] says.
 
-use super::{Block, EXP, TO_INT, exponent, high, is_positive_normal, pairs, upper};
+use super::{Block, TO_INT, high, is_positive_normal, pairs};
 use crate::cpu::simd::{Kernel, Simd};
+use crate::expr::msun::{Power, log2_in_parts, power_in_parts};
+use crate::expr::pow;
 
 /// Powers of all elements of two blocks. The answer is whether this level has vectors for them.
 pub(in crate::cpu::expr) fn power(a: &Block, b: &Block, out: &mut Block, simd: Simd) -> bool {
@@ -15,83 +17,20 @@ impl Kernel for Pow<'_> {
 
     #[inline(always)]
     fn run<const BYTES: usize>(self) -> bool {
-        pairs::<BYTES>(self.0, self.1, self.2, |x, y| power_of(x, log2_in_parts(x.to_bits()), y), libm::pow)
+        pairs::<BYTES>(self.0, self.1, self.2, power_of, pow)
     }
 }
 
-/// The logarithm to base 2 of a positive normal number, in two parts, the first with its lower half empty.
-#[inline(always)]
-fn log2_in_parts(bits: u64) -> [f64; 2] {
-    const L: [f64; 6] = [
-        f64::from_bits(0x3fe3_3333_3333_3303),
-        f64::from_bits(0x3fdb_6db6_db6f_abff),
-        f64::from_bits(0x3fd5_5555_518f_264d),
-        f64::from_bits(0x3fd1_7460_a91d_4101),
-        f64::from_bits(0x3fcd_864a_93c9_db65),
-        f64::from_bits(0x3fca_7e28_4a45_4eef),
-    ];
-    /// 2 / (3 ln 2), its upper part, and the rest.
-    const CP: [f64; 3] =
-        [f64::from_bits(0x3fee_c709_dc3a_03fd), f64::from_bits(0x3fee_c709_e000_0000), f64::from_bits(0xbe3e_2fe0_145b_01f5)];
-    /// The logarithm of 1.5.
-    const DP: [f64; 2] = [f64::from_bits(0x3fe2_b803_4000_0000), f64::from_bits(0x3e4c_fdeb_43cf_d006)];
-    let fraction = bits >> 32 & 0xf_ffff;
-    // Divided by 1, 1.5 or 2: from √½ and so on.
-    let (middle, twice) = ((fraction > 0x3988e) & (fraction < 0xbb67a), fraction >= 0xbb67a);
-    let bp = if middle { 1.5 } else { 1.0 };
-    let dp = [if middle { DP[0] } else { 0.0 }, if middle { DP[1] } else { 0.0 }];
-    let ax = f64::from_bits((bits & ((1 << 52) - 1) | 0x3ff << 52) - (u64::from(twice) << 52));
-    let n = exponent((bits >> 52) + u64::from(twice));
-    let u = ax - bp;
-    let v = 1.0 / (ax + bp);
-    let ss = u * v;
-    let s_h = upper(ss);
-    let t_h = f64::from_bits((((ax.to_bits() >> 33) | 0x2000_0000) + 0x0008_0000 + (u64::from(middle) << 18)) << 32);
-    let t_l = ax - (t_h - bp);
-    let s_l = v * ((u - s_h * t_h) - s_h * t_l);
-    let s2 = ss * ss;
-    let r = s2 * s2 * (L[0] + s2 * (L[1] + s2 * (L[2] + s2 * (L[3] + s2 * (L[4] + s2 * L[5])))));
-    let r = r + s_l * (s_h + ss);
-    let s2 = s_h * s_h;
-    let t_h = upper(3.0 + s2 + r);
-    let t_l = r - ((t_h - 3.0) - s2);
-    let u = s_h * t_h;
-    let v = s_l * t_h + t_l * ss;
-    let p_h = upper(u + v);
-    let p_l = v - (p_h - u);
-    let z_h = CP[1] * p_h;
-    let z_l = CP[2] * p_h + p_l * CP[0] + dp[1];
-    let t1 = upper(((z_h + z_l) + dp[0]) + n);
-    [t1, z_l - (((t1 - n) - dp[0]) - z_h)]
-}
-
-/// A power of `x` with this logarithm, and whether it is known: of positive normal numbers to powers of no special kind, where the
+/// A power of `x`, and whether it is known: of positive normal numbers to powers of no special kind, where the
 /// result is normal too.
 #[inline(always)]
-fn power_of(x: f64, [t1, t2]: [f64; 2], y: f64) -> (f64, bool) {
-    const LN2: [f64; 3] =
-        [f64::from_bits(0x3fe6_2e42_fefa_39ef), f64::from_bits(0x3fe6_2e43_0000_0000), f64::from_bits(0xbe20_5c61_0ca8_6c39)];
-    let y1 = upper(y);
-    let p_l = (y - y1) * t1 + y * t2;
-    let p_h = y1 * t1;
-    let z = p_l + p_h;
-    // The nearest integer by the upper half, up to a half 0.
-    let near = (upper(z).abs() + 0.5).trunc().copysign(z);
-    let n = if high(z) > 0x3fe0_0000 { near } else { 0.0 };
-    let p_h = p_h - n;
-    let t = upper(p_l + p_h);
-    let u = t * LN2[1];
-    let v = (p_l - (t - p_h)) * LN2[0] + t * LN2[2];
-    let w = u + v;
-    let less = v - (w - u);
-    let t = w * w;
-    let t1 = w - t * (EXP[0] + t * (EXP[1] + t * (EXP[2] + t * (EXP[3] + t * EXP[4]))));
-    let r = (w * t1) / (t1 - 2.0) - (less + w * less);
-    let power = (1.0 - (r - w)).to_bits().wrapping_add((n + TO_INT).to_bits() << 52);
+fn power_of(x: f64, y: f64) -> (f64, bool) {
+    let Power { parts: [p_h, p_l], n, fraction } = power_in_parts(log2_in_parts(x.to_bits()), y);
+    let power = fraction.to_bits().wrapping_add((n + TO_INT).to_bits() << 52);
     let result = if y == 0.5 { x.sqrt() } else { f64::from_bits(power) };
-    // Up to 2^31; 1 and 2 are products.
-    let ordinary = (high(y) <= 0x41e0_0000) & (y != 0.0) & (y.abs() != 1.0) & (y != 2.0);
-    (result, is_positive_normal(x.to_bits()) & (x != 1.0) & ordinary & ((z.abs() < 1020.0) | (y == 0.5)))
+    // Up to 2^64; 1 and 2 are products.
+    let ordinary = (high(y) <= 0x43f0_0000) & (y != 0.0) & (y.abs() != 1.0) & (y != 2.0);
+    (result, is_positive_normal(x.to_bits()) & (x != 1.0) & ordinary & (((p_l + p_h).abs() < 1020.0) | (y == 0.5)))
 }
 
 #[cfg(test)]
@@ -109,7 +48,7 @@ mod tests {
                 continue;
             }
             for ((&x, &y), z) in a.iter().zip(b).zip(out) {
-                let expected = libm::pow(x, y);
+                let expected = pow(x, y);
                 let same = z.to_bits() == expected.to_bits() || z.is_nan() && expected.is_nan();
                 assert!(same, "{simd:?} {x:e} ** {y:e}: {z:e}, not {expected:e}");
             }

@@ -1,6 +1,7 @@
 //! Float64: every operation, reduction and integral has the bits of the CPU.
 
 use super::super::*;
+use crate::expr::tests::{MADE_OF_OTHERS, OPERATIONS};
 use crate::gpu::tests::engines;
 use crate::plan::{IntegralMethod, IntegralState, Integrate, IntegratePlan, Map as How};
 use crate::{AsOperand, Backend, Engine, Philox4x32, ReduceOp};
@@ -78,48 +79,7 @@ fn every_operation_has_the_bits_of_the_cpu() {
     let (x, y) = (numbers(len, 1), numbers(len, 2));
     let cpu = crate::select::cpu();
     for engine in engines() {
-        for text in [
-            "x + y",
-            "x - y",
-            "x * y",
-            "x / y",
-            "x ** y",
-            "x % y",
-            "min(x, y)",
-            "max(x, y)",
-            "where(x, y, -x)",
-            "sqrt(x)",
-            "exp(x)",
-            "exp2(x)",
-            "log(x)",
-            "log2(x)",
-            "log10(x)",
-            "sin(x)",
-            "cos(x)",
-            "(x < y) + 2*(x <= y) + 4*(x == y) + 8*(x != y)",
-            "(x and y) + 2*(x or y) + 4*(not x)",
-            "floor(x)",
-            "ceil(x)",
-            "trunc(x)",
-            "round(x)",
-            "abs(x)",
-            "acos(x)",
-            "acosh(x)",
-            "asin(x)",
-            "asinh(x)",
-            "atan2(x, y)",
-            "atanh(x)",
-            "cbrt(x)",
-            "cosh(x)",
-            "erf(x)",
-            "erfc(x)",
-            "expm1(x)",
-            "log1p(x)",
-            "sinh(x)",
-            "tanh(x)",
-            "hypot(x, y)",
-            "tan(x)",
-        ] {
+        for text in OPERATIONS.iter().chain(MADE_OF_OTHERS) {
             let how = How::new(&format!("where(y == y, {text}, {text})")).unwrap();
             let plan = MapPlan::new(&how, &[("x", Dtype::F64, &[len]), ("y", Dtype::F64, &[len])]).unwrap();
             let (got, expected) = (on_device(&engine, &plan, &[&x, &y]), on_device(&*cpu, &plan, &[&x, &y]));
