@@ -303,6 +303,12 @@ impl<T: Real, S: Scanner<T>> Run<'_, T, S> {
     }
 }
 
+/// The value, NaN as +0.
+#[inline(always)]
+fn or_zero<T: Float>(value: T) -> T {
+    if value.is_nan() { T::of(0.0) } else { value }
+}
+
 /// Running sums of floats, exact, rounded to `O`.
 struct FloatSum<O> {
     simd: Simd,
@@ -326,7 +332,7 @@ impl<T: Float, O: Rounded> Scanner<T> for FloatSum<O> {
     }
     fn block(&self, total: &mut Accumulator, values: &[T]) {
         if self.skip && values.iter().any(|value| value.is_nan()) {
-            let numbers: Vec<T> = values.iter().copied().filter(|value| !value.is_nan()).collect();
+            let numbers: Vec<T> = values.iter().map(|&value| or_zero(value)).collect();
             return total.extend(&numbers, self.simd);
         }
         total.extend(values, self.simd);
@@ -339,9 +345,7 @@ impl<T: Float, O: Rounded> Scanner<T> for FloatSum<O> {
     }
     #[inline(always)]
     fn step(&self, walk: &mut Prefix, value: T) -> O {
-        if !(self.skip && value.is_nan()) {
-            walk.push(value.widen());
-        }
+        walk.push(if self.skip { or_zero(value) } else { value }.widen());
         O::of_prefix(walk)
     }
     fn steps(&self, walk: &mut Prefix, values: &[T], out: &mut [O]) {

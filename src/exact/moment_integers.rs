@@ -13,6 +13,9 @@ use super::fast::exponent;
 /// Numbers of one call at most: so many products fit the lanes.
 pub(super) const BLOCK: usize = 4096;
 
+/// The exponent of the largest binary32 number.
+pub(crate) const MOST_TOP: i32 = 127;
+
 /// Numbers of a step.
 const STEP: usize = 8;
 /// Bits of the lower half of an integer.
@@ -65,7 +68,7 @@ pub(super) unsafe fn sums(values: &[f32], top: i32) -> Option<Sums> {
         }
     }
     let largest = lanes.largest.into_iter().max().unwrap_or(0);
-    if exponent(f64::from(f32::from_bits(largest))) > top {
+    if exponent(f64::from(f32::from_bits(largest))) > top.min(MOST_TOP) {
         return None;
     }
     let total = |lanes: &[i64; 4]| lanes.iter().map(|&lane| i128::from(lane)).sum::<i128>();

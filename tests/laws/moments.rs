@@ -291,3 +291,36 @@ fn public_partials_merge_to_the_whole_and_survive_their_bytes() {
     bytes[16] = 200;
     assert_eq!(text(MinMax::from_bytes(&bytes).unwrap_err()), "extremes: extremes that no elements have");
 }
+
+/// Blocks of numbers are taken at once from their exponents, of which what is not finite has none.
+#[test]
+fn a_block_may_begin_with_what_is_not_finite() {
+    fn check<T: unisono::Real<Sum = T> + Into<f64>>(of: fn(f64) -> T) {
+        let (inf, nan) = (f64::INFINITY, f64::NAN);
+        for backend in devices::all() {
+            for n in [16, 100, 4096, 5000] {
+                for (first, rest, square) in
+                    [(nan, 0.0, nan), (nan, nan, nan), (inf, 0.0, inf), (inf, inf, inf), (-inf, inf, inf), (nan, inf, nan)]
+                {
+                    let x: Vec<T> = (0..n).map(|i| of(if i == 0 { first } else { rest })).collect();
+                    let label = format!("{backend:?} {n} numbers {first}, {rest}");
+                    let value = |op| match backend.reduce_dyn(&x.as_operand(), &Reduce::of(op)).unwrap().into_host().unwrap() {
+                        HostVec::F32(vec) => f64::from(vec[0]),
+                        HostVec::F64(vec) => vec[0],
+                        other => panic!("{other:?}"),
+                    };
+                    assert!(value(ReduceOp::Var).is_nan() && value(ReduceOp::Std).is_nan(), "{label}");
+                    let dot: f64 = backend.dot(&x, &x).unwrap().item().unwrap().into();
+                    let moments = backend.moments(&x).unwrap();
+                    assert!(moments.variance(0).is_nan(), "{label}");
+                    assert!(moments.mean().is_nan() || (first + rest).is_infinite() && moments.mean() == first, "{label}");
+                    for got in [value(ReduceOp::Norm(NormOrder::Two)), dot] {
+                        assert!(got == square || got.is_nan() && square.is_nan(), "{label}: {got}, not {square}");
+                    }
+                }
+            }
+        }
+    }
+    check::<f32>(|x| x as f32);
+    check::<f64>(|x| x);
+}

@@ -229,3 +229,26 @@ fn what_is_not_a_number_wins_and_zeros_have_their_order() {
         assert_eq!(backend.all(&[nan, -0.0]).unwrap().item(), Ok(false), "{backend:?}");
     }
 }
+
+/// Columns whose first rows, or any whole stretch of rows, are nothing but NaN.
+#[test]
+fn nan_that_is_passed_over_is_never_chosen() {
+    for backend in devices::all() {
+        for (rows, columns) in [(2, 3), (257, 31), (257, 32), (600, 64), (1500, 31)] {
+            for at in [0, 1, rows / 2, rows - 1] {
+                let mut x = ndarray::Array2::from_elem((rows, columns), f32::NAN);
+                x.row_mut(at).fill(1.0);
+                for op in [ReduceOp::ArgMin, ReduceOp::ArgMax] {
+                    let how = Reduce::of(op).skip_nan();
+                    let label = format!("{backend:?} {op:?} of {rows} rows of {columns}, a number in row {at}");
+                    let got = backend.reduce_dyn(&x.as_operand(), &how.clone().axes(&[0])).unwrap().into_host().unwrap();
+                    assert_eq!(got, HostVec::U64(vec![at as u64; columns]), "{label}");
+                    let turned = x.t();
+                    let got = backend.reduce_dyn(&turned.as_operand(), &how.clone().axes(&[1])).unwrap().into_host().unwrap();
+                    assert_eq!(got, HostVec::U64(vec![at as u64; columns]), "{label}, turned");
+                    assert!(backend.reduce_dyn(&x.as_operand(), &how.clone().axes(&[1])).is_err(), "{label}: rows of NaN alone");
+                }
+            }
+        }
+    }
+}

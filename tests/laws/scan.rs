@@ -334,3 +334,18 @@ fn nan_is_passed_over_as_nothing() {
         }
     }
 }
+
+/// NaN passed over is +0, which takes the sign of a zero.
+#[test]
+fn zeros_keep_the_sign_of_their_sum() {
+    let nan = f64::NAN;
+    for backend in devices::all() {
+        for (values, sums) in [([-0.0, nan, -0.0], [-0.0, 0.0, 0.0]), ([nan, -0.0, nan], [0.0; 3]), ([-0.0; 3], [-0.0; 3])] {
+            let HostVec::F64(got) = backend.scan_dyn(&values.as_operand(), &Scan::sum().skip_nan()).unwrap().into_host().unwrap()
+            else {
+                panic!("sums of float64")
+            };
+            assert_eq!(got.iter().map(|x| x.to_bits()).collect::<Vec<_>>(), sums.map(f64::to_bits), "{backend:?} {values:?}");
+        }
+    }
+}

@@ -135,10 +135,6 @@ impl<T: Float, M: Map> Neutral<T> for MappedSum<M> {
     }
 }
 
-/// The exponent of the largest binary32 number.
-#[cfg(target_arch = "x86_64")]
-const MOST_TOP: i32 = 127;
-
 /// Sums of squares.
 pub(super) struct SquareSum(pub(super) Simd);
 
@@ -247,7 +243,7 @@ impl ProductColumns {
             None => exponent(largest(&rows[..1], simd)),
         };
         for _ in 0..2 {
-            if top > MOST_TOP {
+            if top > moment_integers::MOST_TOP {
                 return false;
             }
             let unit = moment_integers::grid(top);

@@ -123,7 +123,7 @@ impl Accumulator {
     /// [`add_moments`](Self::add_moments) of binary32 numbers with AVX2.
     fn add_integers(sum: &mut Self, squares: &mut Self, values: &[f32], simd: Simd) -> bool {
         if sum.top == i32::MIN {
-            sum.top = exponent(f64::from(values[0]));
+            sum.top = exponent(f64::from(values[0])).min(moment_integers::MOST_TOP);
         }
         for _ in 0..2 {
             // SAFETY: the level says that the instructions are there.
@@ -135,7 +135,7 @@ impl Accumulator {
                 return true;
             }
             let top = exponent(simd.run(Largest(values)));
-            if top > 127 || top == sum.top {
+            if top > moment_integers::MOST_TOP || top == sum.top {
                 break;
             }
             sum.top = top;

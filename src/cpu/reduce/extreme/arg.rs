@@ -167,7 +167,9 @@ impl<T: Scan> Fold<T> for Arg {
             self.simd.run(ArgOfColumns::<T, false> { rows: rest, keys, found, nan });
         }
         for ((best, &native), &row) in columns.best.iter_mut().zip(&columns.keys).zip(&columns.found) {
-            let new = (key::<T>((native, native), self.smaller), index + u64::from(row.wrapping_add(1)));
+            // Nothing but NaN that is passed over: bounds past each other.
+            let both = if self.skip && native == nan { (T::BOUNDS.1, T::BOUNDS.0) } else { (native, native) };
+            let new = (key::<T>(both, self.smaller), index + u64::from(row.wrapping_add(1)));
             *best = Some(best.map_or(new, |old| first_extreme(old, new, self.smaller)));
         }
     }
