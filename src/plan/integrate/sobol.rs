@@ -9,6 +9,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::sums::scale_for_squares;
 use super::{DOMAIN, Integral, IntegralSums, IntegratePlan, Sampling};
 use crate::Result;
 use crate::plan::REPLICATES;
@@ -68,9 +69,10 @@ impl Integral {
         let n = replicates.len() as f64;
         let estimates: Vec<f64> = replicates.iter().map(IntegralSums::mean).collect();
         let mean = estimates.iter().sum::<f64>() / n;
-        let squares: f64 = estimates.iter().map(|estimate| (estimate - mean) * (estimate - mean)).sum();
+        let scale = scale_for_squares(estimates.iter().map(|estimate| estimate - mean));
+        let squares: f64 = estimates.iter().map(|estimate| ((estimate - mean) * scale) * ((estimate - mean) * scale)).sum();
         Self {
-            standard_error: volume.abs() * (squares / (n - 1.0) / n).sqrt(),
+            standard_error: volume.abs() * ((squares / (n - 1.0) / n).sqrt() / scale),
             replicates: estimates.iter().map(|estimate| volume * estimate).collect(),
             ..Self::new(all, volume)
         }
@@ -130,6 +132,10 @@ mod tests {
         assert_eq!((integral.estimate, integral.samples, &integral.replicates[..]), (-6.0, 6, &[-2.0, -4.0, -12.0][..]));
         // Variance 7 of three.
         assert!((integral.standard_error - 2.0 * (7.0f64 / 3.0).sqrt()).abs() < 1e-15);
+        for scale in [1e-200, 1e200] {
+            let error = Integral::of_replicates(&[of(scale), of(2.0 * scale), of(6.0 * scale)], -2.0).standard_error;
+            assert!((error / (scale * integral.standard_error) - 1.0).abs() < 1e-14, "{scale:e}: {error:e}");
+        }
         assert!(Integral::of_replicates(&[of(1.0), IntegralSums::default()], 1.0).standard_error.is_nan());
     }
 }

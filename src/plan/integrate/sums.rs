@@ -37,7 +37,8 @@ impl IntegralSums {
     }
 
     /// `Σ (f − mean)²` without cancellation, even where all values are nearly the same: about the rounded mean `m` the products
-    /// are added exactly, and what its rounding adds, `(Σf − n m)² / n`, is taken off.
+    /// are added exactly, and what its rounding adds, `(Σf − n m)² / n`, is taken off. NaN where squares overflow, and where they
+    /// underflow so far that they say nothing: of values below about `1e-157`.
     pub fn centred_squares(&self) -> f64 {
         let mean = self.mean();
         if !mean.is_finite() || self.squares.to_f64().is_infinite() {
@@ -60,10 +61,12 @@ impl IntegralSums {
         }
         let off = rest_of_mean.to_f64();
         total.push(-off * (off / self.count as f64));
-        total.to_f64().max(0.0)
+        let total = total.to_f64().max(0.0);
+        let lost = self.count as f64 * LOST;
+        if mean != 0.0 && mean.abs() < TINY && total < lost { f64::NAN } else { total }
     }
 
-    /// The standard error of the mean; NaN of fewer than two samples.
+    /// The standard error of the mean; NaN of fewer than two samples, and where their [squares](Self::centred_squares) are not known.
     pub fn standard_error(&self) -> f64 {
         if self.count < 2 {
             return f64::NAN;
@@ -73,8 +76,22 @@ impl IntegralSums {
     }
 }
 
+/// Means below which the square of a mean may underflow, and what underflow may take from a square, `2^30` times: what is larger is
+/// known to nine digits.
+const TINY: f64 = f64::from_bits((1023 - 480) << 52);
+const LOST: f64 = f64::from_bits(1 << (1074 - 1043));
+
 /// Rounds of importance sampling that make the grid, at most.
 const WARM_UP: usize = 10;
+
+/// A power of two that brings numbers to where their squares neither overflow nor underflow.
+pub(super) fn scale_for_squares(values: impl Iterator<Item = f64>) -> f64 {
+    let most = values.map(f64::abs).fold(0.0, f64::max);
+    if most == 0.0 || most.is_infinite() {
+        return 1.0;
+    }
+    f64::from_bits(((1023 - libm::ilogb(most).clamp(-1000, 1000)) as u64) << 52)
+}
 
 /// A product as the sum of two numbers: exact unless it underflows.
 fn two_product(a: f64, b: f64) -> (f64, f64) {
@@ -147,11 +164,12 @@ impl Integral {
         let late = &known[(known.len() / 2).min(WARM_UP)..];
         let n = late.len() as f64;
         let mean = late.iter().map(|(mean, _)| mean).sum::<f64>() / n;
-        let variance = late.iter().map(|(_, error)| error * error).sum::<f64>() / (n * n);
+        let scale = scale_for_squares(late.iter().map(|(_, error)| *error));
+        let variance = late.iter().map(|(_, error)| (error * scale) * (error * scale)).sum::<f64>() / (n * n);
         let chi2: f64 = late.iter().map(|(value, error)| ((value - mean) / error) * ((value - mean) / error)).sum();
         Self {
             estimate: volume * mean,
-            standard_error: volume.abs() * variance.sqrt(),
+            standard_error: volume.abs() * (variance.sqrt() / scale),
             chi2_per_dof: (late.len() > 1).then(|| chi2 / (n - 1.0)),
             ..Self::new(all, volume)
         }
@@ -217,6 +235,26 @@ mod tests {
         assert!((integral.chi2_per_dof.unwrap() - (0.25 + 0.25 / 4.0)).abs() < 1e-12 && integral.samples == 8);
         let nothing = Integral::of_rounds(&rounds[1..2], 10.0);
         assert_eq!((nothing.estimate, nothing.standard_error, nothing.chi2_per_dof), (0.0, 0.0, None));
+    }
+
+    #[test]
+    fn squares_that_underflow_are_no_variance() {
+        let of = |values: &[f64]| {
+            let mut sums = IntegralSums { count: values.len() as u64, ..IntegralSums::default() };
+            for &value in values {
+                sums.sum.push(value);
+                push_product(&mut sums.squares, value, value);
+            }
+            sums
+        };
+        for (scale, known) in [(1e-150, true), (1e-156, true), (1e-158, false), (1e-200, false), (5e-324, false), (1e160, false)]
+        {
+            let error = of(&[scale, 3.0 * scale]).standard_error();
+            assert!(if known { (error / scale - 1.0).abs() < 1e-8 } else { error.is_nan() }, "{scale:e}: {error:e}");
+            let rounds = [of(&[scale, 3.0 * scale]), of(&[2.0 * scale, 4.0 * scale])];
+            assert_eq!(Integral::of_rounds(&rounds, 1.0).standard_error.is_nan(), !known, "{scale:e}");
+        }
+        assert_eq!((of(&[0.0; 3]).standard_error(), of(&[1.0; 3]).standard_error()), (0.0, 0.0));
     }
 
     #[test]
