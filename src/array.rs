@@ -51,29 +51,52 @@ macro_rules! with_vec {
     };
 }
 
+fn out_of_memory<T>(len: usize) -> Error {
+    Error::OutOfMemory { device: "the host".into(), bytes: (len as u64).saturating_mul(size_of::<T>() as u64) }
+}
+
+/// An empty vector with room for `len` elements, or [`Error::OutOfMemory`].
+pub(crate) fn room<T>(len: usize) -> Result<Vec<T>> {
+    let mut vec = Vec::new();
+    vec.try_reserve_exact(len).map_err(|_| out_of_memory::<T>(len))?;
+    Ok(vec)
+}
+
+/// The elements in a vector, or [`Error::OutOfMemory`].
+pub(crate) fn collect<T>(elements: impl ExactSizeIterator<Item = T>) -> Result<Vec<T>> {
+    let mut vec = room(elements.len())?;
+    vec.extend(elements);
+    Ok(vec)
+}
+
+/// `len` elements that are the same, or [`Error::OutOfMemory`].
+pub(crate) fn filled<T: Clone>(element: T, len: usize) -> Result<Vec<T>> {
+    let mut vec = room(len)?;
+    vec.resize(len, element);
+    Ok(vec)
+}
+
+/// `len` zeros, or [`Error::OutOfMemory`]; large ones cost nothing until they are touched.
+pub(crate) fn zeros<T: Host>(len: usize) -> Result<Vec<T>> {
+    let layout = std::alloc::Layout::array::<T>(len).map_err(|_| out_of_memory::<T>(len))?;
+    if layout.size() == 0 {
+        return Ok(Vec::new());
+    }
+    // SAFETY: the layout is not empty; all-zero bytes are a valid T for every element type; a vector may own memory of the
+    // global allocator with the layout of `[T; len]`.
+    unsafe {
+        let ptr = std::alloc::alloc_zeroed(layout).cast::<T>();
+        if ptr.is_null() { Err(out_of_memory::<T>(len)) } else { Ok(Vec::from_raw_parts(ptr, len, len)) }
+    }
+}
+
 impl HostVec {
     /// `len` zeros; large ones cost nothing until they are touched.
     ///
     /// # Errors
     /// [`Error::OutOfMemory`] if there is no such memory.
     pub fn zeros(dtype: Dtype, len: usize) -> Result<Self> {
-        with_element!(dtype, T => {
-            let failed = || Error::OutOfMemory { device: "the host".into(), bytes: (len as u64).saturating_mul(dtype.size() as u64) };
-            let layout = std::alloc::Layout::array::<T>(len).map_err(|_| failed())?;
-            if layout.size() == 0 {
-                return Ok(T::into_host(Vec::new()));
-            }
-            // SAFETY: the layout is not empty; all-zero bytes are a valid T for every element type; a vector may own
-            // memory of the global allocator with the layout of `[T; len]`.
-            let vec = unsafe {
-                let ptr = std::alloc::alloc_zeroed(layout).cast::<T>();
-                if ptr.is_null() {
-                    return Err(failed());
-                }
-                Vec::from_raw_parts(ptr, len, len)
-            };
-            Ok(T::into_host(vec))
-        })
+        with_element!(dtype, T => Ok(T::into_host(zeros(len)?)))
     }
 
     /// The element type.
@@ -409,7 +432,8 @@ pub trait AsOutput {
 pub enum Output<'a> {
     /// Host memory, any stride.
     View(ViewMut<'a>),
-    /// An array, replaced by the result; its memory is reused if it fits and nobody else holds it.
+    /// An array of the result's shape, replaced by the result; its memory is reused if nobody else holds it. If the work fails, what
+    /// it holds is not specified.
     Array(&'a mut DynArray),
 }
 

@@ -5,7 +5,7 @@
 use crate::array::{AsOperand, DynArray, HostVec, Operand, Source, Storage};
 use crate::plan::{Boundary, Convolve, Separable};
 use crate::view::View;
-use crate::{Array, Backend, Element, Error, Result};
+use crate::{Accuracy, Array, Backend, Element, Error, Result};
 
 impl Backend {
     /// [`separable`](Self::separable) that passes over NaN: `Σ k·x / Σ k` over the elements that are no NaN, as astropy's
@@ -25,6 +25,9 @@ impl Backend {
 
     /// [`convolve`](Self::convolve) that passes over NaN in the images, as
     /// [`separable_without_nan`](Self::separable_without_nan).
+    ///
+    /// **Numerics.** As there: only algorithms of [`Accuracy::Elementwise`] are used, since others' errors would stand above small
+    /// weights.
     ///
     /// # Errors
     /// As [`convolve`](Self::convolve), and [`Error::Dtype`] for images of integers.
@@ -57,6 +60,9 @@ impl Backend {
         how: &Convolve,
     ) -> Result<DynArray> {
         let (values, mask) = fill(images)?;
+        // An error of the size of the largest elements nearby would stand above weights of 0 and small ones.
+        let accuracy = if how.accuracy == Accuracy::Default { Accuracy::Elementwise } else { how.accuracy };
+        let how = &how.clone().accuracy(accuracy);
         let run = |images: &DynArray, ones: f64| {
             let boundaries: Vec<Boundary> = how.boundary.iter().map(|&boundary| outside(boundary, ones)).collect();
             let how = how.clone().boundaries(&boundaries);

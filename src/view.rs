@@ -425,14 +425,19 @@ impl<'a> ViewMut<'a> {
 
     /// Fails unless dtype and shape are these.
     pub(crate) fn expect(&self, dtype: Dtype, shape: &[usize]) -> Result<()> {
-        if self.dtype() != dtype {
-            return Err(Error::Dtype { what: "output".into(), got: self.dtype(), expected: dtype.to_string() });
-        }
-        if self.shape() != shape {
-            return Err(Error::invalid("output shape", format!("{:?}", self.shape()), format!("{shape:?}")));
-        }
-        Ok(())
+        expect_output((self.dtype(), self.shape()), (dtype, shape))
     }
+}
+
+/// Fails unless an output has the dtype and the shape of the result.
+pub(crate) fn expect_output(got: (Dtype, &[usize]), expected: (Dtype, &[usize])) -> Result<()> {
+    if got.0 != expected.0 {
+        return Err(Error::Dtype { what: "output".into(), got: got.0, expected: expected.0.to_string() });
+    }
+    if got.1 != expected.1 {
+        return Err(Error::invalid("output shape", format!("{:?}", got.1), format!("{:?}", expected.1)));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ impl Backend {
     /// Evaluates an expression at every element of some arrays, which are broadcast as in NumPy, in one pass: `scale*(a - b)**2`
     /// over `[("a", &a), ("b", &b)]`.
     ///
-    /// **Numerics.** As [`Expression`](crate::Expression): of float32 the same bits on every device; float64 on CPUs. Work:
+    /// **Numerics.** As [`Expression`](crate::Expression): the same bits on every device. Work:
     /// elements × operations.
     ///
     /// # Errors
@@ -32,12 +32,12 @@ impl Backend {
         wrap(plan.dtype, plan.shape, storage)
     }
 
-    /// [`map_dyn`](Self::map_dyn) into `out`, whose dtype is the dtype computed in.
+    /// [`map_dyn`](Self::map_dyn) into `out`.
     ///
     /// # Errors
-    /// As [`map`](Self::map), and if `out` has another shape than the result.
+    /// As [`map`](Self::map), and if `out` has another shape than the result, or another dtype than the one computed in.
     pub fn map_dyn_into(&self, how: &Map, arrays: &[(&str, Operand<'_>)], out: Output<'_>) -> Result<()> {
-        let plan = plan_map(&how.clone().dtype(out.dtype()), arrays)?;
+        let plan = plan_map(how, arrays)?;
         self.control.expect(plan.work());
         deliver(plan.dtype, &plan.shape, out, |target| self.engine.map(&plan, &inputs(arrays), target, &self.control))
     }

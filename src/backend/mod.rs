@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use crate::array::{Array, AsOperand, DynArray, HostVec, Operand, Output, Storage};
 use crate::engine::{Counters, DeviceInfo, Engine, Target};
+use crate::view::expect_output;
 use crate::{Control, Dtype, Error, Job, Result, select};
 
 /// The handle on one device or several: cheap to clone, `Send + Sync`.
@@ -76,7 +77,7 @@ impl Backend {
     /// The CPU with `threads` threads.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for 0 threads or more than 65,536.
+    /// [`Error::Invalid`] for 0 threads or more than 1,024.
     pub fn cpu_threads(threads: usize) -> Result<Self> {
         select::cpu_threads(threads).map(Self::from_engine)
     }
@@ -201,14 +202,11 @@ pub(crate) fn deliver(
             run(Target::Host(view)).map(drop)
         }
         Output::Array(array) => {
-            if array.dtype != dtype {
-                return Err(Error::Dtype { what: "output".into(), got: array.dtype, expected: dtype.to_string() });
-            }
-            // The old memory goes to the engine for reuse; if the work fails the array is left empty.
-            let empty = Storage::Host(Arc::new(HostVec::zeros(dtype, 0)?));
-            let old = (std::mem::replace(&mut array.storage, empty), std::mem::replace(&mut array.shape, vec![0]));
-            let done = wrap(dtype, shape.to_vec(), run(Target::Device(Some(old.0)))?)?;
-            *array = done;
+            expect_output((array.dtype, &array.shape), (dtype, shape))?;
+            // The old memory goes to the engine for reuse; if the work fails the array holds zeros.
+            let zeros = Storage::Host(Arc::new(HostVec::zeros(dtype, shape.iter().product())?));
+            let old = std::mem::replace(&mut array.storage, zeros);
+            *array = wrap(dtype, shape.to_vec(), run(Target::Device(Some(old)))?)?;
             Ok(())
         }
     }

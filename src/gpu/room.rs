@@ -12,6 +12,8 @@ use crate::{Control, Dtype, Error, Result};
 const LEAST: u64 = 64 << 10;
 /// The least block that is worth a dispatch.
 const LEAST_BLOCK: u64 = 4 << 10;
+/// The largest limit that is worth naming.
+const MOST: u64 = 1 << 60;
 /// Blocks begin and end at multiples of it.
 const QUANTUM: u64 = 256;
 
@@ -37,6 +39,25 @@ impl Context {
             Some(limit) if 2 * bytes > limit / 9 * 8 => Err(self.needs(limit, 2 * bytes + bytes / 2, what)),
             _ => Ok(()),
         }
+    }
+
+    /// The least limit above `limit` that fits, as every one above it does; `None` if there is none. `fits` must hold for more
+    /// left beside the staging buffers where it holds for less.
+    pub(super) fn least_limit(&self, limit: u64, fits: impl Fn(u64) -> bool) -> Option<u64> {
+        // Staging buffers double at powers of two: what fits below one may not fit there, but then everywhere beyond.
+        let fits = |limit: u64| fits(limit) && fits(limit.next_power_of_two());
+        let (mut low, mut high) = (limit, limit.max(1));
+        if high > MOST {
+            return None;
+        }
+        while !fits(high) {
+            (low, high) = (high, high.checked_mul(2).filter(|&high| high <= MOST)?);
+        }
+        while high - low > 1 {
+            let middle = low + (high - low) / 2;
+            (low, high) = if fits(middle) { (low, middle) } else { (middle, high) };
+        }
+        Some(high)
     }
 
     /// The error of a limit that is too little.

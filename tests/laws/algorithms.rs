@@ -129,3 +129,55 @@ fn a_choice_is_explained_and_kept() {
         assert!(found.iter().all(|y| (y - 625.0).abs() < 625.0 * 1e-3), "{backend:?}");
     }
 }
+
+/// Large kernels over images with holes: no rounding error of an algorithm takes the place of weights that are 0 or small.
+#[test]
+fn what_surrounds_a_hole_is_an_average_and_its_middle_nothing() {
+    let image = ndarray::Array2::from_shape_fn((160, 160), |(y, x)| match (40..120).contains(&y) && (40..120).contains(&x) {
+        true => f32::NAN,
+        false => 100.0 + ((y * 31 + x * 17) % 100) as f32,
+    });
+    let kernel = ndarray::Array2::from_shape_fn((41, 41), |(y, x)| {
+        let [y, x] = [y, x].map(|i| i as f32 - 20.0);
+        (-(y * y + x * x) / 18.0).exp()
+    });
+    for backend in devices::all().iter().filter(|backend| backend.members().is_empty()) {
+        let found = backend.convolve_without_nan(&image, &kernel, &Convolve::d2().same().boundary(Boundary::Reflect)).unwrap();
+        let found = found.into_ndarray::<ndarray::Ix2>().unwrap();
+        for ((y, x), &value) in found.indexed_iter() {
+            let hole = (60..100).contains(&y) && (60..100).contains(&x);
+            assert!(if hole { value.is_nan() } else { (99.9..200.1).contains(&value) }, "{backend:?} {y}, {x}: {value}");
+        }
+    }
+}
+
+/// Results that wrap do so with every algorithm that takes them.
+#[test]
+fn integers_wrap_with_every_algorithm() {
+    use unisono::{AsOperand, Dtype, HostVec, Overflow};
+    let (image, kernel) = (ndarray::Array2::from_elem((140, 140), 200u8), ndarray::Array2::<u8>::ones((45, 45)));
+    for backend in devices::all() {
+        for algorithm in [Algorithm::Auto, Algorithm::Direct, Algorithm::Separable, Algorithm::FastFir, Algorithm::Fft] {
+            let how = Convolve::d2().valid().algorithm(algorithm).overflow(Overflow::Wrap).out_dtype(Dtype::U8);
+            match backend.convolve_dyn(&image.as_operand(), &kernel.as_operand(), &how) {
+                Ok(found) => {
+                    let HostVec::U8(found) = found.into_host().unwrap() else { panic!("uint8 was asked for") };
+                    assert!(found.iter().all(|&y| y == (200 * 45 * 45 % 256) as u8), "{backend:?} {algorithm}: {}", found[0]);
+                }
+                Err(error) => assert!(lacks(backend, algorithm, true, &error), "{backend:?} {algorithm}: {error}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn what_an_algorithm_cannot_do_is_explained() {
+    use unisono::AsOperand;
+    let (image, kernel) = (ndarray::Array2::<f32>::ones((3, 4)), ndarray::Array2::<f32>::ones((2, 2)));
+    let how = Convolve::d2().algorithm(Algorithm::FastFir);
+    for backend in devices::all().iter().filter(|backend| backend.members().is_empty()) {
+        let error = backend.convolve(&image, &kernel, &how).unwrap_err().to_string();
+        let text = backend.explain_convolve(&image.as_operand(), &kernel.as_operand(), &how).unwrap();
+        assert!(error.contains("at least 4 taps") && text.contains(&format!("no algorithm: {error}")), "{backend:?}: {text}");
+    }
+}

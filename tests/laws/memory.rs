@@ -90,3 +90,28 @@ fn the_limit_is_handed_on() {
     assert_eq!(control.progress().done, 2);
     assert_eq!(backend.submit(|backend| Ok(backend.memory_limit())).wait().unwrap(), Some(1000));
 }
+
+#[test]
+fn the_limit_that_is_named_is_enough() {
+    let (image, kernel) = (Array2::<f32>::ones((30, 32)), Array2::<f32>::ones((9, 9)));
+    let (volume, weights) = (Array3::<f32>::ones((2, 20, 22)), [1.0 / 7.0; 7]);
+    let filter = Separable::convolve(&[&weights[..]; 3], Boundary::Reflect);
+    for backend in devices::all().iter().filter(|backend| backend.members().is_empty()) {
+        let convolve = |limit, algorithm| {
+            let how = Convolve::d2().algorithm(algorithm);
+            backend.with_memory_limit(limit).convolve(&image, &kernel, &how).map(drop)
+        };
+        let filtered = |limit| backend.with_memory_limit(limit).separable(&volume, &filter).map(drop);
+        for algorithm in [Algorithm::Auto, Algorithm::Direct, Algorithm::Separable, Algorithm::FastFir, Algorithm::Fft] {
+            named_is_enough(backend, |limit| convolve(limit, algorithm));
+        }
+        named_is_enough(backend, filtered);
+    }
+}
+
+fn named_is_enough(backend: &Backend, work: impl Fn(u64) -> unisono::Result<()>) {
+    let Err(error) = work(1) else { return };
+    let enough = error.to_string().split(' ').skip_while(|word| *word != "least").find_map(|word| word.parse().ok());
+    let enough = enough.unwrap_or_else(|| panic!("{backend:?}: {error}"));
+    work(enough).unwrap_or_else(|later| panic!("{backend:?}: {error}, but then {later}"));
+}

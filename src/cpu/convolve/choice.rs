@@ -13,6 +13,11 @@ use crate::plan::{Accumulator, Accuracy, Algorithm, ConvolvePlan};
 use crate::view::View;
 use crate::{Error, Result};
 
+/// What the algorithms are for.
+const PLAIN: &str = "auto or direct with channels, stride, dilation or complex numbers";
+const LOW_RANK: &str = "float operands and 2-D kernels of low rank for separable";
+const TAPS: &str = "kernels of at least 4 taps along one of the last two axes for fast-fir";
+
 /// An algorithm with what it needs to know.
 pub(super) enum Choice {
     Direct,
@@ -24,17 +29,17 @@ pub(super) enum Choice {
 
 /// The algorithm of the whole that `plan` is a part of, for operands whose sums reach so far.
 pub(super) fn choose(plan: &ConvolvePlan, kernel: &View<'_>, reach: u128, simd: Simd) -> Result<Choice> {
-    let cannot = |why: &str| Err(Error::invalid("algorithm", plan.algorithm, why));
+    let refused = |expected: &str| Err(Error::invalid("algorithm", plan.algorithm, expected));
     let asked = plan.algorithm;
     if plan.accuracy != Accuracy::Default && !plan.is_integer() {
         // The plan has refused the others.
         return Ok(Choice::Direct);
     }
+    if let Some(expected) = lacking(plan) {
+        return refused(expected);
+    }
     if !plan.is_plain() {
-        return match asked {
-            Algorithm::Auto | Algorithm::Direct => Ok(Choice::Direct),
-            _ => cannot("auto or direct with channels, stride, dilation or complex numbers"),
-        };
+        return Ok(Choice::Direct);
     }
     let accumulator = plan.accumulator(reach);
     let mut terms = None;
@@ -50,15 +55,32 @@ pub(super) fn choose(plan: &ConvolvePlan, kernel: &View<'_>, reach: u128, simd: 
     match taken {
         Algorithm::Separable => match terms.or_else(|| separated(plan, kernel, simd)) {
             Some(terms) => Ok(Choice::Separable(terms)),
-            None => cannot("float operands and 2-D kernels of low rank for separable"),
+            None => refused(LOW_RANK),
         },
         Algorithm::FastFir => match Nest::choose(plan) {
             Some(nest) => Ok(Choice::FastFir(nest)),
-            None => cannot("kernels of at least 4 taps along one of the last two axes for fast-fir"),
+            None => refused(TAPS),
         },
         Algorithm::Fft => Ok(Choice::Fft(Tiles::choose(plan, number_bytes(plan)))),
         _ => Ok(Choice::Direct),
     }
+}
+
+/// What a plan is expected to be for the algorithm that it asks for, whatever the values, and is not.
+fn lacking(plan: &ConvolvePlan) -> Option<&'static str> {
+    match plan.algorithm {
+        Algorithm::Auto | Algorithm::Direct => None,
+        _ if !plan.is_plain() => Some(PLAIN),
+        Algorithm::Separable if !may_be_separable(plan) => Some(LOW_RANK),
+        Algorithm::FastFir if Nest::choose(plan).is_none() => Some(TAPS),
+        _ => None,
+    }
+}
+
+/// Whether kernels of the right rank would be taken as passes.
+fn may_be_separable(plan: &ConvolvePlan) -> bool {
+    let [depth, height, width] = plan.kernel;
+    !plan.is_integer() && depth == 1 && low_rank::most_terms(height, width) > 0
 }
 
 /// The candidates for operands whose sums reach so far, without those that would not be exact.
@@ -83,8 +105,16 @@ pub(super) fn outdoes_dots(plan: &ConvolvePlan, reach: u128, simd: Simd) -> bool
 
 /// The predicted times of all algorithms, in words.
 pub(super) fn explain(plan: &ConvolvePlan, simd: Simd, threads: usize) -> String {
+    if let Some(expected) = lacking(plan) {
+        return format!("no algorithm: {}", Error::invalid("algorithm", plan.algorithm, expected));
+    }
     if plan.algorithm != Algorithm::Auto {
-        return format!("algorithm {}, as asked for", plan.algorithm);
+        let condition = match plan.algorithm {
+            Algorithm::Separable => ", if every kernel is of low rank, else refused",
+            Algorithm::Fft if plan.is_integer() => ", if the sums are small enough to be exact, else refused",
+            _ => "",
+        };
+        return format!("algorithm {}, as asked for{condition}", plan.algorithm);
     }
     if !plan.is_plain() || (plan.accuracy != Accuracy::Default && !plan.is_integer()) {
         return "algorithm direct, the only one for this plan".into();
@@ -92,8 +122,7 @@ pub(super) fn explain(plan: &ConvolvePlan, simd: Simd, threads: usize) -> String
     if !cost::matters(plan) {
         return "algorithm direct: too little work for another".into();
     }
-    let [_, height, width] = plan.kernel;
-    let low = (!plan.is_integer() && plan.kernel[0] == 1 && low_rank::most_terms(height, width) > 0).then_some(1);
+    let low = may_be_separable(plan).then_some(1);
     // Of integers the arithmetic depends on the values; the cheapest is taken here.
     let mut list = cost::candidates(plan, plan.accumulator(0), low, &Rates::machine(simd));
     list.iter_mut().for_each(|candidate| candidate.seconds /= threads.max(1) as f64);

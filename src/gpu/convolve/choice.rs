@@ -22,6 +22,13 @@ use crate::{Error, Result};
 /// Rows and columns of cells where an algorithm has none of its own.
 const CELL: usize = 64;
 
+/// What the algorithms are for.
+const PLAIN: &str = "auto or direct with channels, stride, dilation or complex numbers";
+const LOW_RANK: &str = "float operands and 2-D kernels of low rank for separable";
+const PRODUCTS: &str = "kernels that are products of integers, with sums below 2^24, for separable";
+const TAPS: &str = "kernels of at least 4 taps along one of the last two axes for fast-fir";
+const ROWS: &str = "kernels of fewer depths or rows for fft";
+
 /// An algorithm with what it needs to know.
 #[derive(Debug)]
 pub(super) enum Choice {
@@ -105,25 +112,25 @@ pub(super) fn choose(
     sums: Sums,
     kernel: &View<'_>,
     weights: &Weights,
-    (reach, always_fits): (u128, bool),
+    (reach, fits): (u128, bool),
 ) -> Result<(Choice, Sums)> {
-    let cannot = |why: &str| Err(Error::invalid("algorithm", plan.algorithm, why));
+    let refused = |expected: &str| Err(Error::invalid("algorithm", plan.algorithm, expected));
     if plan.accuracy != Accuracy::Default && !plan.is_integer() {
         // The plan has refused the others.
         return Ok((Choice::Direct, sums));
     }
+    if let Some(expected) = lacking(context, plan) {
+        return refused(expected);
+    }
     if !plan.is_plain() {
-        return match plan.algorithm {
-            Algorithm::Auto | Algorithm::Direct => Ok((Choice::Direct, sums)),
-            _ => cannot("auto or direct with channels, stride, dilation or complex numbers"),
-        };
+        return Ok((Choice::Direct, sums));
     }
     let auto = plan.algorithm == Algorithm::Auto;
     if plan.algorithm == Algorithm::Direct || (auto && !cost::matters(plan, context.caps.software)) {
         return Ok((Choice::Direct, sums));
     }
     if auto && plan.is_integer() {
-        return choose_for_integers(context, plan, sums, &Bank::new(plan, sums, kernel, weights), (reach, always_fits));
+        return choose_for_integers(context, plan, sums, &Bank::new(plan, sums, kernel, weights), (reach, fits));
     }
     let bank = Bank::new(plan, sums, kernel, weights);
     let mut terms = None;
@@ -137,35 +144,48 @@ pub(super) fn choose(
     };
     match taken {
         Algorithm::Direct => Ok((Choice::Direct, sums)),
-        Algorithm::Separable if plan.is_integer() => match bank.integer_passes(sums, always_fits) {
+        Algorithm::Separable if plan.is_integer() => match bank.integer_passes(sums, fits) {
             Some(choice) => Ok((choice, Sums::F32)),
-            None => cannot("kernels that are products of integers, with sums below 2^24, for separable"),
+            None => refused(PRODUCTS),
         },
         Algorithm::Separable => match terms.or_else(|| bank.terms()) {
             Some(terms) => Ok((bank.limit(8.0).map_or(Choice::Direct, |limit| Choice::Separable { terms, limit }), sums)),
-            None => cannot("float operands and 2-D kernels of low rank for separable"),
+            None => refused(LOW_RANK),
         },
         Algorithm::Fft => {
-            let Some(tiles) = tiles(context, plan) else { return cannot("kernels of fewer depths or rows for fft") };
-            if plan.is_integer() && !(context.caps.f64 && always_fits && tiles::is_exact(reach, &tiles)) {
-                return cannot(&format!("one that is exact on {} for integers of up to {reach} (direct)", context.id));
+            let Some(tiles) = tiles(context, plan) else { return refused(ROWS) };
+            if plan.is_integer() && !(context.caps.f64 && fits && tiles::is_exact(reach, &tiles)) {
+                return refused(&format!("one that is exact on {} for integers of up to {reach} (direct)", context.id));
             }
             let sums = if plan.is_integer() { Sums::F64 } else { sums };
             let limit = fft::limit(largest(sums), &tiles);
             Ok((bank.limit(8.0).map_or(Choice::Direct, |_| Choice::Fft { tiles, limit }), sums))
         }
         _ => {
-            let Some(fir) = Fir::choose(plan) else {
-                return cannot("kernels of at least 4 taps along one of the last two axes for fast-fir");
-            };
+            let Some(fir) = Fir::choose(plan) else { return refused(TAPS) };
             let sums = match sums {
                 Sums::F32Integer if reach.saturating_mul(fir.growth()) >= 1 << 24 => Sums::I32,
-                Sums::Limbs2 | Sums::Limbs5 => return cannot(&format!("one that {} has for such integers (direct)", context.id)),
+                Sums::Limbs2 | Sums::Limbs5 => {
+                    return refused(&format!("one that {} has for such integers (direct)", context.id));
+                }
                 sums => sums,
             };
             let limit = bank.limit(8.0 * fir.growth() as f64);
             Ok((limit.map_or(Choice::Direct, |limit| Choice::FastFir { fir, limit }), sums))
         }
+    }
+}
+
+/// What a plan is expected to be for the algorithm that it asks for, whatever the values, and is not.
+fn lacking(context: &Context, plan: &ConvolvePlan) -> Option<&'static str> {
+    let [depth, height, width] = plan.kernel;
+    match plan.algorithm {
+        Algorithm::Auto | Algorithm::Direct => None,
+        _ if !plan.is_plain() => Some(PLAIN),
+        Algorithm::Separable if plan.is_integer() => (depth > 1 || plan.image_dtype.size() > 2).then_some(PRODUCTS),
+        Algorithm::Separable => (depth > 1 || low_rank::most_terms(height, width) == 0).then_some(LOW_RANK),
+        Algorithm::FastFir => Fir::choose(plan).is_none().then_some(TAPS),
+        Algorithm::Fft => tiles(context, plan).is_none().then_some(ROWS),
     }
 }
 
@@ -176,12 +196,12 @@ fn choose_for_integers(
     plan: &ConvolvePlan,
     sums: Sums,
     bank: &Bank<'_>,
-    (reach, always_fits): (u128, bool),
+    (reach, fits): (u128, bool),
 ) -> Result<(Choice, Sums)> {
     if sums != Sums::F32Integer {
         return Ok((Choice::Direct, sums));
     }
-    let passes = bank.integer_passes(sums, always_fits);
+    let passes = bank.integer_passes(sums, fits);
     let fir = Fir::choose(plan).filter(|fir| reach.saturating_mul(fir.growth()) < 1 << 24);
     let mut list = cost::candidates(plan, passes.as_ref().map(|_| 1), None, &Rates::of(context, false)?);
     list.retain(|candidate| candidate.algorithm != Algorithm::FastFir || fir.is_some());
@@ -194,15 +214,31 @@ fn choose_for_integers(
 
 /// The predicted times of all algorithms, in words.
 pub(super) fn explain(context: &Arc<Context>, plan: &ConvolvePlan) -> Result<String> {
+    let double = !plan.is_integer() && cost::is_double(plan);
+    if double && !context.caps.f64 && !plan.is_exact_float() {
+        return Ok("no algorithm: the device has no 64-bit floats".into());
+    }
+    if let Some(expected) = lacking(context, plan) {
+        return Err(Error::invalid("algorithm", plan.algorithm, expected));
+    }
     if plan.algorithm != Algorithm::Auto {
-        return Ok(format!("algorithm {}, as asked for", plan.algorithm));
+        let condition = match plan.algorithm {
+            Algorithm::Fft if plan.is_integer() && !context.caps.f64 => {
+                let expected = format!("one that is exact on {} for integers (direct)", context.id);
+                return Err(Error::invalid("algorithm", plan.algorithm, expected));
+            }
+            Algorithm::Separable if plan.is_integer() => {
+                ", if every kernel is a product of integers and the sums are below 2^24, else refused"
+            }
+            Algorithm::Separable => ", if every kernel is of low rank, else refused",
+            Algorithm::Fft if plan.is_integer() => ", if the sums are small enough to be exact, else refused",
+            Algorithm::FastFir if plan.is_integer() => ", if the sums are small enough for it, else refused",
+            _ => "",
+        };
+        return Ok(format!("algorithm {}, as asked for{condition}", plan.algorithm));
     }
     if !plan.is_plain() || (!plan.is_integer() && plan.accuracy != Accuracy::Default) {
         return Ok("algorithm direct, the only one that is chosen for this plan".into());
-    }
-    let double = !plan.is_integer() && cost::is_double(plan);
-    if double && !context.caps.f64 {
-        return Ok("no algorithm: the device has no 64-bit floats".into());
     }
     if !cost::matters(plan, context.caps.software) {
         return Ok("algorithm direct: too little work for another".into());
@@ -260,10 +296,10 @@ impl<'a> Bank<'a> {
     }
 
     /// Passes for kernels that are products of integers, if every one is: exact in binary32 if the sums are.
-    fn integer_passes(&self, sums: Sums, always_fits: bool) -> Option<Choice> {
+    fn integer_passes(&self, sums: Sums, fits: bool) -> Option<Choice> {
         let [depth, _, width] = self.plan.kernel;
         // Passes read elements of up to 16 bits as they are, and give floats: nothing checks whether they fit.
-        if sums != Sums::F32Integer || !always_fits || depth != 1 || self.plan.image_dtype.size() > 2 {
+        if sums != Sums::F32Integer || !fits || depth != 1 || self.plan.image_dtype.size() > 2 {
             return None;
         }
         integer_rank::bank(self.kernels(), width).map(|terms| Choice::Separable { terms, limit: f64::INFINITY })

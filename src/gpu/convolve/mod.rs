@@ -140,7 +140,7 @@ fn run_limited(
         (weights, sums, 0, plan.always_fits(reach), reach)
     };
 
-    let (mut choice, mut chosen) = choice::choose(context, plan, sums, &kernel, &weights, (reach, always_fits))?;
+    let (mut choice, mut chosen) = choice::choose(context, plan, sums, &kernel, &weights, (reach, plan.fits(reach)))?;
     let demand = |choice: &Choice, sums: Sums| Demand {
         context,
         plan,
@@ -149,31 +149,26 @@ fn run_limited(
         bank: !small && sums.is_tiled() && use_bank(plan.kernels.len() * plan.kernel_parts()),
         to_host,
         indirect: !matches!(choice, Choice::Direct),
+        least_scratch: choice.least_scratch(sums),
         most: bounds.block.min(context.max_block()),
     };
     let room = match bounds.memory {
         None => demand(&choice, chosen).unlimited(),
         Some(limit) => {
-            if !to_host
-                && demand(&choice, chosen).is_too_large_to_keep(limit)
-                && plan.outputs() == plan.shape.iter().product::<usize>()
-            {
+            let mut room = demand(&choice, chosen).within(limit);
+            if room.is_err() && plan.algorithm == Algorithm::Auto && !matches!(choice, Choice::Direct) {
+                (choice, chosen) = (Choice::Direct, sums);
+                room = demand(&choice, chosen).within(limit);
+            }
+            // A result that leaves too little for the work comes to the host as it is made.
+            let too_large = room.is_err() || demand(&choice, chosen).is_too_large_to_keep(limit);
+            if !to_host && too_large && plan.outputs() == plan.shape.iter().product::<usize>() {
                 let mut vec = HostVec::zeros(plan.out_dtype, plan.outputs())?;
                 let target = Target::Host(vec.view_mut(&plan.shape));
                 run_limited(context, plan, image, &Input::Host(kernel), target, control, bounds)?;
                 return Ok(Some(Storage::Host(Arc::new(vec))));
             }
-            let room = demand(&choice, chosen).within(limit).and_then(|room| match choice.least_scratch(chosen) > room.scratch {
-                true => Err(Error::invalid("memory limit", format!("{limit} bytes"), format!("more for {}", plan.algorithm))),
-                false => Ok(room),
-            });
-            match room {
-                Err(_) if plan.algorithm == Algorithm::Auto && !matches!(choice, Choice::Direct) => {
-                    (choice, chosen) = (Choice::Direct, sums);
-                    demand(&choice, chosen).within(limit)?
-                }
-                room => room?,
-            }
+            room?
         }
     };
     let (sums, bank) = (chosen, demand(&choice, chosen).bank);

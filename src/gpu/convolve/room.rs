@@ -26,6 +26,8 @@ pub(super) struct Demand<'a> {
     pub(super) to_host: bool,
     /// Whether sums are made by an algorithm with blocks of its own.
     pub(super) indirect: bool,
+    /// Bytes of each of these blocks at least.
+    pub(super) least_scratch: u64,
     /// Bytes of a block.
     pub(super) most: u64,
 }
@@ -69,13 +71,13 @@ impl Demand<'_> {
 
     /// The room within a limit.
     pub(super) fn within(&self, limit: u64) -> Result<Room> {
-        self.fitting(limit).ok_or_else(|| {
-            let mut enough = limit.max(SUNDRIES);
-            while self.fitting(enough).is_none() && enough < u64::MAX / 2 {
-                enough += enough / 16;
+        let Self { context, plan, .. } = *self;
+        self.fitting(limit).ok_or_else(|| match context.least_limit(limit, |limit| self.fitting(limit).is_some()) {
+            Some(enough) => context.needs(limit, enough, &format!("one output of this {}", plan.name())),
+            None => {
+                let expected = format!("one whose blocks fit {}: at most {} bytes", context.id, self.most);
+                Error::invalid("algorithm", plan.algorithm, expected)
             }
-            let what = format!("{} bytes for one output of this {} on {}", enough, self.plan.name(), self.context.id);
-            Error::invalid("memory limit", format!("{limit} bytes"), format!("at least {what}"))
         })
     }
 
@@ -120,6 +122,7 @@ impl Demand<'_> {
             outputs: caps.outputs.min(unlimited.caps.outputs),
             region: u64::MAX,
         };
-        (caps.image * size >= image && caps.outputs >= 1).then_some(Room { caps, places: places as usize, scratch })
+        let fits = caps.image * size >= image && caps.outputs >= 1 && scratch >= self.least_scratch;
+        fits.then_some(Room { caps, places: places as usize, scratch })
     }
 }

@@ -34,15 +34,19 @@ pub(super) struct Room {
 impl Room {
     pub(super) fn new(context: &Context, double: bool, through: bool, bounds: Bounds) -> Self {
         let most = bounds.block.min(context.max_block()).min(MOST_ELEMENTS * if double { 8 } else { 4 });
-        // Buffers are rounded up by an eighth at most; weights and the like are small.
-        let left = |limit: u64| limit.saturating_sub(context.staging_bytes(limit) + SUNDRIES) / 9 * 8;
         // What comes from the host and goes back to it may as well do so piece by piece, all at work at a time.
         let block = if through { most.min(PIECE) } else { most };
-        Self { double, block, all: bounds.memory.map_or(u64::MAX, left), limit: bounds.memory }
+        Self { double, block, all: bounds.memory.map_or(u64::MAX, |limit| left(context, limit)), limit: bounds.memory }
     }
 
     /// Whether a plan fits, with inputs and results of so many parts.
     pub(super) fn holds(&self, plan: &SeparablePlan, places: u64) -> bool {
+        let (largest, all) = self.needs(plan, places);
+        largest <= self.block && all <= self.all
+    }
+
+    /// Bytes of the largest block and of all of a plan.
+    fn needs(&self, plan: &SeparablePlan, places: u64) -> (u64, u64) {
         let size = if self.double { 8 } else { 4 };
         let input = plan.input.iter().product::<usize>() as u64 * plan.in_dtype.size() as u64;
         let output = plan.outputs() as u64 * plan.out_dtype.size() as u64;
@@ -60,40 +64,59 @@ impl Room {
         // A pass reads one block of sums and writes another; a term and the total have theirs.
         sums *= if plan.terms.len() > 1 || plan.combine != Combine::Sum { 2 } else { 1 };
         let weights = plan.terms.iter().flatten().map(|pass| pass.weights.len() as u64 * size + 512).max().unwrap_or(0);
-        let all = places * (input + output) + 2 * between + sums + weights;
-        largest <= self.block && all <= self.all
+        (largest, places * (input + output) + 2 * between + sums + weights)
     }
 
-    /// A plan in parts that fit, in order.
-    fn cut(&self, context: &Context, plan: &SeparablePlan, places: u64, at: Leaf, leaves: &mut Vec<Leaf>) -> Result<()> {
+    /// A plan in parts that fit, in order, or the first one that neither fits nor can be cut.
+    fn cut(&self, places: u64, at: Leaf, leaves: &mut Vec<Leaf>) -> Result<(), SeparablePlan> {
         if self.holds(&at.plan, places) {
             leaves.push(at);
             return Ok(());
         }
-        let Some(halves) = at.plan.halves() else {
-            let limit = self.limit.unwrap_or(self.block);
-            let what = if self.limit.is_some() { "memory limit" } else { "size of a filter" };
-            let mut enough = limit.max(SUNDRIES);
-            let fits = |limit: u64| {
-                let left = limit.saturating_sub(context.staging_bytes(limit) + SUNDRIES) / 9 * 8;
-                Self { all: left, block: u64::MAX, ..*self }.holds(&at.plan, 1)
-            };
-            while !fits(enough) && enough < u64::MAX / 2 {
-                enough += enough / 16;
-            }
-            let expected =
-                format!("at least {enough} bytes for the least piece of a filter of {:?} on {}", plan.shape, context.id);
-            return Err(Error::invalid(what, format!("{limit} bytes"), expected));
-        };
+        let Some(halves) = at.plan.halves() else { return Err(at.plan) };
         for Half { plan: part, axis, input, output } in halves {
             let mut leaf = Leaf { plan: part, ..at.clone() };
             leaf.input[axis] = input.into_iter().map(|i| at.input[axis][i]).collect();
             let start = leaf.output[axis].start;
             leaf.output[axis] = start + output.start..start + output.end;
-            self.cut(context, plan, places, leaf, leaves)?;
+            self.cut(places, leaf, leaves)?;
         }
         Ok(())
     }
+
+    /// The first part, one at a time, that neither fits nor can be cut.
+    fn obstacle(&self, plan: &SeparablePlan) -> Option<SeparablePlan> {
+        if self.holds(plan, 1) {
+            return None;
+        }
+        match plan.halves() {
+            Some(halves) => halves.into_iter().find_map(|half| self.obstacle(&half.plan)),
+            None => Some(plan.clone()),
+        }
+    }
+
+    /// Why a plan cannot be done, where `part` of it neither fits nor can be cut: what would do for every such part.
+    fn refusal(&self, context: &Context, plan: &SeparablePlan, part: SeparablePlan) -> Error {
+        let (mut room, mut enough, mut obstacle) = (*self, self.limit.unwrap_or(0), Some(part));
+        while let Some(part) = obstacle {
+            let (largest, all) = self.needs(&part, 1);
+            let named = context.least_limit(enough, |limit| all <= left(context, limit)).filter(|_| largest <= self.block);
+            let Some(least) = named else {
+                let expected = format!("blocks of at most {} bytes on {}", self.block, context.id);
+                return Error::invalid("size of a filter", format!("{largest} bytes in a block of its least piece"), expected);
+            };
+            enough = least;
+            // As every limit beyond leaves at least.
+            room.all = left(context, enough).min(left(context, enough.next_power_of_two()));
+            obstacle = room.obstacle(plan);
+        }
+        context.needs(self.limit.unwrap_or(0), enough, &format!("the least piece of a filter of {:?}", plan.shape))
+    }
+}
+
+/// Bytes of a limit that are left for blocks: these are rounded up by an eighth at most; weights and the like are small.
+fn left(context: &Context, limit: u64) -> u64 {
+    limit.saturating_sub(context.staging_bytes(limit) + SUNDRIES) / 9 * 8
 }
 
 /// A part of a plan, and along each axis what it reads of the whole and what it makes.
@@ -156,9 +179,9 @@ pub(super) fn in_parts(
     let output = plan.shape.iter().map(|&n| 0..n).collect();
     let root = Leaf { plan: plan.clone(), input: plan.input.iter().map(|&n| (0..n).collect()).collect(), output };
     let (mut leaves, mut places) = (vec![], 2);
-    if room.cut(context, plan, places, root.clone(), &mut leaves).is_err() {
+    if room.cut(places, root.clone(), &mut leaves).is_err() {
         (leaves, places) = (vec![], 1);
-        room.cut(context, plan, places, root, &mut leaves)?;
+        room.cut(places, root, &mut leaves).map_err(|part| room.refusal(context, plan, part))?;
     }
     let mut scratch = None;
     let view = input.host(&mut scratch)?;

@@ -345,9 +345,14 @@ impl ConvolvePlan {
 
     /// Whether every result of this reach fits the result's dtype or wraps, so that nothing has to be checked.
     pub fn always_fits(&self, reach: u128) -> bool {
+        self.wraps() || self.fits(reach)
+    }
+
+    /// Whether every result of this reach fits the result's dtype.
+    pub(crate) fn fits(&self, reach: u128) -> bool {
         match self.out_dtype.integer_range() {
             None => true,
-            _ if self.out_dtype == Dtype::Bool || self.wraps() => true,
+            _ if self.out_dtype == Dtype::Bool => true,
             Some((0, hi)) => {
                 reach <= hi as u128
                     && self.image_dtype.integer_range().is_some_and(|r| r.0 == 0)

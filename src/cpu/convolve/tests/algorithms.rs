@@ -259,16 +259,19 @@ fn a_choice_holds_for_all_parts() {
 #[test]
 fn what_an_algorithm_cannot_do_is_an_error() {
     let mut random = Random(15);
-    for (algorithm, dtype, expected) in [
-        (Algorithm::FastFir, Dtype::F32, "kernels of at least 4 taps along one of the last two axes for fast-fir"),
-        (Algorithm::Separable, Dtype::F32, "float operands and 2-D kernels of low rank for separable"),
-        (Algorithm::Separable, Dtype::I32, "float operands and 2-D kernels of low rank for separable"),
+    // Only the kernels themselves tell that theirs is no low rank.
+    for (algorithm, dtype, foreseen, expected) in [
+        (Algorithm::FastFir, Dtype::F32, true, "kernels of at least 4 taps along one of the last two axes for fast-fir"),
+        (Algorithm::Separable, Dtype::F32, false, "float operands and 2-D kernels of low rank for separable"),
+        (Algorithm::Separable, Dtype::I32, true, "float operands and 2-D kernels of low rank for separable"),
     ] {
         let how = Convolve::d2().algorithm(algorithm);
         let plan = ConvolvePlan::new(&how, Direction::Convolve, (dtype, &[9, 9]), (dtype, &[3, 3])).unwrap();
         let (image, kernel) = operands(&plan, &mut random, (5, 5));
         let error = packed(&plan, &image.view(&[9, 9]), &kernel.view(&[3, 3]), Simd::Portable, 1).unwrap_err();
         assert_eq!(error.to_string(), format!("algorithm: got {algorithm}, expected {expected}"));
+        let said = super::super::explain(&plan, Simd::Portable, 1);
+        assert!(said.contains(if foreseen { expected } else { "else refused" }), "{said}");
     }
 }
 
