@@ -66,12 +66,17 @@ impl Watch {
             return false;
         }
         let now = self.begun.elapsed();
-        let due = now.as_nanos() as u64 >= self.next.load(Ordering::Relaxed);
+        let due = nanos(now) >= self.next.load(Ordering::Relaxed);
         if due {
-            self.next.store((now + self.every).as_nanos() as u64, Ordering::Relaxed);
+            self.next.store(nanos(now.saturating_add(self.every)), Ordering::Relaxed);
         }
         due
     }
+}
+
+/// Nanoseconds, as many as there are numbers for: six centuries.
+fn nanos(duration: Duration) -> u64 {
+    duration.as_nanos().try_into().unwrap_or(u64::MAX)
 }
 
 impl Control {
@@ -97,7 +102,7 @@ impl Control {
     /// ```
     pub fn watched(every: Duration, stop: impl Fn() -> bool + Send + Sync + 'static) -> Self {
         let thread = std::thread::current().id();
-        let next = AtomicU64::new(every.as_nanos() as u64);
+        let next = AtomicU64::new(nanos(every));
         let watch = Watch { stop: Box::new(stop), thread, every, begun: Instant::now(), next };
         Self(Arc::new(State { watch: Some(watch), ..State::default() }))
     }
@@ -212,6 +217,16 @@ mod tests {
             [&parent, &limited, &limited.limited(300), &limited.limited(30)].map(Control::memory_limit),
             [None, Some(100), Some(100), Some(30)]
         );
+    }
+
+    #[test]
+    fn a_line_that_asks_hardly_ever_does_not_ask_soon() {
+        // 2^64 nanoseconds and a little: not 0 modulo 2^64.
+        for every in [Duration::MAX, Duration::from_nanos(u64::MAX) + Duration::from_nanos(2)] {
+            let control = Control::watched(every, || true);
+            std::thread::sleep(Duration::from_millis(1));
+            assert!(control.check().is_ok(), "{every:?}");
+        }
     }
 
     #[cfg(feature = "gpu")]

@@ -32,7 +32,7 @@ pub enum Error {
         expected: String,
     },
     /// An exact integer result does not fit the result's dtype.
-    #[error("{op}: the exact result does not fit {out_dtype}; choose a wider result with out_dtype")]
+    #[error("{op}: the exact result does not fit {out_dtype}; choose a wider dtype, or wrap or saturate, where {op} can")]
     Overflow {
         /// The operation.
         op: &'static str,

@@ -1,5 +1,6 @@
 //! Histograms: counts, or exact sums of weights, between edges; mergeable and serialisable.
 
+use crate::array::{collect, room};
 use crate::plan::{GroupOp, GroupPlan, Grouped, Groups, Partials};
 use crate::{Error, ExactSum, Result};
 
@@ -34,10 +35,13 @@ impl Bins {
     /// `linspace` in binary64.
     pub(crate) fn resolve(&self, extremes: impl FnOnce() -> Result<Option<(f64, f64)>>) -> Result<Vec<f64>> {
         if let Some(edges) = &self.edges {
-            return Ok(edges.clone());
+            return collect(edges.iter().copied());
         }
         if self.count == 0 {
             return Err(Error::invalid("bins", 0, "at least 1"));
+        }
+        if self.count >= u32::MAX as usize {
+            return Err(Error::invalid("bins", self.count, "fewer than 2^32"));
         }
         let (mut low, mut high) = match self.range {
             Some(range) => range,
@@ -50,8 +54,9 @@ impl Bins {
             (low, high) = (low - 0.5, high + 0.5);
         }
         let step = (high - low) / self.count as f64;
-        let mut edges: Vec<f64> = (0..=self.count).map(|i| i as f64 * step + low).collect();
-        edges[self.count] = high;
+        let mut edges = room(self.count + 1)?;
+        edges.extend((0..self.count).map(|i| i as f64 * step + low));
+        edges.push(high);
         Ok(edges)
     }
 }

@@ -79,10 +79,11 @@ impl<T: Send + 'static> Job<T> {
     /// # Errors
     /// As [`wait`](Self::wait).
     pub fn wait_timeout(&self, timeout: Duration) -> Result<Option<T>> {
-        let deadline = Instant::now() + timeout;
+        // None: later than any time there is.
+        let deadline = Instant::now().checked_add(timeout);
         let mut slot = self.shared.lock();
         while !slot.finished {
-            let left = deadline.saturating_duration_since(Instant::now());
+            let left = deadline.map_or(Duration::MAX, |deadline| deadline.saturating_duration_since(Instant::now()));
             if left.is_zero() {
                 return Ok(None);
             }

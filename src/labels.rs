@@ -4,7 +4,7 @@ mod partials;
 
 pub use partials::LabelPartials;
 
-use crate::array::{AsOperand, DynArray, Operand, Storage};
+use crate::array::{AsOperand, DynArray, Operand, Storage, collect, room};
 use crate::backend::wrap;
 use crate::dtype::with_dtype;
 use crate::engine::Work;
@@ -125,7 +125,8 @@ impl Backend {
         let plan = GroupPlan::new(op, groups, (dtype, array.shape()), second)?;
         let grouped = self.group_dyn(&plan, array, weights)?;
         let vec = match &grouped.partials {
-            Some(Partials::Integer(sums)) => crate::HostVec::F64(sums.iter().map(|&sum| sum as f64).collect()),
+            Some(Partials::Integer(sums)) => crate::HostVec::F64(collect(sums.iter().map(|&sum| sum as f64))?),
+            None => crate::HostVec::U64(grouped.counts),
             _ => plan.finish(&grouped)?,
         };
         wrap(vec.dtype(), vec![length], Some(Storage::Host(Arc::new(vec))))
@@ -170,7 +171,7 @@ impl Backend {
             let all = <T as crate::dtype::private::Host>::from_host(whole).unwrap_or_default();
             let none = if missing { <T as crate::plan::Ordered>::from_key(u64::MAX) } else { <T as crate::dtype::private::Host>::ZERO };
             let pick = |place: Option<usize>| place.and_then(|place| all.get(place).copied()).unwrap_or(none);
-            <T as crate::dtype::private::Host>::into_host(places.into_iter().map(pick).collect())
+            <T as crate::dtype::private::Host>::into_host(collect(places.into_iter().map(pick))?)
         });
         wrap(vec.dtype(), shape, Some(Storage::Host(Arc::new(vec))))
     }
@@ -205,11 +206,14 @@ impl Backend {
         let plan = GroupPlan::histograms(groups, cells, shapes[0], shapes[1])?;
         let counts = self.group_dyn(&plan, labels, Some(values))?.counts;
         let shape = if index.is_some() { vec![places.len(), n] } else { vec![n] };
-        let rows = places.into_iter().flat_map(|place| match place {
-            Some(place) => counts[place * n..(place + 1) * n].to_vec(),
-            None => vec![0; n],
-        });
-        let vec = crate::HostVec::U64(rows.collect());
+        let mut rows = room(places.len().saturating_mul(n))?;
+        for place in places {
+            match place {
+                Some(place) => rows.extend_from_slice(&counts[place * n..(place + 1) * n]),
+                None => rows.resize(rows.len() + n, 0),
+            }
+        }
+        let vec = crate::HostVec::U64(rows);
         wrap(vec.dtype(), shape, Some(Storage::Host(Arc::new(vec))))
     }
 }

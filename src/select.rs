@@ -18,7 +18,8 @@ use crate::{Error, Result, schedule};
 const VARIABLE: &str = "UNISONO_DEVICE";
 /// What a device's text may be.
 const ACCEPTED: &str = "auto, cpu, cpu:THREADS, gpu, gpu:INDEX, gpu:NAME, all, or several of cpu and gpu joined by +";
-const MOST_THREADS: usize = 65_536;
+/// Threads of a CPU at most: idle ones look through all others for work, in time that grows with the square of their number.
+const MOST_THREADS: usize = 1024;
 
 /// A device, and whether `auto` would take it.
 #[derive(Debug, Clone, PartialEq)]
@@ -352,7 +353,7 @@ mod tests {
             ("all", Choice::All),
             ("cpu", Choice::Parts(vec![Cpu(None)])),
             ("CPU:4", Choice::Parts(vec![Cpu(Some(4))])),
-            ("cpu:65536", Choice::Parts(vec![Cpu(Some(65536))])),
+            ("cpu:1024", Choice::Parts(vec![Cpu(Some(1024))])),
             ("gpu", Choice::Parts(vec![AnyGpu])),
             ("gpu:1", Choice::Parts(vec![GpuIndex(1)])),
             ("gpu:NVIDIA H200", Choice::Parts(vec![GpuName("NVIDIA H200".into())])),
@@ -375,11 +376,11 @@ mod tests {
             ("auto:1", format!("device: got \"auto:1\", {unknown}")),
             ("cpu+", format!("device: got \"cpu+\", {unknown}")),
             ("+", format!("device: got \"+\", {unknown}")),
-            ("cpu:0", "CPU threads: got 0, expected 1 to 65536".into()),
-            ("cpu:65537", "CPU threads: got 65537, expected 1 to 65536".into()),
-            ("cpu:", "CPU threads: got \"\" in device \"cpu:\", expected 1 to 65536".into()),
-            ("cpu:-1", "CPU threads: got \"-1\" in device \"cpu:-1\", expected 1 to 65536".into()),
-            ("cpu:four", "CPU threads: got \"four\" in device \"cpu:four\", expected 1 to 65536".into()),
+            ("cpu:0", "CPU threads: got 0, expected 1 to 1024".into()),
+            ("cpu:1025", "CPU threads: got 1025, expected 1 to 1024".into()),
+            ("cpu:", "CPU threads: got \"\" in device \"cpu:\", expected 1 to 1024".into()),
+            ("cpu:-1", "CPU threads: got \"-1\" in device \"cpu:-1\", expected 1 to 1024".into()),
+            ("cpu:four", "CPU threads: got \"four\" in device \"cpu:four\", expected 1 to 1024".into()),
             ("gpu:", "device: got \"gpu:\", expected an index or a name after gpu:, as in gpu:0".into()),
             (
                 "gpu:99999999999999999999999",

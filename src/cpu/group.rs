@@ -13,6 +13,7 @@ use super::lanes::{Lanes, Shared};
 use super::scan::Whole;
 use super::simd::Simd;
 use super::tasks::{for_each, threads};
+use crate::array::{collect, filled, zeros};
 use crate::exact::accumulator::Accumulator;
 use crate::exact::fast::Float;
 use crate::exact::prefix::Prefix;
@@ -42,8 +43,7 @@ pub(super) fn run(
         if plan.values.is_some() {
             return Err(Error::invalid(format!("values for {}", plan.op.name()), "none", "an array"));
         }
-        let counts = work.all::<bool, ()>(None, || (), |_, _, _| {}, |_, _| {})?.0;
-        return Ok(Grouped { counts, partials: None });
+        return work.counts();
     };
     let n = plan.groups.len();
     let lanes = plan::Lanes::new(plan.op.name(), dtype, &plan.shape, None)?;
@@ -61,8 +61,7 @@ pub(super) fn run(
             Some(cells) => {
                 let bins = crate::dtype::with_dtype!(dtype, T => finder::<T>(plan, cells, view, simd)?);
                 let finder = &Joint { groups: &*groups, bins: &*bins, count: cells.len() as u32 };
-                let counts = Work { finder, ..work }.all::<bool, ()>(None, || (), |_, _, _| {}, |_, _| {})?.0;
-                Ok(Grouped { counts, partials: None })
+                Work { finder, ..work }.counts()
             }
             None => Err(Error::invalid("values to count", "an array", "bounds between which they are counted")),
         },
@@ -81,13 +80,14 @@ pub(super) fn run(
                         *best = if smaller { key.min(*best) } else { key.max(*best) };
                     }
                 }
+                Ok(())
             };
             let merge = |keys: &mut Vec<u64>, more: Vec<u64>| {
                 keys.iter_mut().zip(more).for_each(|(best, key)| *best = if smaller { key.min(*best) } else { key.max(*best) });
             };
             let lanes = Lanes::<T>::new(&lanes, view)?;
-            let (counts, keys) = work.all(Some(&lanes), || vec![nothing; n], push, merge)?;
-            let keys = keys.into_iter().zip(&counts).map(|(key, &count)| (count > 0).then_some(key)).collect();
+            let (counts, keys) = work.all(Some(&lanes), || filled(nothing, n), push, merge)?;
+            let keys = collect(keys.into_iter().zip(&counts).map(|(key, &count)| (count > 0).then_some(key)))?;
             Ok(Grouped { counts, partials: Some(Partials::Extreme(keys)) })
         }),
         GroupOp::ArgMin | GroupOp::ArgMax => crate::dtype::with_dtype!(dtype, T => {
@@ -101,12 +101,13 @@ pub(super) fn run(
                         better(best, (value.arg_key(smaller), (chunk.first + i) as u64));
                     }
                 }
+                Ok(())
             };
             let merge = |found: &mut Found, more: Found| {
                 found.iter_mut().zip(more).for_each(|(best, new)| new.into_iter().for_each(|new| better(best, new)));
             };
             let lanes = Lanes::<T>::new(&lanes, view)?;
-            let (counts, found) = work.all(Some(&lanes), || vec![None; n], push, merge)?;
+            let (counts, found) = work.all(Some(&lanes), || filled(None, n), push, merge)?;
             Ok(Grouped { counts, partials: Some(Partials::Arg(found)) })
         }),
     }
@@ -174,7 +175,7 @@ fn finder<'a, T: Real + Number>(
             Box::new(Of { lanes, group })
         }
         Groups::Between { lower, last, even: Some(even), .. } if (1..1 << 30).contains(&lower.len()) => {
-            Box::new(even::Even::new(lanes, *even, lower, *last, simd))
+            Box::new(even::Even::new(lanes, *even, lower, *last, simd)?)
         }
         groups => Box::new(Of { lanes, group: move |value: T| group_of(groups, value.key()) }),
     })
@@ -226,8 +227,8 @@ impl Work<'_> {
     fn all<T: Real, S: Send>(
         &self,
         values: Option<&Lanes<'_, T>>,
-        start: impl Fn() -> S + Sync,
-        push: impl Fn(&mut S, &Chunk<'_, T>, &mut Scratch<T>) + Sync,
+        start: impl Fn() -> Result<S> + Sync,
+        push: impl Fn(&mut S, &Chunk<'_, T>, &mut Scratch<T>) -> Result<()> + Sync,
         merge: impl Fn(&mut S, S),
     ) -> Result<(Vec<u64>, S)> {
         let groups = self.plan.results();
@@ -235,7 +236,7 @@ impl Work<'_> {
         let mut states: Vec<Option<(Vec<u64>, S)>> = (0..parts).map(|_| None).collect();
         let shared = Shared::new(&mut states);
         for_each(parts, 1, &|part| {
-            let (mut counts, mut state) = (Counts::new(groups), start());
+            let (mut counts, mut state) = (Counts::new(groups)?, start()?);
             let mut scratch = Scratch::new();
             let (mut found, mut buffer) = (Vec::with_capacity(CHUNK), Vec::new());
             let (mut at, end) = (part * self.len / parts, (part + 1) * self.len / parts);
@@ -246,17 +247,17 @@ impl Work<'_> {
                 counts.add(&found);
                 if let Some(values) = values {
                     let values = values.chunk(0, range.clone(), &mut buffer);
-                    push(&mut state, &Chunk { groups: &found, values, first: at }, &mut scratch);
+                    push(&mut state, &Chunk { groups: &found, values, first: at }, &mut scratch)?;
                 }
                 self.control.advance(range.len() as u64);
                 at = range.end;
             }
             // SAFETY: each task has its own.
-            unsafe { shared.write(part, Some((counts.finish(groups), state))) };
+            unsafe { shared.write(part, Some((counts.finish(groups)?, state))) };
             Ok(())
         })?;
         let mut states = states.into_iter().flatten();
-        let (mut counts, mut state) = states.next().unwrap_or_else(|| (vec![0; groups], start()));
+        let (mut counts, mut state) = states.next().map_or_else(|| Ok((zeros(groups)?, start()?)), Ok::<_, Error>)?;
         for (more, later) in states {
             counts.iter_mut().zip(more).for_each(|(count, more)| *count += more);
             merge(&mut state, later);
@@ -264,11 +265,19 @@ impl Work<'_> {
         Ok((counts, state))
     }
 
+    /// Counts alone.
+    fn counts(&self) -> Result<Grouped> {
+        let counts = self.all::<bool, ()>(None, || Ok(()), |_, _, _| Ok(()), |_, _| {})?.0;
+        Ok(Grouped { counts, partials: None })
+    }
+
     fn float_sums<T: Float>(&self, values: &Lanes<'_, T>, simd: Simd) -> Result<Grouped> {
         let n = self.plan.groups.len();
         let push = |sums: &mut FloatSums, chunk: &Chunk<'_, T>, scratch: &mut Scratch<T>| {
             if n * MANY > chunk.groups.len() {
-                sums.singles.resize(n, Accumulator::new().prefix());
+                if sums.singles.is_empty() {
+                    sums.singles = filled(Accumulator::new().prefix(), n)?;
+                }
                 for (&group, value) in chunk.groups.iter().zip(chunk.values) {
                     if let Some(sum) = sums.singles.get_mut(group as usize) {
                         sum.push(value.widen());
@@ -278,10 +287,11 @@ impl Work<'_> {
                 scratch.sort(chunk, n);
                 scratch.runs(|group, values| sums.runs[group].extend(values, simd));
             }
+            Ok(())
         };
-        let start = || FloatSums { runs: vec![Accumulator::new(); n], singles: vec![] };
+        let start = || Ok(FloatSums { runs: filled(Accumulator::new(), n)?, singles: vec![] });
         let (counts, sums) = self.all(Some(values), start, push, FloatSums::merge)?;
-        Ok(Grouped { counts, partials: Some(Partials::Float(sums.together().iter().map(Accumulator::to_sum).collect())) })
+        Ok(Grouped { counts, partials: Some(Partials::Float(collect(sums.together().iter().map(Accumulator::to_sum))?)) })
     }
 
     fn integer_sums<T: Whole>(&self, values: &Lanes<'_, T>) -> Result<Grouped> {
@@ -291,9 +301,10 @@ impl Work<'_> {
                     *sum += value.whole();
                 }
             }
+            Ok(())
         };
         let merge = |sums: &mut Vec<i128>, more: Vec<i128>| sums.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
-        let (counts, sums) = self.all(Some(values), || vec![0; self.plan.groups.len()], push, merge)?;
+        let (counts, sums) = self.all(Some(values), || filled(0, self.plan.groups.len()), push, merge)?;
         Ok(Grouped { counts, partials: Some(Partials::Integer(sums)) })
     }
 }
@@ -359,9 +370,9 @@ struct Counts {
 }
 
 impl Counts {
-    fn new(groups: usize) -> Self {
+    fn new(groups: usize) -> Result<Self> {
         let stride = groups + 1;
-        Self { tables: vec![0; if groups <= 1 << 10 { 4 * stride } else { stride }], stride }
+        Ok(Self { tables: zeros(if groups <= 1 << 10 { 4 * stride } else { stride })?, stride })
     }
 
     fn add(&mut self, found: &[u32]) {
@@ -380,8 +391,12 @@ impl Counts {
         rest.iter().for_each(|&group| self.tables[place(group)] += 1);
     }
 
-    fn finish(self, groups: usize) -> Vec<u64> {
+    fn finish(mut self, groups: usize) -> Result<Vec<u64>> {
+        if self.tables.len() == self.stride {
+            self.tables.truncate(groups);
+            return Ok(self.tables);
+        }
         let tables: Vec<&[u64]> = self.tables.chunks_exact(self.stride).collect();
-        (0..groups).map(|group| tables.iter().map(|table| table[group]).sum()).collect()
+        collect((0..groups).map(|group| tables.iter().map(|table| table[group]).sum()))
     }
 }

@@ -102,7 +102,9 @@ impl Simd {
             let Ok(wish) = std::env::var("UNISONO_SIMD") else { return best };
             Self::available().into_iter().find(|level| level.name() == wish).unwrap_or_else(|| {
                 let names: Vec<_> = Self::available().into_iter().map(Self::name).collect();
-                eprintln!("unisono: UNISONO_SIMD={wish:?} is none of {}; using {}", names.join(", "), best.name());
+                let text = format!("unisono: UNISONO_SIMD={wish:?} is none of {}; using {}\n", names.join(", "), best.name());
+                // Where standard error is full or closed nobody is told.
+                let _ = std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes());
                 best
             })
         })

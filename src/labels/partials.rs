@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{label_groups, wrap};
-use crate::array::{DynArray, Operand, Storage};
+use crate::array::{DynArray, Operand, Storage, collect};
 use crate::plan::{GroupOp, GroupPlan, Grouped, Groups, Partials};
 use crate::{Backend, Dtype, Error, Result};
 
@@ -57,10 +57,11 @@ impl Backend {
     ) -> Result<LabelPartials> {
         let (groups, places) = label_groups(labels.dtype(), index)?;
         let plan = GroupPlan::new(op, groups, (labels.dtype(), labels.shape()), Some((values.dtype(), values.shape())))?;
-        let mut all = LabelPartials::empty(op, values.dtype(), index.map(<[i64]>::to_vec))?;
+        let index = index.map(|index| collect(index.iter().copied())).transpose()?;
+        let mut all = LabelPartials::empty(op, values.dtype(), index)?;
         let found = self.group_dyn(&plan, labels, Some(values))?;
         all.elements = plan.work();
-        all.grouped = found.picked(&places, &all.grouped);
+        all.grouped = found.picked(&places, &all.grouped)?;
         Ok(all)
     }
 }
@@ -69,13 +70,13 @@ impl LabelPartials {
     /// Those of nothing: the same labels, and values of this dtype.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for medians, [`Error::Dtype`] for complex dtypes.
+    /// [`Error::Invalid`] for medians, [`Error::Dtype`] for complex dtypes, [`Error::OutOfMemory`].
     pub fn empty(op: GroupOp, dtype: Dtype, index: Option<Vec<i64>>) -> Result<Self> {
         if !op.is_mergeable() {
             return Err(Error::invalid("partials by label", op.name(), "an operation whose parts give the whole"));
         }
         let mut empty = Self { op, dtype, index, elements: 0, grouped: Grouped { counts: vec![], partials: None } };
-        empty.grouped = empty.plan()?.empty();
+        empty.grouped = empty.plan()?.empty()?;
         Ok(empty)
     }
 
@@ -185,7 +186,10 @@ impl LabelPartials {
         let at = split(rest, groups).ok_or_else(short)?;
         let (counts, rest) = rest.split_at(at);
         let index = (head[3] == 1).then(|| words(index).into_iter().map(|label| label as i64).collect());
-        let mut all = Self::empty(op.ddof(ddof), dtype, index).map_err(|error| corrupt(error.to_string()))?;
+        let mut all = Self::empty(op.ddof(ddof), dtype, index).map_err(|error| match error {
+            Error::OutOfMemory { .. } => error,
+            other => corrupt(other.to_string()),
+        })?;
         let partials = if rest.is_empty() { None } else { Some(Partials::from_bytes(rest)?) };
         let found = Grouped { counts: words(counts), partials };
         if found.counts.iter().any(|&count| count > elements) {

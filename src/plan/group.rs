@@ -11,7 +11,7 @@ pub(crate) use groups::Number;
 pub use op::GroupOp;
 
 use super::Between;
-use crate::array::HostVec;
+use crate::array::{HostVec, collect, filled, room, zeros};
 use crate::dtype::{private::Host, with_dtype};
 use crate::exact::Moments;
 use crate::plan::{Ordered, Partials};
@@ -101,52 +101,58 @@ impl GroupPlan {
     }
 
     /// The partials of nothing.
-    pub fn empty(&self) -> Grouped {
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    pub fn empty(&self) -> Result<Grouped> {
         let n = self.results();
         let floats = self.values.is_some_and(Dtype::is_float);
         let partials = match self.op {
             GroupOp::Count => None,
-            GroupOp::Sum | GroupOp::Mean if floats => Some(Partials::Float(vec![ExactSum::new(); n])),
-            GroupOp::Sum | GroupOp::Mean => Some(Partials::Integer(vec![0; n])),
-            GroupOp::Var { .. } | GroupOp::Std { .. } => Some(Partials::Moments(vec![Moments::new(); n])),
-            GroupOp::Median => Some(Partials::Range(vec![None; n])),
-            GroupOp::Min | GroupOp::Max => Some(Partials::Extreme(vec![None; n])),
-            GroupOp::ArgMin | GroupOp::ArgMax => Some(Partials::Arg(vec![None; n])),
+            GroupOp::Sum | GroupOp::Mean if floats => Some(Partials::Float(filled(ExactSum::new(), n)?)),
+            GroupOp::Sum | GroupOp::Mean => Some(Partials::Integer(filled(0, n)?)),
+            GroupOp::Var { .. } | GroupOp::Std { .. } => Some(Partials::Moments(filled(Moments::new(), n)?)),
+            GroupOp::Median => Some(Partials::Range(filled(None, n)?)),
+            GroupOp::Min | GroupOp::Max => Some(Partials::Extreme(filled(None, n)?)),
+            GroupOp::ArgMin | GroupOp::ArgMax => Some(Partials::Arg(filled(None, n)?)),
         };
-        Grouped { counts: vec![0; n], partials }
+        Ok(Grouped { counts: zeros(n)?, partials })
     }
 
     /// The results: the one rounding of exact values.
     ///
     /// # Errors
-    /// [`Error::Overflow`] if the sum of integers does not fit.
+    /// [`Error::Overflow`] if the sum of integers does not fit, [`Error::OutOfMemory`].
     pub fn finish(&self, grouped: &Grouped) -> Result<HostVec> {
-        let overflow = |_| Error::Overflow { op: self.op.name(), out_dtype: self.out_dtype() };
+        fn whole<T: TryFrom<i128>>(sums: &[i128], overflow: impl Fn() -> Error) -> Result<Vec<T>> {
+            let mut all = room(sums.len())?;
+            for &sum in sums {
+                all.push(T::try_from(sum).map_err(|_| overflow())?);
+            }
+            Ok(all)
+        }
+        let overflow = || Error::Overflow { op: self.op.name(), out_dtype: self.out_dtype() };
         let mean = self.op == GroupOp::Mean;
         let counts = &grouped.counts;
         Ok(match &grouped.partials {
             Some(Partials::Float(sums)) if mean => {
-                HostVec::F64(sums.iter().zip(counts).map(|(sum, &count)| sum.mean_f64(count)).collect())
+                HostVec::F64(collect(sums.iter().zip(counts).map(|(sum, &count)| sum.mean_f64(count)))?)
             }
-            Some(Partials::Float(sums)) => HostVec::F64(sums.iter().map(ExactSum::to_f64).collect()),
+            Some(Partials::Float(sums)) => HostVec::F64(collect(sums.iter().map(ExactSum::to_f64))?),
             Some(Partials::Integer(sums)) if mean => {
-                HostVec::F64(sums.iter().zip(counts).map(|(&sum, &count)| crate::exact::ratio_f64(sum, count)).collect())
+                HostVec::F64(collect(sums.iter().zip(counts).map(|(&sum, &count)| crate::exact::ratio_f64(sum, count)))?)
             }
-            Some(Partials::Integer(sums)) if self.out_dtype() == Dtype::U64 => {
-                HostVec::U64(sums.iter().map(|&sum| u64::try_from(sum).map_err(overflow)).collect::<Result<_>>()?)
-            }
-            Some(Partials::Integer(sums)) => {
-                HostVec::I64(sums.iter().map(|&sum| i64::try_from(sum).map_err(overflow)).collect::<Result<_>>()?)
-            }
-            Some(Partials::Moments(moments)) => HostVec::F64(moments.iter().map(|moments| self.deviation(moments)).collect()),
+            Some(Partials::Integer(sums)) if self.out_dtype() == Dtype::U64 => HostVec::U64(whole(sums, overflow)?),
+            Some(Partials::Integer(sums)) => HostVec::I64(whole(sums, overflow)?),
+            Some(Partials::Moments(moments)) => HostVec::F64(collect(moments.iter().map(|moments| self.deviation(moments)))?),
             Some(Partials::Range(middles)) => with_dtype!(self.values.unwrap_or(self.keys), T => {
-                HostVec::F64(middles.iter().map(|keys| keys.map_or(f64::NAN, middle::<T>)).collect())
+                HostVec::F64(collect(middles.iter().map(|keys| keys.map_or(f64::NAN, middle::<T>)))?)
             }),
             Some(Partials::Extreme(keys)) => with_dtype!(self.out_dtype(), T => {
-                T::into_host(keys.iter().map(|key| key.map_or(T::ZERO, T::from_key)).collect())
+                T::into_host(collect(keys.iter().map(|key| key.map_or(T::ZERO, T::from_key)))?)
             }),
-            Some(Partials::Arg(found)) => HostVec::U64(found.iter().map(|found| found.map_or(0, |found| found.1)).collect()),
-            _ => HostVec::U64(counts.clone()),
+            Some(Partials::Arg(found)) => HostVec::U64(collect(found.iter().map(|found| found.map_or(0, |found| found.1)))?),
+            _ => HostVec::U64(collect(counts.iter().copied())?),
         })
     }
 
@@ -178,23 +184,21 @@ pub struct Grouped {
 
 impl Grouped {
     /// The groups at these places, those of `empty` where there is none.
-    pub(crate) fn picked(&self, places: &[Option<usize>], empty: &Self) -> Self {
-        fn pick<T: Clone>(from: &[T], places: &[Option<usize>], empty: &[T]) -> Vec<T> {
+    pub(crate) fn picked(&self, places: &[Option<usize>], empty: &Self) -> Result<Self> {
+        fn pick<T: Clone>(from: &[T], places: &[Option<usize>], empty: &[T]) -> Result<Vec<T>> {
             let at = |(place, empty): (&Option<usize>, &T)| place.and_then(|place| from.get(place)).unwrap_or(empty).clone();
-            places.iter().zip(empty).map(at).collect()
+            collect(places.iter().zip(empty).map(at))
         }
-        let partials = self.partials.as_ref().zip(empty.partials.as_ref()).and_then(|pair| {
-            Some(match pair {
-                (Partials::Float(a), Partials::Float(b)) => Partials::Float(pick(a, places, b)),
-                (Partials::Integer(a), Partials::Integer(b)) => Partials::Integer(pick(a, places, b)),
-                (Partials::Moments(a), Partials::Moments(b)) => Partials::Moments(pick(a, places, b)),
-                (Partials::Range(a), Partials::Range(b)) => Partials::Range(pick(a, places, b)),
-                (Partials::Extreme(a), Partials::Extreme(b)) => Partials::Extreme(pick(a, places, b)),
-                (Partials::Arg(a), Partials::Arg(b)) => Partials::Arg(pick(a, places, b)),
-                _ => return None,
-            })
-        });
-        Self { counts: pick(&self.counts, places, &empty.counts), partials }
+        let partials = match self.partials.as_ref().zip(empty.partials.as_ref()) {
+            Some((Partials::Float(a), Partials::Float(b))) => Some(Partials::Float(pick(a, places, b)?)),
+            Some((Partials::Integer(a), Partials::Integer(b))) => Some(Partials::Integer(pick(a, places, b)?)),
+            Some((Partials::Moments(a), Partials::Moments(b))) => Some(Partials::Moments(pick(a, places, b)?)),
+            Some((Partials::Range(a), Partials::Range(b))) => Some(Partials::Range(pick(a, places, b)?)),
+            Some((Partials::Extreme(a), Partials::Extreme(b))) => Some(Partials::Extreme(pick(a, places, b)?)),
+            Some((Partials::Arg(a), Partials::Arg(b))) => Some(Partials::Arg(pick(a, places, b)?)),
+            _ => None,
+        };
+        Ok(Self { counts: pick(&self.counts, places, &empty.counts)?, partials })
     }
 
     /// Adds those of another part of the same arrays, whose first element has this index.

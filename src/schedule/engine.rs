@@ -339,7 +339,7 @@ impl Engine for SplitEngine {
             let values = values.clone().map(|values| Input::Host(values.narrow(0, range)));
             parts.push(Box::new(move |control| engine.group(&part, &Input::Host(keys), values.as_ref(), control)));
         }
-        let mut all = plan.empty();
+        let mut all = plan.empty()?;
         for (part, offset) in run_all(parts, control)?.iter().zip(offsets) {
             all.merge(part, plan.op, offset)?;
         }

@@ -85,7 +85,7 @@ fn sums_beyond_every_machine_word_are_exact_or_refused() {
         assert_eq!(cancel.unwrap().into_vec().unwrap(), [big, -big], "{backend:?}");
         let error = backend.convolve(&[big, big], &[1i64, 1], &Convolve::d1()).unwrap_err();
         assert_eq!(error, Error::Overflow { op: "convolve", out_dtype: Dtype::I64 }, "{backend:?}");
-        assert!(error.to_string().contains("out_dtype"));
+        assert!(error.to_string().contains("wider dtype"));
         let error = backend.correlate(&[200u8], &[2u8], &Convolve::d1()).unwrap_err();
         assert_eq!(error, Error::Overflow { op: "correlate", out_dtype: Dtype::U8 }, "{backend:?}");
         let squares = backend.convolve(&[i64::MIN, 1], &[i64::MIN, 0], &Convolve::d1()).unwrap_err();

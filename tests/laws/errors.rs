@@ -76,7 +76,7 @@ fn integer_sums_that_do_not_fit() {
     for backend in devices::all() {
         assert_eq!(
             text(backend.sum(&[i64::MAX, 1])),
-            "sum: the exact result does not fit int64; choose a wider result with out_dtype"
+            "sum: the exact result does not fit int64; choose a wider dtype, or wrap or saturate, where sum can"
         );
         assert!(matches!(backend.sum(&[u64::MAX, 1]), Err(Error::Overflow { out_dtype: Dtype::U64, .. })), "{backend:?}");
         assert_eq!(

@@ -30,6 +30,15 @@ fn many_jobs_at_once_all_end() {
 }
 
 #[test]
+fn a_job_is_waited_for_as_long_as_there_is_time() {
+    let job = Backend::cpu().submit(|_| {
+        std::thread::sleep(Duration::from_millis(5));
+        Ok(7)
+    });
+    assert_eq!(job.wait_timeout(Duration::MAX), Ok(Some(7)));
+}
+
+#[test]
 fn a_cancelled_job_stops_soon_and_says_how_far_it_came() {
     for backend in devices::all() {
         let job = backend.submit(|b| b.pi(1 << 50, 1));

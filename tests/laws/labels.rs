@@ -112,7 +112,7 @@ fn what_is_not_finite_decides_by_label() {
         (unisono::Dtype::U8, &[1]),
         Some((unisono::Dtype::U8, &[1])),
     );
-    let mut nothing = merged.unwrap().empty();
+    let mut nothing = merged.unwrap().empty().unwrap();
     assert!(nothing.merge(&nothing.clone(), GroupOp::Median, 0).is_err());
 }
 

@@ -3,10 +3,11 @@
 use std::ops::Range;
 
 use super::{Finder, NONE};
-use crate::Real;
+use crate::array::room;
 use crate::cpu::lanes::Lanes;
 use crate::cpu::simd::{Kernel, Simd};
 use crate::plan::{Number, Ordered};
+use crate::{Real, Result};
 
 /// Guesses that are made at a time.
 const BLOCK: usize = 512;
@@ -27,10 +28,12 @@ pub(super) struct Even<'a, T: Real> {
 
 impl<'a, T: Real + Number> Even<'a, T> {
     /// `lower` must not be empty, and have fewer than 2^30 keys.
-    pub(super) fn new(lanes: Lanes<'a, T>, (first, scale): (f64, f64), lower: &'a [u64], last: u64, simd: Simd) -> Self {
+    pub(super) fn new(lanes: Lanes<'a, T>, (first, scale): (f64, f64), lower: &'a [u64], last: u64, simd: Simd) -> Result<Self> {
         let number = |key: u64| <T as Ordered>::from_key(key).number();
-        let bounds = lower.iter().map(|&key| number(key)).chain([number(last).next_up()]).collect();
-        Self { lanes, simd, first, scale, lower, last, bounds }
+        let mut bounds = room(lower.len() + 1)?;
+        bounds.extend(lower.iter().map(|&key| number(key)));
+        bounds.push(number(last).next_up());
+        Ok(Self { lanes, simd, first, scale, lower, last, bounds })
     }
 
     /// The bin of an element, from a guess that is hardly ever wrong by much.

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::{CHUNK, Work};
 use crate::Result;
+use crate::array::{filled, room, zeros};
 use crate::cpu::lanes::{Lanes, Shared};
 use crate::cpu::tasks::for_each;
 use crate::plan::{Between, Grouped, Partials};
@@ -14,8 +15,8 @@ impl Work<'_> {
         let n = self.plan.groups.len();
         let parts = self.parts(n);
         let part = |index: usize| index * self.len / parts..(index + 1) * self.len / parts;
-        let mut groups = vec![0u32; self.len];
-        let mut places: Vec<Vec<usize>> = vec![vec![0; n]; parts];
+        let mut groups: Vec<u32> = zeros(self.len)?;
+        let mut places: Vec<Vec<usize>> = (0..parts).map(|_| filled(0, n)).collect::<Result<_>>()?;
         {
             let (groups, places) = (Shared::new(&mut groups), Shared::new(&mut places));
             for_each(parts, 1, &|index| {
@@ -36,7 +37,7 @@ impl Work<'_> {
             })?;
         }
         // Where the values of each group end, and where each part's values of it begin.
-        let (mut ends, mut counts, mut at) = (Vec::with_capacity(n), Vec::with_capacity(n), 0);
+        let (mut ends, mut counts, mut at) = (room(n)?, room(n)?, 0);
         for group in 0..n {
             let first = at;
             for places in &mut places {
@@ -45,7 +46,7 @@ impl Work<'_> {
             ends.push(at);
             counts.push((at - first) as u64);
         }
-        let mut together = vec![T::ZERO; at];
+        let mut together: Vec<T> = zeros(at)?;
         {
             let (together, places) = (Shared::new(&mut together), Shared::new(&mut places));
             for_each(parts, 1, &|index| {
@@ -67,7 +68,7 @@ impl Work<'_> {
                 Ok(())
             })?;
         }
-        let mut middles = vec![None; n];
+        let mut middles = filled(None, n)?;
         {
             let (together, middles) = (Shared::new(&mut together), Shared::new(&mut middles));
             for_each(n, 1, &|group| {

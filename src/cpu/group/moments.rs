@@ -2,6 +2,7 @@
 
 use super::{Chunk, MANY, Scratch, Work};
 use crate::Result;
+use crate::array::{collect, filled};
 use crate::cpu::lanes::Lanes;
 use crate::cpu::scan::Whole;
 use crate::cpu::simd::Simd;
@@ -57,14 +58,15 @@ impl Work<'_> {
     /// Counts, sums and sums of squares of floats.
     pub(super) fn float_moments<T: Float>(&self, values: &Lanes<'_, T>, simd: Simd) -> Result<Grouped> {
         let n = self.plan.groups.len();
-        let start = || Groups { sums: vec![Sums::new(); n], upper: vec![], lower: vec![], sorted: Scratch::new() };
+        let start = || Ok(Groups { sums: filled(Sums::new(), n)?, upper: vec![], lower: vec![], sorted: Scratch::new() });
         let push = |all: &mut Groups, chunk: &Chunk<'_, T>, scratch: &mut Scratch<T>| {
             let Groups { sums, upper, lower, sorted } = all;
             add(sums, chunk.groups, chunk.values, scratch, simd, |sums| &mut sums.values);
             if T::NARROW {
                 upper.clear();
                 upper.extend(chunk.values.iter().map(|x| x.widen() * x.widen()));
-                return add(sums, chunk.groups, upper, sorted, simd, |sums| &mut sums.upper);
+                add(sums, chunk.groups, upper, sorted, simd, |sums| &mut sums.upper);
+                return Ok(());
             }
             let len = chunk.values.len();
             upper.resize(len, 0.0);
@@ -72,19 +74,20 @@ impl Work<'_> {
             if simd.run(Wide { a: chunk.values, b: chunk.values, upper, lower }) {
                 add(sums, chunk.groups, upper, sorted, simd, |sums| &mut sums.upper);
                 add(sums, chunk.groups, lower, sorted, simd, |sums| &mut sums.lower);
-                return;
+                return Ok(());
             }
             for (&group, value) in chunk.groups.iter().zip(chunk.values) {
                 if let Some(sums) = sums.get_mut(group as usize) {
                     sums.rest.get_or_insert_default().push(value.widen(), value.widen());
                 }
             }
+            Ok(())
         };
         let merge = |all: &mut Groups, more: Groups| {
             all.sums.iter_mut().zip(&more.sums).for_each(|(sums, more)| sums.merge(more));
         };
         let (counts, all) = self.all(Some(values), start, push, merge)?;
-        let moments = all.sums.iter().zip(&counts).map(|(sums, &count)| sums.moments(count)).collect();
+        let moments = collect(all.sums.iter().zip(&counts).map(|(sums, &count)| sums.moments(count)))?;
         Ok(Grouped { counts, partials: Some(Partials::Moments(moments)) })
     }
 
@@ -102,13 +105,14 @@ impl Work<'_> {
                     *high += (square >> 64) as i128;
                 }
             }
+            Ok(())
         };
         let merge = |sums: &mut Vec<Sums>, more: Vec<Sums>| {
             for (sum, more) in sums.iter_mut().zip(more) {
                 *sum = (sum.0 + more.0, sum.1 + more.1, sum.2 + more.2);
             }
         };
-        let (counts, sums) = self.all(Some(values), || vec![(0, 0, 0); self.plan.groups.len()], push, merge)?;
+        let (counts, sums) = self.all(Some(values), || filled((0, 0, 0), self.plan.groups.len()), push, merge)?;
         let moments = |((sum, low, high), &count): (Sums, &u64)| {
             let (mut exact, mut squares) = (ExactSum::new(), ExactDot::new());
             exact.add_scaled(sum, 0);
@@ -116,7 +120,7 @@ impl Work<'_> {
             squares.add_scaled(high, 64);
             Moments::from_parts(count, exact, squares)
         };
-        let moments = sums.into_iter().zip(&counts).map(moments).collect();
+        let moments = collect(sums.into_iter().zip(&counts).map(moments))?;
         Ok(Grouped { counts, partials: Some(Partials::Moments(moments)) })
     }
 }

@@ -5,6 +5,7 @@
 //! value moves, and no order of the elements counts.
 
 use super::{Finder, Params, Pass, Search};
+use crate::array::{collect, filled};
 use crate::engine::Input;
 use crate::gpu::dispatch::{Bind, Dispatch, fold};
 use crate::gpu::memory::GpuBuffer;
@@ -117,7 +118,7 @@ pub(super) fn run(search: &Search<'_>, keys: &Input<'_>, values: &Input<'_>, gro
     let together = groups.min(TOGETHER).min(search.context.share(4) as usize / (4 * variant.counts() + 32));
     let together = together.max(1);
     variant.private = together * variant.counts() <= LOCAL as usize && 4 * LOCAL <= search.context.limits.workgroup_memory;
-    let mut middles = vec![None; groups];
+    let mut middles = filled(None, groups)?;
     for first in (0..groups).step_by(together) {
         let end = groups.min(first + together);
         let found = some(search, variant, (keys, values), first, &grouped.counts[first..end])?;
@@ -138,7 +139,7 @@ fn some(
 ) -> Result<Vec<Option<(u64, u64)>>> {
     let (context, n) = (search.context, counts_of.len());
     let states: Vec<[u32; 8]> =
-        counts_of.iter().map(|&n| [0, 0, (n.max(1) - 1) as u32 / 2, 1, 0, 0, (n / 2) as u32, 0]).collect();
+        collect(counts_of.iter().map(|&n| [0, 0, (n.max(1) - 1) as u32 / 2, 1, 0, 0, (n / 2) as u32, 0]))?;
     let bytes: &[u8] = bytemuck::cast_slice(&states);
     let states = context.block(bytes.len() as u64)?;
     context.upload(&states, bytes.len() as u64, search.control, &mut |range, out| {

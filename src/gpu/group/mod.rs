@@ -14,10 +14,11 @@ use super::memory::{Block, GpuBuffer};
 use super::pipeline::{Pipeline, Shader, Slot};
 use super::transfer::copy_elements;
 use super::{lanes, shaders};
+use crate::array::collect;
 use crate::engine::Input;
 use crate::plan::{GroupOp, GroupPlan, Grouped, Groups};
 use crate::view::View;
-use crate::{Control, Dtype, Result};
+use crate::{Control, Dtype, Error, Result};
 
 /// Elements of an invocation: with a search for each, far fewer rounds than 32,768.
 const ITEMS: u32 = 64;
@@ -148,16 +149,17 @@ pub(super) fn variants() -> Vec<shaders::Variant> {
 }
 
 /// Thresholds of groups, the last key, and the way to find one among them.
-fn thresholds(groups: &Groups, as_cells: bool) -> (Vec<u64>, u64, u32) {
-    match groups {
-        Groups::Between { lower, last, .. } => (lower.clone(), *last, 0),
+fn thresholds(groups: &Groups, as_cells: bool) -> Result<(Vec<u64>, u64, u32)> {
+    let copy = |keys: &[u64]| collect(keys.iter().copied());
+    Ok(match groups {
+        Groups::Between { lower, last, .. } => (copy(lower)?, *last, 0),
         &Groups::Consecutive { first, count } if as_cells => {
             let last = first.wrapping_add(count as u64).wrapping_sub(1);
-            ((0..count as u64).map(|i| first.wrapping_add(i)).collect(), last, 0)
+            (collect((0..count).map(|i| first.wrapping_add(i as u64)))?, last, 0)
         }
         Groups::Consecutive { first, .. } => (vec![*first], 0, 1),
-        Groups::Listed(keys) => (keys.clone(), keys.last().copied().unwrap_or(0), 2),
-    }
+        Groups::Listed(keys) => (copy(keys)?, keys.last().copied().unwrap_or(0), 2),
+    })
 }
 
 /// Runs a plan.
@@ -169,9 +171,9 @@ pub(super) fn run(
     control: &Control,
 ) -> Result<Grouped> {
     control.check()?;
-    let grouped = plan.empty();
-    let (mut table, last, mode) = thresholds(&plan.groups, false);
-    let cells = plan.cells.as_ref().map(|cells| (thresholds(cells, true), cells.len()));
+    let grouped = plan.empty()?;
+    let (mut table, last, mode) = thresholds(&plan.groups, false)?;
+    let cells = plan.cells.as_ref().map(|cells| Ok::<_, Error>((thresholds(cells, true)?, cells.len()))).transpose()?;
     if plan.work() == 0 || plan.results() == 0 || table.is_empty() || cells.as_ref().is_some_and(|cells| cells.0.0.is_empty()) {
         control.advance(plan.work());
         return Ok(grouped);

@@ -1,6 +1,7 @@
 //! Sums, means, variances and extremes by group on the GPU: see `shaders/group_values.wgsl`.
 
 use super::{Finder, Params, Pass, Search};
+use crate::array::collect;
 use crate::engine::Input;
 use crate::exact::{ExactDot, Moments};
 use crate::gpu::dispatch::Bind;
@@ -184,10 +185,10 @@ fn merge(grouped: &mut Grouped, more: &Grouped, op: GroupOp, first: u64) -> Resu
 
 /// The states as the partials of the plan.
 fn read(search: &Search<'_>, variant: Variant, states: &Block) -> Result<Grouped> {
-    let mut grouped = search.plan.empty();
+    let mut grouped = search.plan.empty()?;
     let (words, limbs) = (variant.words(), variant.limbs());
     let bytes = search.context.read_small(states, 4 * (grouped.counts.len() * words) as u64)?;
-    let all: Vec<u32> = bytes.as_chunks::<4>().0.iter().map(|&word| u32::from_le_bytes(word)).collect();
+    let all: Vec<u32> = collect(bytes.as_chunks::<4>().0.iter().map(|&word| u32::from_le_bytes(word)))?;
     let states = || all.chunks_exact(words).enumerate();
     for (group, state) in states() {
         grouped.counts[group] = u64::from(state[words - 1]);

@@ -1,5 +1,6 @@
 //! Which keys make which group.
 
+use crate::array::{collect, room};
 use crate::dtype::with_dtype;
 use crate::plan::Ordered;
 use crate::{Dtype, Error, Result};
@@ -56,7 +57,8 @@ impl Groups {
         let count = edges.len() - 1;
         let (first, end) = (edges[0], edges[count]);
         with_dtype!(dtype, T => {
-            let lower: Vec<u64> = edges[..count].iter().map_while(|&edge| least::<T>(|x| x >= edge)).collect();
+            let mut lower = room(count)?;
+            lower.extend(edges[..count].iter().map_while(|&edge| least::<T>(|x| x >= edge)));
             let last = match least::<T>(|x| x > end) {
                 None => Some(bounds::<T>().1),
                 // Nothing may be at or below the last edge.
@@ -80,10 +82,11 @@ impl Groups {
             let fits = (least..=most).contains(&i128::from(label));
             fits.then_some(if dtype.is_signed_integer() { (label as u64) ^ (1 << 63) } else { label as u64 })
         };
-        let mut keys: Vec<u64> = labels.iter().filter_map(|&label| key(label)).collect();
+        let mut keys: Vec<u64> = room(labels.len())?;
+        keys.extend(labels.iter().filter_map(|&label| key(label)));
         keys.sort_unstable();
         keys.dedup();
-        let places = labels.iter().map(|&label| key(label).and_then(|key| keys.binary_search(&key).ok())).collect();
+        let places = collect(labels.iter().map(|&label| key(label).and_then(|key| keys.binary_search(&key).ok())))?;
         let groups = match (keys.first(), keys.last()) {
             (Some(&first), Some(&last)) if last - first == keys.len() as u64 - 1 => {
                 Self::Consecutive { first, count: keys.len() }
