@@ -144,29 +144,32 @@ impl Gaussian {
         Ok(filter)
     }
 
-    /// The same with the order of the derivative along axis `index` set, and 0 along the others.
-    fn derivative(&self, index: usize, order: usize, axes: usize) -> Self {
-        let mut orders = vec![0; axes];
-        orders[index] = order;
-        self.clone().orders(&orders)
+    /// A term per axis: the derivative of that order along it, and its boundary along every axis.
+    fn derivatives(&self, order: usize, axes: &Axes) -> Result<Separable> {
+        let each = axes.each()?;
+        sum(each.iter().enumerate().map(|(index, &(_, boundary))| {
+            let mut orders = vec![0; each.len()];
+            orders[index] = order;
+            self.clone().orders(&orders).filter(&axes.clone().boundary(boundary))
+        }))
     }
 
-    /// The Laplace operator by second derivatives of a Gaussian: `scipy.ndimage.gaussian_laplace`.
+    /// The Laplace operator by second derivatives of a Gaussian: `scipy.ndimage.gaussian_laplace`. As there, each of several
+    /// boundaries holds along all axes of one term: the one with the derivative along its own axis.
     ///
     /// # Errors
     /// As [`filter`](Self::filter).
     pub fn laplace(&self, axes: &Axes) -> Result<Separable> {
-        let n = axes.axes.len();
-        sum((0..n).map(|index| self.derivative(index, 2, n).filter(axes)))
+        self.derivatives(2, axes)
     }
 
-    /// The magnitude of the gradient by derivatives of a Gaussian: `scipy.ndimage.gaussian_gradient_magnitude`.
+    /// The magnitude of the gradient by derivatives of a Gaussian: `scipy.ndimage.gaussian_gradient_magnitude`. Boundaries as
+    /// for [`laplace`](Self::laplace).
     ///
     /// # Errors
     /// As [`filter`](Self::filter).
     pub fn gradient_magnitude(&self, axes: &Axes) -> Result<Separable> {
-        let n = axes.axes.len();
-        Ok(sum((0..n).map(|index| self.derivative(index, 1, n).filter(axes)))?.magnitude())
+        Ok(self.derivatives(1, axes)?.magnitude())
     }
 
     /// Sharpened: `x + amount · (x − blurred)`, as scikit-image's `unsharp_mask` (which scales and clips values besides) and
@@ -258,6 +261,8 @@ pub fn box_blur(size: usize, axes: &Axes) -> Result<Separable> {
 }
 
 /// The derivative by a central difference along one of `axes`, smoothed by `1 2 1` along the others: `scipy.ndimage.sobel`.
+/// As there, differentiated first and then smoothed, in the order of `axes`, which tells where a constant other than zero lies
+/// outside.
 ///
 /// # Errors
 /// [`Error::Invalid`] if `along` is none of the axes, or the boundaries do not fit them.
@@ -278,21 +283,32 @@ fn difference(along: isize, smooth: &[f64], axes: &Axes) -> Result<Separable> {
     if !axes.axes.contains(&along) {
         return Err(Error::invalid("axis", along, format!("one of {:?}", axes.axes)));
     }
-    let mut filter = Separable::new();
-    for (axis, boundary) in axes.each()? {
-        let weights = if axis == along { &[-1.0, 0.0, 1.0] } else { smooth };
-        filter = filter.pass(Factor::correlate(axis, weights).boundary(boundary));
+    let mut each = axes.each()?;
+    // Passes in the order of the axes are made at once where it does not matter.
+    if each.iter().any(|(_, boundary)| boundary.fill() != 0.0) {
+        each.sort_by_key(|&(axis, _)| axis != along);
     }
-    Ok(filter)
+    Ok(passes(along, smooth, &each))
 }
 
-/// The magnitude of the gradient by [`sobel`] (or, with `prewitt`, by [`prewitt`]) along each axis.
+/// A central difference along one axis and `smooth` along the others, in this order.
+fn passes(along: isize, smooth: &[f64], each: &[(isize, Boundary)]) -> Separable {
+    let weights = |axis| if axis == along { &[-1.0, 0.0, 1.0] } else { smooth };
+    let pass = |filter: Separable, &(axis, boundary): &(isize, Boundary)| {
+        filter.pass(Factor::correlate(axis, weights(axis)).boundary(boundary))
+    };
+    each.iter().fold(Separable::new(), pass)
+}
+
+/// The magnitude of the gradient by [`sobel`] (or, with `prewitt`, by [`prewitt`]) along each axis, each with its passes in the
+/// order of `axes`.
 ///
 /// # Errors
 /// As [`sobel`].
 pub fn edges(prewitt: bool, axes: &Axes) -> Result<Separable> {
     let smooth = if prewitt { [1.0, 1.0, 1.0] } else { [1.0, 2.0, 1.0] };
-    Ok(sum(axes.axes.iter().map(|&along| difference(along, &smooth, axes)))?.magnitude())
+    let each = axes.each()?;
+    Ok(sum(each.iter().map(|&(along, _)| Ok(passes(along, &smooth, &each))))?.magnitude())
 }
 
 /// The Laplace operator by second differences: `scipy.ndimage.laplace`.
@@ -346,5 +362,30 @@ mod tests {
         assert_eq!(run(Gaussian::new(0.0).filter(&axes).unwrap()), ramp);
         assert!(Gaussian::new(-1.0).filter(&axes).is_err() && Gaussian::new(f64::NAN).filter(&axes).is_err());
         assert!(sobel(0, &axes).is_err() && uniform(&[3, 3, 3], &[0], &axes).is_err());
+    }
+
+    #[test]
+    fn what_lies_outside_is_scipys() {
+        let backend = Backend::cpu();
+        // scipy.ndimage.sobel and prewitt of numpy.arange(12).reshape(3, 4), mode="constant", cval=10, axis by axis.
+        let ramp = ndarray::Array2::from_shape_fn((3, 4), |(y, x)| (4 * y + x) as i32);
+        let axes = Axes::all(2).boundary(Boundary::Constant(10.0));
+        for (how, expected) in [
+            (sobel(0, &axes), [-7, -20, -16, 0, 34, 32, 32, 34, 27, 20, 16, 20]),
+            (sobel(1, &axes), [-13, 16, 16, 30, -20, 8, 8, 16, 3, 16, 16, 14]),
+            (prewitt(1, &axes), [-4, 14, 14, 22, -15, 6, 6, 12, 4, 14, 14, 14]),
+        ] {
+            assert_eq!(backend.separable(&ramp, &how.unwrap()).unwrap().into_vec().unwrap(), expected);
+        }
+        assert!(backend.separable(&ramp, &edges(false, &axes).unwrap()).is_ok());
+        // scipy.ndimage.gaussian_laplace and gaussian_gradient_magnitude with sigma=0.7, mode=["constant", "wrap"].
+        let image = ndarray::array![[1.0, 4.0, 2.0], [8.0, 0.0, 3.0]];
+        let (axes, gaussian) = (Axes::all(2).boundaries(&[Boundary::ZERO, Boundary::Wrap]), Gaussian::new(0.7));
+        let laplace = [-1.3807266507, -1.4849576828, -0.7106729058, -8.2150112522, 1.1805936256, -0.3138407325];
+        let magnitude = [1.9231652381, 1.0986344069, 0.9456847815, 0.6918741762, 1.5493418904, 1.5590071374];
+        for (how, expected) in [(gaussian.laplace(&axes), laplace), (gaussian.gradient_magnitude(&axes), magnitude)] {
+            let found = backend.separable(&image, &how.unwrap()).unwrap().into_vec().unwrap();
+            assert!(found.iter().zip(expected).all(|(x, y): (&f64, f64)| (x - y).abs() < 1e-9), "{found:?}");
+        }
     }
 }

@@ -3,7 +3,7 @@
 use num_complex::Complex64;
 use numpy::PyArrayDescr;
 use pyo3::prelude::*;
-use unisono::{Boundary, Direction, Factor, Separable};
+use unisono::{Boundary, Direction, Factor, Separable, SeparablePlan};
 
 use crate::array::{Sink, Source, dtype_of};
 use crate::convolve::{Options, describe};
@@ -36,6 +36,9 @@ pub(crate) fn separable<'py>(
         let mut term = Separable::new();
         for (axis, weights, origin, boundary, value) in passes {
             let boundary = match boundary.parse().map_err(raise)? {
+                Boundary::Constant(_) | Boundary::ConstantComplex(..) if boundary.contains(':') => {
+                    return Err(invalid("mode", format!("{boundary:?}"), "\"constant\", with the value as cval"));
+                }
                 Boundary::Constant(_) => Boundary::Constant(value),
                 other => other,
             };
@@ -60,10 +63,10 @@ pub(crate) fn separable<'py>(
             return Err(invalid("output", "an array", "a dtype or nothing, where NaN is ignored"));
         }
         let mut out = Sink::new(out, &[&array])?;
+        out.expect(|| SeparablePlan::new(&how, operand.dtype(), operand.shape()).map(|plan| plan.shape))?;
         let target = out.output();
         let done = run::run(py, &backend, units, |on| on.separable_dyn_into(&operand, &how, target));
-        let out = out.finish();
-        return done.map(|()| out);
+        return out.finish(done);
     }
     let stay = array.is_array();
     let result = run::run(py, &backend, units, |on| {

@@ -153,13 +153,8 @@ def test_differences(device, rng, name, smooth):
         found = getattr(unisono, name)(x, axis, None, mode, cval, device=device)
         exact = getattr(ndimage, name)(x.astype(np.float64), axis, None, mode, cval)
         each = [mode] if x.ndim == 1 else mode
-        passes = [(a, np.array([-1, 0, 1] if a == axis else smooth), each[a], cval, 0) for a in range(x.ndim)]
-        if x.ndim > 1 and len(set(each)) > 1 and "constant" in each and cval:
-            # SciPy differentiates first; another order of the axes looks elsewhere outside.
-            exact, _ = correlated(x, passes)
-        scale = correlated(x, passes)[1]
-        if cval and "constant" in each:
-            exact, scale = correlated(x, passes)
+        order = sorted(range(x.ndim), key=lambda a: a != axis)
+        scale = correlated(x, [(a, np.array([-1, 0, 1] if a == axis else smooth), each[a], cval, 0) for a in order])[1]
         check(found, exact, scale, 4 * x.ndim, x.dtype)
 
 
@@ -179,15 +174,33 @@ def test_gaussian_derivatives(device, rng, name, order):
     for _ in range(CASES // 2):
         x = draw(rng, device, 30)
         sigma = [float(s) for s in rng.choice([0.6, 1.0, 2.3], x.ndim)]
-        mode, cval = MODES[rng.integers(5)], fill(rng, x)
+        mode, cval = modes(rng, x.ndim), fill(rng, x)
         found = getattr(unisono, name)(x, sigma, None, mode, cval, device=device)
         exact = getattr(ndimage, name)(x.astype(np.float64), sigma, None, mode, cval)
-        terms = [
-            correlated(x, [(a, gaussian_weights(s, order * (a == i), int(4 * s + 0.5)), mode, cval, 0) for a, s in enumerate(sigma)])
-            for i in range(x.ndim)
-        ]
+        weights = [[gaussian_weights(s, order * (a == i), int(4 * s + 0.5)) for a, s in enumerate(sigma)] for i in range(x.ndim)]
+        terms = [correlated(x, [(a, w, mode[i], cval, 0) for a, w in enumerate(weights[i])]) for i in range(x.ndim)]
         roundings = sum(2 * int(4 * s + 0.5) + 2 for s in sigma) + x.ndim
         check(found, exact, sum(scale for _, scale in terms), roundings, x.dtype)
+
+
+@pytest.mark.parametrize("name", ["laplace", "gaussian_laplace", "gaussian_gradient_magnitude"])
+def test_derivatives_along_some_axes(rng, name):
+    for _ in range(40):
+        x = rng.uniform(-1, 1, rng.integers(2, 9, 3))
+        axes = [int(axis) for axis in rng.permutation(3)[: rng.integers(1, 4)]]
+        sigma = [] if name == "laplace" else [[float(s) for s in rng.choice([0.6, 1.0, 2.3], len(axes))]]
+        mode, cval = modes(rng, len(axes)), float(rng.uniform(-1, 1))
+        found = getattr(unisono, name)(x, *sigma, None, mode, cval, axes=axes, device="cpu")
+        # Slices of the other axes, as SciPy's magnitude of the gradient blurs along these.
+        order = np.argsort(axes)
+        batch = [axis for axis in range(3) if axis not in axes]
+        slices = x.transpose(*batch, *sorted(axes)).reshape(-1, *(x.shape[axis] for axis in sorted(axes)))
+        sigma, mode = [[one[i] for i in order] for one in sigma], [mode[i] for i in order]
+        exact = np.stack([getattr(ndimage, name)(one, *sigma, None, mode, cval) for one in slices])
+        exact = exact.reshape([x.shape[axis] for axis in (*batch, *sorted(axes))])
+        assert np.allclose(found, exact.transpose(np.argsort([*batch, *sorted(axes)])), rtol=1e-12, atol=1e-12)
+    for x in (-np.ones(3), np.float64(-2)):
+        assert np.array_equal(getattr(unisono, name)(x, *(sigma and [1.0]), axes=(), device="cpu"), x)
 
 
 def test_factors_and_sharpening(device, rng):
@@ -256,6 +269,13 @@ def test_outputs_and_errors(device):
     assert found.dtype == np.complex64 and np.allclose(found, ndimage.gaussian_filter(z, 1.0), rtol=1e-5)
     for call, text in [
         (lambda: unisono.gaussian_filter(x, [1.0, 2.0, 3.0], device=device), "sigma"),
+        (lambda: unisono.gaussian_filter(x, np.nan, device=device), "sigma: got nan"),
+        (lambda: unisono.gaussian_filter1d(x, -1.0, device=device), "sigma: got -1.0"),
+        (lambda: unisono.gaussian_filter1d(x, np.inf, device=device), "radius: got inf"),
+        (lambda: unisono.gaussian_filter1d(1.0, 1.0, device=device), "axis: got -1, expected none: the input has no axes"),
+        (lambda: unisono.unsharp_mask(x, axes=0, channel_axis=0, device=device), "channel_axis: got 0 beside axes=0"),
+        (lambda: unisono.correlate1d(x, [1, 2], origin=2**63, device=device), "origin: got 9223372036854775808"),
+        (lambda: unisono.correlate1d(x, [1, 2], mode="constant:5", device=device), 'mode: got "constant:5", expected "constant"'),
         (lambda: unisono.uniform_filter(x, 0, device=device), "size"),
         (lambda: unisono.correlate1d(x, [], device=device), "weights"),
         (lambda: unisono.correlate1d(x, [1, 2], 2, device=device), "axis"),
@@ -265,3 +285,113 @@ def test_outputs_and_errors(device):
     ]:
         with pytest.raises(ValueError, match=text):
             call()
+
+
+def test_scipys_order_of_passes(device):
+    x = np.arange(12, dtype=np.int16).reshape(3, 4)
+    found = unisono.sobel(x, 1, mode="constant", cval=10, device=device)
+    assert np.array_equal(found, ndimage.sobel(x, 1, mode="constant", cval=10)) and found[0].tolist() == [-13, 16, 16, 30]
+
+
+def test_arrays_without_axes():
+    for found in [
+        unisono.gaussian_filter(np.float64(2), 1.0),
+        unisono.uniform_filter(2.0),
+        unisono.laplace(2.0),
+        unisono.gaussian_filter(2.0, 1.0, nan="ignore"),
+    ]:
+        assert found.shape == () and found == 2
+    out = np.zeros((), np.uint8)
+    assert unisono.gaussian_filter(2.5, 1.0, output=out) is out and out == 2
+    assert unisono.gaussian_filter(2j, 1.0) == 2j
+
+
+def test_no_width_is_a_copy():
+    x = np.arange(5.0)
+    for found in (unisono.gaussian_filter1d(x, 0), unisono.gaussian_filter(x, 0)):
+        assert found is not x and np.array_equal(found, x)
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.float32, np.float64, np.complex64, np.complex128])
+@pytest.mark.parametrize("name", ["correlate1d", "convolve1d"])
+def test_complex_weights(rng, name, dtype):
+    run, same = getattr(unisono, name), getattr(ndimage, name)
+    assert run(np.arange(4.0), [1j, 2, 1]).imag.any()
+    for _ in range(30):
+        x = rng.integers(-9, 9, rng.integers(1, 9, 2)).astype(dtype)
+        n = int(rng.integers(1, 6))
+        weights = rng.integers(-4, 5, n) + 1j * rng.integers(-4, 5, n)
+        cval = complex(2, -1) if np.iscomplexobj(x) else 2.0
+        how = dict(axis=int(rng.integers(2)), mode=MODES[rng.integers(5)], cval=cval)
+        found, expected = run(x, weights, **how, device="cpu"), same(x, weights, **how)
+        assert found.dtype == expected.dtype and np.array_equal(found, expected)
+        out = np.zeros(x.shape, np.complex128)[::-1]
+        assert run(x, weights, output=out, **how, device="cpu") is out and np.array_equal(out, expected)
+
+
+def test_complex_refusals():
+    z, x = np.ones((3, 4), np.complex64), np.ones((3, 4))
+    fixed = np.zeros((3, 4), np.complex64)
+    fixed.flags.writeable = False
+    for error, text, call in [
+        (TypeError, "output: got dtype float64, expected complex64", lambda: unisono.gaussian_filter(z, 1.0, output=x)),
+        (TypeError, "output: got dtype float32, expected complex64", lambda: unisono.gaussian_filter(z, 1.0, output="f4")),
+        (TypeError, "output: got Array", lambda: unisono.gaussian_filter(z, 1.0, output=unisono.upload(z))),
+        (ValueError, "output: got shape", lambda: unisono.gaussian_filter(z, 1.0, output=np.zeros((2, 3, 4), complex))),
+        (ValueError, "output: got a read-only array", lambda: unisono.gaussian_filter(z, 1.0, output=fixed)),
+        (TypeError, "output: got dtype complex128, expected a real one", lambda: unisono.gaussian_filter(x, 1.0, output=complex)),
+        (TypeError, r"its numpy\(\)", lambda: unisono.gaussian_filter(unisono.upload(z), 1.0)),
+        (TypeError, r"its numpy\(\)", lambda: unisono.correlate1d(unisono.upload(x), [1j])),
+        (TypeError, "input: got dtype complex64, expected real", lambda: unisono.gaussian_filter(z, 1.0, nan="ignore")),
+        (TypeError, "images: got dtype complex64, expected a real", lambda: unisono.convolve(z, x, nan="ignore")),
+        (TypeError, "cval: got 1j", lambda: unisono.correlate1d(x, [1j], cval=1j)),
+        (TypeError, "convolve1d takes complex ones", lambda: unisono.convolve_separable(x, [[1j, 1.0]])),
+    ]:
+        with pytest.raises(error, match=text):
+            call()
+    assert (x == 1).all()
+
+
+def test_means_without_nan_are_rounded(device):
+    x = np.array([[1.6, 2.6, 300.7], [np.nan, -5.2, 2.5]], np.float32)
+    rounded = [[2, 3, 255], [0, 0, 2]]
+    one, kept = np.ones((1, 1), np.float32), unisono.upload(x, device)
+    calls = [
+        lambda x, **how: unisono.gaussian_filter(x, 0, nan="ignore", device=device, **how),
+        lambda x, **how: unisono.correlate1d(x, [1], nan="ignore", device=device, **how),
+        lambda x, output: unisono.convolve(
+            x, one, nan="ignore", device=device, **{"out_dtype" if isinstance(output, (str, type)) else "out": output}
+        ),
+    ]
+    for call in calls:
+        assert np.array_equal(call(x, output="uint8"), rounded)
+        out = np.empty((2, 6), np.uint8)[:, ::2]
+        assert call(x, output=out) is out and np.array_equal(out, rounded)
+        found = call(kept, output=np.uint8)
+        assert isinstance(found, unisono.Array) and np.array_equal(found.numpy(), rounded)
+        out = unisono.upload(np.zeros((2, 3), np.uint8), device)
+        assert call(x, output=out) is out and np.array_equal(out.numpy(), rounded)
+        for out in (np.empty((4, 2, 3), np.uint8), unisono.upload(np.zeros((2, 2), np.uint8), device)):
+            with pytest.raises(ValueError, match="output shape"):
+                call(x, output=out)
+        for dtype in (np.float16, np.complex64):
+            with pytest.raises(TypeError, match=f"got dtype {np.dtype(dtype)}"):
+                call(x, output=dtype)
+            with pytest.raises(TypeError, match=f"got dtype {np.dtype(dtype)}"):
+                call(x, output=np.empty((2, 3), dtype))
+    with pytest.raises(ValueError, match="out_dtype: got uint8, expected the dtype of out, float32"):
+        unisono.convolve(x, one, nan="ignore", out_dtype="uint8", out=np.empty((2, 3), np.float32), device=device)
+
+
+def test_numbers_of_a_convolution():
+    x, k = np.arange(30.0).reshape(5, 6), np.ones((2, 2))
+    found = unisono.convolve(x, k, "same", stride=np.array([1, 2]), dilation=np.array([2, 1]), origin=np.array([0, -1]))
+    assert np.array_equal(found, unisono.convolve(x, k, "same", stride=[1, 2], dilation=[2, 1], origin=[0, -1]))
+    for error, text, how in [
+        (TypeError, "stride: got 1.5, expected an integer", dict(stride=1.5)),
+        (ValueError, "stride: got 9223372036854775808", dict(stride=2**63)),
+        (ValueError, "groups: got 9223372036854775808", dict(groups=2**63)),
+        (ValueError, "ndim: got -1, expected 1, 2 or 3", dict(ndim=-1)),
+    ]:
+        with pytest.raises(error, match=text):
+            unisono.convolve(x, k, **how)

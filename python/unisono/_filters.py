@@ -24,6 +24,8 @@ def _axes_of(input, axes):
         return list(range(ndim))
     chosen = [axes] if np.ndim(axes) == 0 else list(axes)
     chosen = [operator.index(axis) for axis in chosen]
+    if chosen and not ndim:
+        raise ValueError(f"axis: got {chosen[0]}, expected none: the input has no axes")
     for axis in chosen:
         if not -ndim <= axis < ndim:
             raise ValueError(f"axis: got {axis}, expected {-ndim} to {ndim - 1} for {ndim} axes")
@@ -37,51 +39,104 @@ def _axis_of(input, axis):
     return _axes_of(input, [axis])[0]
 
 
+def _ascending(axes, *columns):
+    """The axes in their order, and with them the values that each has: terms that are added pass over axes in that order."""
+    places = sorted(range(len(axes)), key=axes.__getitem__)
+    return [[values[place] for place in places] for values in (axes, *columns)]
+
+
+def _integer(name, value):
+    """An integer that the native half takes."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name}: got {value!r}, expected an integer") from None
+    if not -(2**63) <= number < 2**63:
+        raise ValueError(f"{name}: got {number}, expected an integer of 64 bits")
+    return number
+
+
 def _array(input):
-    return input if isinstance(input, _unisono.Array) else np.asarray(input)
+    return input if isinstance(input, (_unisono.Array, np.ndarray)) else np.asarray(input)
 
 
 def _run(input, terms, output, device, magnitude=False, nan="propagate"):
-    """Runs terms of passes ``(axis, weights, origin, mode, cval)``, complex arrays by parts."""
+    """Runs terms of passes ``(axis, weights, origin, mode, cval)``, complex numbers by parts."""
     if nan not in ("propagate", "ignore"):
         raise ValueError(f'nan: got {nan!r}, expected "propagate" or "ignore"')
-    terms = [
-        [(axis, list(map(float, w)), operator.index(origin), mode, cval) for axis, w, origin, mode, cval in term]
-        for term in terms
-    ]
-    if not isinstance(input, _unisono.Array) and np.iscomplexobj(input):
-        if magnitude or nan == "ignore":
-            raise TypeError(f"input: got dtype {input.dtype}, expected a real one")
-        return _complex(input, terms, output, device)
-    terms = _outside(terms, _real)
+    out, dtype = output, None
     if output is None or isinstance(output, (str, type, np.dtype)):
-        dtype = None if output is None else np.dtype(output)
-        return _unisono.separable(input, terms, magnitude, nan == "ignore", device, None, dtype)
+        out, dtype = None, None if output is None else np.dtype(output)
+    on_device = isinstance(input, _unisono.Array)
+    if not input.ndim and not on_device:
+        # Engines filter along axes: along one of length 1.
+        given = out[None] if isinstance(out, np.ndarray) else dtype if out is None else out
+        found = _run(input.reshape(1), terms, given, device, magnitude, nan)
+        return found.reshape(()) if out is None else out
+    weighs = any(np.iscomplexobj(weights) for term in terms for _, weights, *_ in term)
+    if weighs or input.dtype.kind == "c":
+        given = "weights: got complex ones" if weighs else f"input: got dtype {input.dtype}"
+        if magnitude or nan == "ignore":
+            raise TypeError(f"{given}, expected real numbers")
+        if on_device:
+            raise TypeError(f"{given} for an Array, expected real numbers; those of its numpy() may be complex")
+        return _complex(input, terms, out, dtype, device, weighs)
+    terms = _passes(terms, np.real, _real)
     if nan == "ignore":
-        output[...] = _unisono.separable(input, terms, magnitude, True, device, None, None)
-        return output
-    return _unisono.separable(input, terms, magnitude, False, device, output, None)
+        input, terms = _unisono.separable(input, terms, False, True, device, None, None), [[]]
+        if out is None and dtype is None:
+            return input
+    return _separable(input, terms, device, out, dtype, magnitude)
 
 
-def _outside(terms, part):
-    """The terms with ``part`` of what lies outside."""
-    return [[(axis, w, origin, mode, part(cval)) for axis, w, origin, mode, cval in term] for term in terms]
+def _passes(terms, weigh, outside):
+    """The terms for the native half, with a part of their weights and of what lies outside."""
+
+    def native(axis, weights, origin, mode, cval):
+        return axis, list(map(float, weigh(weights))), _integer("origin", origin), mode, float(outside(cval))
+
+    return [[native(*one) for one in term] for term in terms]
 
 
 def _real(cval):
     if isinstance(cval, (complex, np.complexfloating)):
         raise TypeError(f"cval: got {cval}, expected a real number: the input is real")
-    return float(cval)
+    return cval
 
 
-def _complex(input, terms, output, device):
-    if output is None or isinstance(output, (str, type, np.dtype)):
-        output = np.empty(input.shape, input.dtype if output is None else output)
-    real = _outside(terms, lambda cval: complex(cval).real)
-    imaginary = _outside(terms, lambda cval: complex(cval).imag)
-    output.real[...] = _unisono.separable(input.real, real, False, False, device, None, None)
-    output.imag[...] = _unisono.separable(input.imag, imaginary, False, False, device, None, None)
-    return output
+def _separable(input, terms, device, out, dtype, magnitude=False):
+    """A filter of real numbers, or with ``[[]]`` these numbers, into ``out``, which is checked, or as ``dtype``."""
+    wanted = getattr(out, "dtype", dtype)
+    if wanted is not None and wanted.kind == "c":
+        raise TypeError(f"output: got dtype {wanted}, expected a real one: the result is real")
+    return _unisono.separable(input, terms, magnitude, False, device, out, dtype)
+
+
+def _complex(input, terms, out, dtype, device, weighs):
+    """A filter of complex numbers, or by complex weights, of which there is one pass."""
+    if out is None:
+        out = np.empty(input.shape, dtype or np.promote_types(input.dtype, np.complex64))
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"output: got {type(out).__name__}, expected a NumPy array: the result is complex")
+    if out.dtype not in (np.complex64, np.complex128):
+        raise TypeError(f"output: got dtype {out.dtype}, expected complex64 or complex128: the result is complex")
+    if out.shape != input.shape:
+        raise ValueError(f"output: got shape {out.shape}, expected {input.shape}")
+    if not out.flags.writeable:
+        raise ValueError("output: got a read-only array, expected a writable one")
+
+    def part(x, weigh, outside):
+        return _unisono.separable(x, _passes(terms, weigh, outside), False, False, device, None, out.real.dtype)
+
+    if input.dtype.kind != "c":
+        real, imag = part(input, np.real, _real), part(input, np.imag, _real)
+    elif not weighs:
+        real, imag = part(input.real, np.real, np.real), part(input.imag, np.real, np.imag)
+    else:
+        real = part(input.real, np.real, np.real) - part(input.imag, np.imag, np.imag)
+        imag = part(input.real, np.imag, np.real) + part(input.imag, np.real, np.imag)
+    out.real[...], out.imag[...] = real, imag
+    return out
 
 
 def _gaussian_weights(sigma, order, radius):
@@ -117,6 +172,8 @@ def _gaussian_passes(input, sigma, order, mode, cval, truncate, radius, axes):
         strict=True,
     )
     for axis, sigma, order, mode, radius in rows:
+        if not sigma >= 0:
+            raise ValueError(f"sigma: got {sigma}, expected a number of at least 0")
         if sigma > 1e-15:
             passes.append((axis, _gaussian_1d(sigma, order, truncate, radius), 0, mode, cval))
     return passes
@@ -125,10 +182,10 @@ def _gaussian_passes(input, sigma, order, mode, cval, truncate, radius, axes):
 def _gaussian_1d(sigma, order, truncate, radius):
     """The weights in the order of the elements."""
     sigma = float(sigma)
-    reach = int(truncate * sigma + 0.5) if radius is None else operator.index(radius)
-    if reach < 0:
-        raise ValueError(f"radius: got {reach}, expected at least 0")
-    return _gaussian_weights(sigma, operator.index(order), reach)[::-1]
+    reach = truncate * sigma + 0.5 if radius is None else _integer("radius", radius)
+    if not -1 < reach <= 1e9:
+        raise ValueError(f"radius: got {reach}, expected at least 0, and weights that fit in memory")
+    return _gaussian_weights(sigma, _integer("order", order), int(reach))[::-1]
 
 
 def gaussian_filter1d(
@@ -145,8 +202,8 @@ def gaussian_filter1d(
     array([1.43, 2.07, 3.  , 3.93, 4.57])
     """
     input = _array(input)
-    weights = _gaussian_1d(sigma, order, truncate, radius)
-    return _run(input, [[(_axis_of(input, axis), weights, 0, mode, cval)]], output, device, nan=nan)
+    passes = _gaussian_passes(input, sigma, order, mode, cval, truncate, radius, [axis])
+    return _run(input, [passes], output, device, nan=nan)
 
 
 def gaussian_filter(
@@ -158,17 +215,18 @@ def gaussian_filter(
     Parameters
     ----------
     input : array_like or Array
-        Any number of axes; those not filtered are batch (``axes=(0, 1)`` blurs ``[H, W, 3]``).
+        Any number of axes, of an Array at least one; those not filtered are batch (``axes=(0, 1)`` blurs ``[H, W, 3]``).
+        Complex numbers are filtered by parts, except of an Array.
     sigma : float or sequence of float
-        Standard deviation, for all axes or one each.
+        Standard deviation, for all axes or one each; an axis with 0 is left as it is.
     order : int or sequence of int
         Order of the derivative.
     output : ndarray, Array or dtype, optional
         Where to write, or the dtype of the result; by default that of ``input``.
     mode : str or sequence of str
         What lies outside: ``"reflect"``, ``"constant"``, ``"nearest"``, ``"mirror"``, ``"wrap"``.
-    cval : float
-        The value outside for ``"constant"``.
+    cval : float or complex
+        The value outside for ``"constant"``; complex for complex input only.
     truncate : float
         Cut off at so many standard deviations.
     radius : int or sequence of int, optional
@@ -177,7 +235,7 @@ def gaussian_filter(
         The axes to filter; all by default.
     nan : {"propagate", "ignore"}
         With ``"ignore"``, NaN has no weight: ``sum(k x) / sum(k)`` over what is there, as ``nan_treatment="interpolate"`` of
-        astropy; NaN where nothing is there. ``cval=nan`` leaves out what lies outside.
+        astropy; NaN where nothing is there. ``cval=nan`` leaves out what lies outside. That mean is then rounded to ``output``.
     device : str or Backend
         Where to compute.
 
@@ -221,7 +279,7 @@ def uniform_filter1d(
 
 
 def _uniform_pass(axis, size, origin, mode, cval):
-    size = operator.index(size)
+    size = _integer("size", size)
     if size < 1:
         raise ValueError(f"size: got {size}, expected at least 1")
     return axis, np.full(size, 1.0 / size), origin, mode, cval
@@ -267,7 +325,7 @@ def correlate1d(
     Parameters
     ----------
     weights : array_like
-        One-dimensional.
+        One-dimensional. Complex ones are conjugated, and their result is complex.
     origin : int
         Moves the weights, to lower indices if positive.
     input, output, mode, cval, nan, device
@@ -280,30 +338,33 @@ def correlate1d(
     array([ 8, 26,  8, 12,  7, 28, 36,  9])
     """
     input = _array(input)
-    passes = [(_axis_of(input, axis), _weights(weights), operator.index(origin), mode, cval)]
+    passes = [(_axis_of(input, axis), _weights("weights", weights).conj(), origin, mode, cval)]
     return _run(input, [passes], output, device, nan=nan)
 
 
-def _weights(weights):
-    weights = np.asarray(weights, dtype=np.float64)
+def _weights(name, weights):
+    weights = np.asarray(weights)
+    weights = weights.astype(np.complex128 if weights.dtype.kind == "c" else np.float64)
     if weights.ndim != 1 or weights.size == 0:
-        raise ValueError(f"weights: got shape {weights.shape}, expected one axis, not empty")
+        raise ValueError(f"{name}: got shape {weights.shape}, expected one axis, not empty")
     return weights
 
 
 def convolve1d(
     input, weights, axis=-1, output=None, mode="reflect", cval=0.0, origin=0, *, nan="propagate", device="auto"
 ):
-    """Convolve along an axis: :func:`scipy.ndimage.convolve1d`. Parameters as for :func:`correlate1d`.
+    """Convolve along an axis: :func:`scipy.ndimage.convolve1d`.
+
+    Parameters as for :func:`correlate1d`, but complex weights are taken as they are.
 
     Examples
     --------
     >>> unisono.convolve1d([2, 8, 0, 4, 1, 9, 9, 0], weights=[1, 3])
     array([14, 24,  4, 13, 12, 36, 27,  0])
     """
-    weights = _weights(weights)[::-1]
-    origin = -operator.index(origin) - (1 - len(weights) % 2)
-    return correlate1d(input, weights, axis, output, mode, cval, origin, nan=nan, device=device)
+    weights = _weights("weights", weights)[::-1]
+    origin = -_integer("origin", origin) - (1 - len(weights) % 2)
+    return correlate1d(input, weights.conj(), axis, output, mode, cval, origin, nan=nan, device=device)
 
 
 def convolve_separable(
@@ -314,7 +375,7 @@ def convolve_separable(
     Parameters
     ----------
     factors : sequence of array_like
-        One-dimensional weights, one for each of ``axes``; by default for the last axes.
+        One-dimensional real weights, one for each of ``axes``; by default for the last axes.
     origin : int or sequence of int
         As for :func:`convolve1d`.
     input, output, mode, cval, nan, device
@@ -328,13 +389,15 @@ def convolve_separable(
            [ 1.,  2., -1.]])
     """
     input = _array(input)
-    factors = [_weights(factor) for factor in factors]
+    factors = [_weights("factors", factor) for factor in factors]
+    if any(np.iscomplexobj(factor) for factor in factors):
+        raise TypeError("factors: got complex weights, expected real ones; convolve1d takes complex ones")
     axes = _axes_of(input, range(-len(factors), 0) if axes is None else axes)
     if len(axes) != len(factors):
         raise ValueError(f"factors: got {len(factors)} of them, expected {len(axes)}, the number of axes")
     modes, origins = _per_axis("mode", mode, len(axes)), _per_axis("origin", origin, len(axes))
     passes = [
-        (axis, factor[::-1], -operator.index(origin) - (1 - len(factor) % 2), mode, cval)
+        (axis, factor[::-1], -_integer("origin", origin) - (1 - len(factor) % 2), mode, cval)
         for axis, factor, mode, origin in zip(axes, factors, modes, origins, strict=True)
     ]
     return _run(input, [passes], output, device, nan=nan)
@@ -347,6 +410,9 @@ def _difference(input, axis, output, mode, cval, smooth, device):
     passes = [
         (other, [-1.0, 0.0, 1.0] if other == axis else smooth, 0, mode, cval) for other, mode in enumerate(modes)
     ]
+    if cval:
+        # Then the order tells, and SciPy differentiates first.
+        passes.insert(0, passes.pop(axis))
     return _run(input, [passes], output, device)
 
 
@@ -392,19 +458,14 @@ def laplace(input, output=None, mode="reflect", cval=0.0, *, axes=None, device="
 
 
 def _gaussian_terms(input, sigma, order, mode, cval, truncate, radius, axes):
-    """A term per axis: a Gaussian, differentiated ``order`` times along that axis."""
-    axes = sorted(zip(_axes_of(input, axes), range(input.ndim), strict=False))
-    places = [place for _, place in axes]
-    axes = [axis for axis, _ in axes]
-    n = len(axes)
-    ordered = [
-        [_per_axis(name, value, n)[place] for place in places]
-        for name, value in (("sigma", sigma), ("mode", mode), ("radius", radius))
-    ]
+    """A term per axis: a Gaussian, differentiated ``order`` times along that axis, whose mode holds for all of them."""
+    axes = _axes_of(input, axes)
+    columns = [_per_axis(*one, len(axes)) for one in (("sigma", sigma), ("mode", mode), ("radius", radius))]
+    axes, sigmas, modes, radii = _ascending(axes, *columns)
     terms = []
-    for index in range(n):
-        orders = [order if other == index else 0 for other in range(n)]
-        terms.append(_gaussian_passes(input, ordered[0], orders, ordered[1], cval, truncate, ordered[2], axes))
+    for axis, mode in zip(axes, modes, strict=True):
+        orders = [order if other == axis else 0 for other in axes]
+        terms.append(_gaussian_passes(input, sigmas, orders, mode, cval, truncate, radii, axes))
     return terms or [[]]
 
 
@@ -413,7 +474,8 @@ def gaussian_laplace(
 ):
     """Laplace operator by second derivatives of a Gaussian: :func:`scipy.ndimage.gaussian_laplace`.
 
-    Parameters as for :func:`gaussian_filter`.
+    Parameters as for :func:`gaussian_filter`, but of several modes each holds along all axes of one term: the one with the
+    derivative along its own axis.
 
     Examples
     --------
@@ -429,7 +491,7 @@ def gaussian_gradient_magnitude(
 ):
     """Magnitude of the gradient by derivatives of a Gaussian: :func:`scipy.ndimage.gaussian_gradient_magnitude`.
 
-    Parameters as for :func:`gaussian_filter`.
+    Parameters as for :func:`gaussian_laplace`. What is not among ``axes`` is batch, as everywhere (SciPy 1.17 blurs along it).
 
     Examples
     --------
@@ -438,7 +500,7 @@ def gaussian_gradient_magnitude(
     """
     input = _array(input)
     terms = _gaussian_terms(input, sigma, 1, mode, cval, truncate, radius, axes)
-    return _run(input, terms, output, device, magnitude=True)
+    return _run(input, terms, output, device, magnitude=terms != [[]])
 
 
 def unsharp_mask(
@@ -457,7 +519,7 @@ def unsharp_mask(
     amount : float
         How much is added.
     channel_axis : int, optional
-        An axis of channels, not filtered.
+        An axis of channels, not filtered; not together with ``axes``.
     input, output, mode, cval, truncate, axes, device
         As for :func:`gaussian_filter`.
 
@@ -467,14 +529,15 @@ def unsharp_mask(
     array([  7,   0, 102,  93], dtype=uint8)
     """
     input = _array(input)
+    if axes is not None and channel_axis is not None:
+        raise ValueError(f"channel_axis: got {channel_axis} beside axes={axes!r}, expected one of the two")
     if axes is None:
         channel = None if channel_axis is None else _axis_of(input, channel_axis)
         axes = [axis for axis in range(input.ndim) if axis != channel]
     else:
         axes = _axes_of(input, axes)
-    order = sorted(range(len(axes)), key=lambda place: axes[place])
     sigmas, modes = _per_axis("radius", radius, len(axes)), _per_axis("mode", mode, len(axes))
-    axes, sigmas, modes = ([values[place] for place in order] for values in (axes, sigmas, modes))
+    axes, sigmas, modes = _ascending(axes, sigmas, modes)
     blurred = _gaussian_passes(input, sigmas, 0, modes, cval, truncate, None, axes)
     if not blurred:
         return _run(input, [[]], output, device)
