@@ -1,9 +1,13 @@
 //! The command line.
 
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use unisono::{Accuracy, Algorithm, Boundary, Dtype, Mode};
+
+use crate::failure::{Failure, Result};
 
 mod monte_carlo;
 mod reduce;
@@ -92,9 +96,9 @@ pub struct ConvolveArgs {
     /// full, same or valid
     #[arg(long, default_value = "same", value_name = "MODE")]
     pub mode: Mode,
-    /// Outside the image: constant, reflect, nearest, mirror or wrap (also symm, edge, replicate, reflect_101)
-    #[arg(long, default_value = "reflect", value_name = "BOUNDARY")]
-    pub boundary: Boundary,
+    /// Outside the image: constant, reflect, nearest, mirror or wrap (also symm, edge, replicate, reflect_101) [default: reflect]
+    #[arg(long, value_name = "BOUNDARY")]
+    pub boundary: Option<Boundary>,
     /// The value outside the image; implies --boundary constant
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     pub value: Option<f64>,
@@ -120,7 +124,7 @@ pub struct ConvolveArgs {
     #[arg(long)]
     pub correlate: bool,
     /// The dtype of .npy results: uint8, int16, float32 …
-    #[arg(long, value_name = "DTYPE")]
+    #[arg(long, value_name = "DTYPE", value_parser = real)]
     pub dtype: Option<Dtype>,
     /// Let a result replace one of the inputs
     #[arg(long)]
@@ -139,19 +143,19 @@ pub struct ConvolveArgs {
 
 Syntax and precedence are Python's: numbers, names, + - * / % **, comparisons, and, or, not, and the functions abs acos
 acosh asin asinh atan atan2 atanh cbrt ceil clip cos cosh erf erfc exp exp2 expm1 floor hypot log log10 log1p log2 max min mod
-pow round sign sin sinh sqrt tan tanh trunc where (NumPy's names too). Arrays are broadcast. float32 has the same
-bits on every device; float64 is computed on CPUs.")]
+pow round sign sin sinh sqrt tan tanh trunc where (NumPy's names too). Arrays are broadcast. The results have the
+same bits on every device, in float32 and in float64.")]
 pub struct MapArgs {
     /// The expression
     #[arg(value_name = "EXPRESSION", allow_hyphen_values = true)]
     pub expression: String,
     /// The arrays: NAME=FILE.npy
-    #[arg(value_name = "NAME=FILE", value_parser = array)]
+    #[arg(value_name = "NAME=FILE", value_parser = OsStringValueParser::new().try_map(|text| array(&text)))]
     pub arrays: Vec<(String, PathBuf)>,
     /// The value of a parameter (repeatable): NAME=NUMBER
     #[arg(long, value_name = "NAME=NUMBER", value_parser = param)]
     pub param: Vec<(String, f64)>,
-    /// Reduce the results: sum, prod, min, max, mean, argmin, argmax, any, all or count_nonzero
+    /// Reduce the results: sum, prod, mean, var, std, min, max, ptp, argmin, argmax, norm, any, all or count_nonzero
     #[arg(long, value_name = "OP")]
     pub reduce: Option<unisono::ReduceOp>,
     /// float32 or float64, in which everything is computed
@@ -164,9 +168,14 @@ pub struct MapArgs {
     pub common: Common,
 }
 
-/// `NAME=FILE`.
-fn array(text: &str) -> Result<(String, PathBuf), String> {
-    let (name, path) = text.split_once('=').ok_or("expected NAME=FILE.npy")?;
+/// `NAME=FILE`, of which the file may have any name.
+fn array(text: &OsStr) -> Result<(String, PathBuf), String> {
+    let bytes = text.as_encoded_bytes();
+    let at = bytes.iter().position(|&byte| byte == b'=');
+    let (name, path) = at.map(|at| (&bytes[..at], &bytes[at + 1..])).ok_or("expected NAME=FILE.npy")?;
+    let name = str::from_utf8(name).map_err(|_| "expected a NAME of letters in front of =FILE.npy")?;
+    // SAFETY: the bytes are those of an OsStr, cut after an ASCII character.
+    let path = unsafe { OsString::from_encoded_bytes_unchecked(path.to_vec()) };
     Ok((name.into(), path.into()))
 }
 
@@ -174,6 +183,23 @@ fn array(text: &str) -> Result<(String, PathBuf), String> {
 fn param(text: &str) -> Result<(String, f64), String> {
     let (name, value) = text.split_once('=').ok_or("expected NAME=NUMBER")?;
     Ok((name.into(), value.parse().map_err(|_| format!("{value:?} is not a number"))?))
+}
+
+/// Refuses a parameter that has two values.
+pub fn once(params: &[(String, f64)]) -> Result<()> {
+    let twice = params.iter().enumerate().find(|(i, (name, _))| params[..*i].iter().any(|(earlier, _)| earlier == name));
+    match twice {
+        Some((_, (name, _))) => Err(Failure::usage(format!("--param: got `{name}` twice, expected every name once"))),
+        None => Ok(()),
+    }
+}
+
+/// A dtype of real numbers.
+fn real(text: &str) -> Result<Dtype, String> {
+    match text.parse::<Dtype>() {
+        Ok(dtype) if dtype.is_complex() => Err(format!("got {dtype}, expected a real dtype")),
+        other => other.map_err(|error| error.to_string()),
+    }
 }
 
 #[derive(Debug, Args)]

@@ -12,7 +12,7 @@ use crate::npy::Npy;
 
 /// What goes with some files.
 pub enum Beside {
-    /// An array of the shape of all of them end to end, or one that is the same for every row.
+    /// An array of the shape of all of them end to end, or one row for all of theirs.
     Whole(Npy),
     /// An array for each file.
     Each(Vec<PathBuf>),
@@ -60,7 +60,7 @@ impl Beside {
                 }
                 part(here, rows)
             }
-            (Self::Whole(whole), _) if whole.shape().len() < shape.len() || whole.shape().first() == Some(&1) => whole.operand(),
+            (Self::Whole(whole), _) if is_one_row(whole, shape, total) => whole.operand(),
             (Self::Whole(whole), _) => {
                 if whole.shape().first() != Some(&total) || whole.shape().get(1..) != shape.get(1..) {
                     let expected: Vec<usize> = std::iter::once(total).chain(shape.iter().skip(1).copied()).collect();
@@ -72,6 +72,12 @@ impl Beside {
             (Self::Each(_), None) => Err(Failure::work("a file without what goes with it")),
         }
     }
+}
+
+/// Whether an array has one row for all of those of files with this shape. Where there is one in all, it may be that row.
+fn is_one_row(whole: &Npy, shape: &[usize], total: usize) -> bool {
+    let is_that_row = total == 1 && whole.shape().get(1..) == shape.get(1..);
+    whole.shape().len() < shape.len() || (whole.shape().first() == Some(&1) && !is_that_row)
 }
 
 /// Some rows of a file.

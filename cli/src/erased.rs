@@ -1,6 +1,8 @@
 //! From the eleven dtypes, known at run time, to Rust's types.
 
-use serde_json::Value;
+use std::fmt::{Display, Formatter};
+
+use serde::{Serialize, Serializer};
 use unisono::HostVec;
 
 /// Runs `$body` with `$T` bound to the Rust type of a real dtype (the command reads no complex ones).
@@ -108,92 +110,111 @@ pub trait Show: Copy {
     /// The text.
     fn text(self) -> String;
     /// The JSON value.
-    fn json(self) -> Value;
+    fn json<S: Serializer>(self, serializer: S) -> Result<S::Ok, S::Error>;
 }
 
 macro_rules! show {
     (exact $($T:ty)*) => {$(impl Show for $T {
         fn text(self) -> String { self.to_string() }
-        fn json(self) -> Value { Value::from(self) }
+        fn json<S: Serializer>(self, serializer: S) -> Result<S::Ok, S::Error> { self.serialize(serializer) }
     })*};
     (float $($T:ty)*) => {$(impl Show for $T {
         fn text(self) -> String {
             if self.is_nan() { "nan".into() } else { format!("{self:?}") }
         }
-        fn json(self) -> Value {
-            // Through the shortest text, so that a float32 keeps its few digits in JSON.
-            match self.text().parse::<f64>() {
-                Ok(value) if self.is_finite() => Value::from(value),
-                _ => Value::from(self.text()),
-            }
+        fn json<S: Serializer>(self, serializer: S) -> Result<S::Ok, S::Error> {
+            if self.is_finite() { self.serialize(serializer) } else { self.text().serialize(serializer) }
         }
     })*};
 }
-show!(exact u8 i8 u16 i16 u32 i32 u64 i64);
+show!(exact bool u8 i8 u16 i16 u32 i32 u64 i64);
 show!(float f32 f64);
 
-impl Show for bool {
-    fn text(self) -> String {
-        self.to_string()
-    }
-    fn json(self) -> Value {
-        Value::from(self)
+/// An array to be printed, element by element: as text in nested brackets, one row of the last axis per line, and as nested
+/// lists of JSON; a scalar as it is.
+#[derive(Debug, Clone, Copy)]
+pub struct Nested<'a>(pub &'a HostVec, pub &'a [usize]);
+
+impl Display for Nested<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        with_vec!(self.0, vec => {
+            let width = vec.iter().map(|&x| x.text().len()).max().unwrap_or(0);
+            Rows(vec, self.1).write(f, width, 0)
+        })
     }
 }
 
-/// The elements as nested brackets, one row of the last axis per line; a scalar as it is.
-pub fn nested_text(values: &HostVec, shape: &[usize]) -> String {
-    let texts: Vec<String> = with_vec!(values, vec => vec.iter().map(|&x| x.text()).collect());
-    let width = texts.iter().map(String::len).max().unwrap_or(0);
-    fn write(out: &mut String, texts: &[String], shape: &[usize], width: usize, depth: usize) {
-        let [first, rest @ ..] = shape else {
-            *out += texts.first().map_or("", String::as_str);
-            return;
-        };
-        out.push('[');
+impl Serialize for Nested<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        with_vec!(self.0, vec => Rows(vec, self.1).serialize(serializer))
+    }
+}
+
+/// Elements and the shape they have.
+struct Rows<'a, T>(&'a [T], &'a [usize]);
+
+impl<'a, T: Show> Rows<'a, T> {
+    /// What lies along the first axis; none of a scalar.
+    fn split(&self) -> Option<impl Iterator<Item = Rows<'a, T>> + use<'a, T>> {
+        let &Self(values, shape) = self;
+        let (&first, rest) = shape.split_first()?;
         let step = rest.iter().product::<usize>();
-        for i in 0..*first {
-            if i > 0 && rest.is_empty() {
-                *out += ", ";
-            } else if i > 0 {
-                *out += &format!(",\n{}", " ".repeat(depth + 1));
+        Some((0..first).map(move |i| Rows(values.get(i * step..(i + 1) * step).unwrap_or(&[]), rest)))
+    }
+
+    fn write(&self, f: &mut Formatter<'_>, width: usize, depth: usize) -> std::fmt::Result {
+        let Some(parts) = self.split() else {
+            let text = self.0.first().map_or(String::new(), |x| x.text());
+            return if depth == 0 { f.write_str(&text) } else { write!(f, "{text:>width$}") };
+        };
+        f.write_str("[")?;
+        for (i, part) in parts.enumerate() {
+            match (i, part.1) {
+                (0, _) => {}
+                (_, []) => f.write_str(", ")?,
+                _ => write!(f, ",\n{:indent$}", "", indent = depth + 1)?,
             }
-            if rest.is_empty() {
-                *out += &format!("{:>width$}", texts.get(i).map_or("", String::as_str));
-            } else {
-                write(out, texts.get(i * step..(i + 1) * step).unwrap_or(&[]), rest, width, depth + 1);
-            }
+            part.write(f, width, depth + 1)?;
         }
-        out.push(']');
+        f.write_str("]")
     }
-    let mut out = String::new();
-    write(&mut out, &texts, shape, width, 0);
-    out
 }
 
-/// The elements as nested JSON lists; a scalar as it is.
-pub fn nested_json(values: &HostVec, shape: &[usize]) -> Value {
-    fn build(values: &[Value], shape: &[usize]) -> Value {
-        let [first, rest @ ..] = shape else {
-            return values.first().cloned().unwrap_or(Value::Null);
-        };
-        let step = rest.iter().product::<usize>();
-        (0..*first).map(|i| build(values.get(i * step..(i + 1) * step).unwrap_or(&[]), rest)).collect()
+impl<T: Show> Serialize for Rows<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match (self.split(), self.0.first()) {
+            (Some(parts), _) => serializer.collect_seq(parts),
+            (None, Some(&x)) => x.json(serializer),
+            (None, None) => serializer.serialize_none(),
+        }
     }
-    let values: Vec<Value> = with_vec!(values, vec => vec.iter().map(|&x| x.json()).collect());
-    build(&values, shape)
+}
+
+/// A line of text for every element: what it is called, a tab, the element.
+pub struct Lines<'a, N>(pub N, pub &'a HostVec);
+
+impl<N: Fn(usize) -> L, L: Display> Display for Lines<'_, N> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        with_vec!(self.1, vec => vec.iter().enumerate().try_for_each(|(i, &x)| writeln!(f, "{}\t{}", self.0(i), x.text())))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// The JSON of one element.
+    fn json(value: HostVec) -> String {
+        serde_json::to_string(&Nested(&value, &[])).unwrap()
+    }
+
     #[test]
     fn elements_are_shown_to_the_last_bit() {
-        assert_eq!((0.1f32.text(), 0.1f32.json().to_string()), ("0.1".into(), "0.1".into()));
+        assert_eq!((0.1f32.text(), json(HostVec::F32(vec![0.1]))), ("0.1".into(), "0.1".into()));
         assert_eq!((1e300.text(), (-0.0f64).text(), f64::NAN.text()), ("1e300".into(), "-0.0".into(), "nan".into()));
-        assert_eq!((f64::INFINITY.json(), f32::NEG_INFINITY.json()), (Value::from("inf"), Value::from("-inf")));
-        assert_eq!(u64::MAX.json().to_string(), "18446744073709551615");
+        assert_eq!(json(HostVec::F64(vec![f64::INFINITY])), "\"inf\"");
+        assert_eq!(json(HostVec::F32(vec![f32::NEG_INFINITY])), "\"-inf\"");
+        assert_eq!(json(HostVec::U64(vec![u64::MAX])), "18446744073709551615");
         let bits = f64::from_bits(0x3fb9_9999_9999_999b);
         assert_eq!(bits.text().parse::<f64>().map(f64::to_bits), Ok(bits.to_bits()));
     }
@@ -201,10 +222,11 @@ mod tests {
     #[test]
     fn shapes_nest() {
         let values = HostVec::I16(vec![1, -2, 3, 40, 5, 6]);
-        assert_eq!(nested_text(&values, &[2, 3]), "[[ 1, -2,  3],\n [40,  5,  6]]");
-        assert_eq!(nested_json(&values, &[3, 2]).to_string(), "[[1,-2],[3,40],[5,6]]");
-        assert_eq!(nested_text(&HostVec::U8(vec![]), &[2, 0]), "[[],\n []]");
-        assert_eq!(nested_text(&HostVec::Bool(vec![true]), &[]), "true");
-        assert_eq!(nested_json(&HostVec::F64(vec![f64::NAN]), &[1, 1]).to_string(), "[[\"nan\"]]");
+        assert_eq!(Nested(&values, &[2, 3]).to_string(), "[[ 1, -2,  3],\n [40,  5,  6]]");
+        assert_eq!(serde_json::to_string(&Nested(&values, &[3, 2])).unwrap(), "[[1,-2],[3,40],[5,6]]");
+        assert_eq!(Nested(&HostVec::U8(vec![]), &[2, 0]).to_string(), "[[],\n []]");
+        assert_eq!(Nested(&HostVec::Bool(vec![true]), &[]).to_string(), "true");
+        assert_eq!(serde_json::to_string(&Nested(&HostVec::F64(vec![f64::NAN]), &[1, 1])).unwrap(), "[[\"nan\"]]");
+        assert_eq!(Lines(|i| 10 * i, &HostVec::F32(vec![1.0, 0.5])).to_string(), "0\t1.0\n10\t0.5\n");
     }
 }

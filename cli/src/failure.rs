@@ -4,6 +4,8 @@ use std::fmt::Display;
 use std::path::Path;
 use std::process::ExitCode;
 
+use crate::output::say;
+
 /// How a command that ran to its end went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
@@ -62,7 +64,7 @@ impl Failure {
             Self::Interrupted => 130,
             Self::PipeClosed => return ExitCode::SUCCESS,
         };
-        eprintln!("error: {}", self.message());
+        say(format_args!("error: {}", self.message()));
         ExitCode::from(code)
     }
 }

@@ -1,23 +1,23 @@
 //! `unisono histogram`: elements between edges, for every label, or by value.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
-use std::path::Path;
 
 use serde::Serialize;
 use unisono::{Backend, Bins, Control, Histogram, HostVec, Operand};
 
 use crate::args::HistogramArgs;
-use crate::erased::{nested_json, nested_text};
+use crate::erased::{Lines, Nested};
 use crate::failure::{Failure, Outcome, Result};
 use crate::interrupt;
 use crate::labels::occurring_in;
 use crate::npy::{self, Npy};
 use crate::output::{print, print_json_line};
-use crate::sink::Sink;
+use crate::sink::{Sink, refuse_inputs};
 
 #[derive(Serialize)]
 struct Bars<'a> {
-    file: &'a Path,
+    file: Cow<'a, str>,
     device: String,
     edges: &'a [f64],
     counts: &'a [u64],
@@ -26,23 +26,25 @@ struct Bars<'a> {
 
 #[derive(Serialize)]
 struct Rows<'a> {
-    file: &'a Path,
+    file: Cow<'a, str>,
     device: String,
     edges: &'a [f64],
     labels: &'a [i64],
-    counts: serde_json::Value,
+    counts: Option<Nested<'a>>,
 }
 
 #[derive(Serialize)]
 struct Values<'a> {
-    file: &'a Path,
+    file: Cow<'a, str>,
     device: String,
     dtype: &'static str,
-    values: serde_json::Value,
+    values: Option<Nested<'a>>,
 }
 
 /// Runs the command.
 pub fn run(args: &HistogramArgs) -> Result<Outcome> {
+    let beside = [&args.weights, &args.labels].into_iter().flatten();
+    refuse_inputs(args.output.as_deref(), std::iter::once(&args.file).chain(beside))?;
     let npy = Npy::open(&args.file)?;
     let weights = args.weights.as_deref().map(Npy::open).transpose()?;
     let control = Control::new();
@@ -81,7 +83,7 @@ fn whole(args: &HistogramArgs, backend: &Backend, found: &Histogram) -> Result<O
     let vec = if counts { HostVec::U64(found.counts().to_vec()) } else { HostVec::F64(values.clone()) };
     let written = write(args, &vec, &[vec.len()])?;
     if args.common.json {
-        let (file, device) = (&args.file, backend.info().id);
+        let (file, device) = (args.file.to_string_lossy(), backend.info().id);
         print_json_line(&Bars { file, device, edges: found.edges(), counts: found.counts(), values })?;
     } else if !written {
         let largest = values.iter().copied().fold(0.0, f64::max);
@@ -111,8 +113,8 @@ fn by_label(
     let (shape, counts) = (counts.shape().to_vec(), counts.into_host()?);
     let written = write(args, &counts, &shape)?;
     if args.common.json {
-        let (device, counts) = (backend.info().id, if written { serde_json::Value::Null } else { nested_json(&counts, &shape) });
-        print_json_line(&Rows { file: &args.file, device, edges, labels: &index, counts })?;
+        let (device, counts) = (backend.info().id, (!written).then_some(Nested(&counts, &shape)));
+        print_json_line(&Rows { file: args.file.to_string_lossy(), device, edges, labels: &index, counts })?;
     } else if !written {
         // Bins side by side, a line for every label.
         let mut text = String::from("label");
@@ -135,14 +137,10 @@ fn by_value(args: &HistogramArgs, backend: &Backend, values: &Operand<'_>, weigh
     let shape = [found.len()];
     let written = write(args, &found, &shape)?;
     if args.common.json {
-        let values = if written { serde_json::Value::Null } else { nested_json(&found, &shape) };
-        print_json_line(&Values { file: &args.file, device: backend.info().id, dtype: found.dtype().name(), values })?;
+        let (file, values) = (args.file.to_string_lossy(), (!written).then_some(Nested(&found, &shape)));
+        print_json_line(&Values { file, device: backend.info().id, dtype: found.dtype().name(), values })?;
     } else if !written {
-        let texts = nested_text(&found, &[found.len(), 1]);
-        let texts = texts.split(['[', ']', ',', ' ', '\n']).filter(|text| !text.is_empty());
-        let mut text = String::new();
-        texts.enumerate().for_each(|(value, count)| _ = writeln!(text, "{value}\t{count}"));
-        print(&text)?;
+        print(Lines(|value| value, &found))?;
     }
     Ok(Outcome::Done)
 }

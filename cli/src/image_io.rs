@@ -1,15 +1,17 @@
 //! Pictures: PNG, JPEG and TIFF in and out, with their depth, alpha, colour profile and orientation.
 
-use std::io::{BufWriter, Write};
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Cursor, Write};
 use std::path::Path;
 
 use image::codecs::{jpeg::JpegEncoder, png::PngEncoder, tiff::TiffEncoder};
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageBuffer, ImageDecoder, ImageEncoder, ImageReader};
+use image::{DynamicImage, ImageBuffer, ImageDecoder, ImageEncoder, ImageFormat, ImageReader};
 use unisono::{Dtype, HostVec};
 
 use crate::failure::{Failure, Result};
 use crate::npy::reason;
+use crate::output::say;
 use crate::sink::Sink;
 
 /// The formats of files, by extension.
@@ -52,6 +54,9 @@ pub fn read(path: &Path) -> Result<Picture> {
     let reader = ImageReader::open(path)
         .and_then(ImageReader::with_guessed_format)
         .map_err(|error| Failure::file(path, reason(&error)))?;
+    if reader.format() == Some(ImageFormat::Tiff) && has_more_pages(path) {
+        say(format_args!("warning: {}: has several pages; only the first is read", path.display()));
+    }
     let mut decoder = reader.into_decoder().map_err(failed)?;
     let profile = decoder.icc_profile().unwrap_or(None);
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
@@ -74,6 +79,12 @@ pub fn read(path: &Path) -> Result<Picture> {
         other => return Err(Failure::file(path, format!("pixels of kind {:?} are not supported", other.color()))),
     };
     Ok(Picture { values, height, width, channels, alpha, profile })
+}
+
+/// Whether a TIFF has pages after the first, which `image` does not read.
+fn has_more_pages(path: &Path) -> bool {
+    let decoder = File::open(path).ok().and_then(|file| tiff::decoder::Decoder::new(BufReader::new(file)).ok());
+    decoder.is_some_and(|decoder| decoder.more_images())
 }
 
 /// What a format cannot hold, if so.
@@ -116,7 +127,11 @@ pub fn write(picture: Picture, format: Format, quality: u8, sink: &Sink) -> Resu
     let done = match format {
         Format::Png => encode(&image, PngEncoder::new(&mut out), profile),
         Format::Jpeg => encode(&image, JpegEncoder::new_with_quality(&mut out, quality), profile),
-        Format::Tiff => encode(&image, TiffEncoder::new(&mut out), profile),
+        // The encoder goes back and forth, which a pipe does not.
+        Format::Tiff => {
+            let mut bytes = Cursor::new(Vec::new());
+            encode(&image, TiffEncoder::new(&mut bytes), profile).and_then(|()| Ok(out.write_all(bytes.get_ref())?))
+        }
         Format::Npy => return Err("a .npy file is no picture".into()),
     };
     done.map_err(|error| error.to_string())?;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use unisono::{Control, Error, IntegralMethod, IntegralState, Integrate};
 
-use crate::args::IntegrateArgs;
+use crate::args::{IntegrateArgs, once};
 use crate::failure::{Failure, Outcome, Result};
 use crate::output::{duration, grouped, metric, print, print_json};
 use crate::{interrupt, progress};
@@ -35,6 +35,7 @@ fn read(file: &str) -> Result<String> {
 }
 
 pub fn run(args: &IntegrateArgs) -> Result<Outcome> {
+    once(&args.param)?;
     let bounds: Vec<_> = args.bounds.iter().map(|(name, from, to)| (name.as_str(), *from, *to)).collect();
     let how = match args.wgsl {
         true => Integrate::wgsl(&read(&args.expression)?, &bounds),

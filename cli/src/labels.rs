@@ -1,6 +1,6 @@
 //! `unisono reduce --labels`: a result for every label.
 
-use std::fmt::Write as _;
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -8,12 +8,13 @@ use unisono::{Backend, Control, GroupOp, HostVec, LabelPartials, Operand, Reduce
 
 use crate::args::ReduceArgs;
 use crate::beside::Beside;
-use crate::erased::{nested_json, nested_text};
+use crate::erased::{Lines, Nested};
 use crate::failure::{Failure, Outcome, Result};
 use crate::interrupt;
 use crate::npy::{self, Npy};
 use crate::order::Op;
 use crate::output::{print, print_json_line};
+use crate::reduce::no_axis;
 use crate::sink::Sink;
 
 /// Labels that are looked for, where none are named.
@@ -22,14 +23,14 @@ const MOST: u128 = 1 << 24;
 #[derive(Serialize)]
 struct Report<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
-    file: Option<&'a Path>,
+    file: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     files: Option<usize>,
     op: &'static str,
     device: String,
     labels: &'a [i64],
     dtype: &'static str,
-    value: serde_json::Value,
+    value: Option<Nested<'a>>,
 }
 
 /// Runs the operation on mapped files, whose elements others label.
@@ -38,23 +39,12 @@ pub fn run(args: &ReduceArgs, files: &[PathBuf], labels: &Path) -> Result<Outcom
         Op::Reduce(unisono::ReduceOp::CountNonzero) => Err("count_nonzero".into()),
         Op::Reduce(op) => op.name().parse::<GroupOp>().map_err(|_| op.name().to_string()),
         Op::Quantile(None, false) => Ok(GroupOp::Median),
-        other => Err(format!("{other:?}")),
+        other => Err(other.name()),
     };
     let op = op.map_err(|op| {
         let names: Vec<_> = GroupOp::ALL.into_iter().filter(|op| *op != GroupOp::Count).map(GroupOp::name).collect();
         Failure::usage(format!("--op with --labels: got {op}, expected {}", names.join(", ")))
     })?;
-    if args.mask.is_some()
-        || !args.axis.is_empty()
-        || args.skip_nan
-        || args.keepdims
-        || args.dtype.is_some()
-        || args.initial.is_some()
-    {
-        return Err(Failure::usage(
-            "--labels goes with --op, --index and --ddof; --where, --initial, --axis, --keepdims, --skip-nan and --dtype do not",
-        ));
-    }
     if files.len() > 1 && !op.is_mergeable() {
         let text = format!("{} files for {} by label, which needs all of them at once; expected one", files.len(), op.name());
         return Err(Failure::usage(text));
@@ -71,21 +61,16 @@ pub fn run(args: &ReduceArgs, files: &[PathBuf], labels: &Path) -> Result<Outcom
         sink.finish()?;
     }
     if args.common.json {
-        let value = if args.output.is_some() { serde_json::Value::Null } else { nested_json(&found, &[index.len()]) };
+        let shape = [index.len()];
+        let value = args.output.is_none().then_some(Nested(&found, &shape));
         let (device, dtype) = (backend.info().id, found.dtype().name());
         let (file, files) = match files {
-            [one] => (Some(one.as_path()), None),
+            [one] => (Some(one.to_string_lossy()), None),
             many => (None, Some(many.len())),
         };
         print_json_line(&Report { file, files, op: op.name(), device, labels: &index, dtype, value })?;
     } else if args.output.is_none() {
-        let values = nested_text(&found, &[index.len(), 1]);
-        let values = values.split(['[', ']', ',', ' ', '\n']).filter(|text| !text.is_empty());
-        let mut text = String::new();
-        for (label, value) in index.iter().zip(values) {
-            let _ = writeln!(text, "{label}\t{value}");
-        }
-        print(&text)?;
+        print(Lines(|i| index[i], &found))?;
     }
     Ok(Outcome::Done)
 }
@@ -105,7 +90,7 @@ fn reduce(backend: &Backend, files: &[PathBuf], labels: &Beside, op: GroupOp, in
     let (mut all, mut before): (Option<LabelPartials>, _) = (None, 0);
     for (i, npy) in opened.iter().enumerate() {
         let Some(&rows) = npy.shape().first() else {
-            return Err(Failure::file(npy.path(), "has no axis; files lie end to end along their first one"));
+            return Err(no_axis(npy));
         };
         let here = labels.of(i)?;
         let keys = labels.rows(here.as_ref(), npy.shape(), 0..rows, before..before + rows, total)?;
@@ -145,7 +130,7 @@ pub fn occurring_in(backend: &Backend, keys: &Operand<'_>) -> Result<Vec<i64>> {
     }
     let end = |how: Reduce| -> Result<i128> {
         let found = backend.reduce_dyn(keys, &how)?.into_host()?;
-        let text = nested_text(&found, &[]);
+        let text = Nested(&found, &[]).to_string();
         let text = match text.as_str() {
             "true" => "1",
             "false" => "0",
@@ -154,7 +139,11 @@ pub fn occurring_in(backend: &Backend, keys: &Operand<'_>) -> Result<Vec<i64>> {
         text.parse().map_err(|_| Failure::work(format!("{text:?} is no label")))
     };
     let (least, most) = (end(Reduce::of(unisono::ReduceOp::Min))?, end(Reduce::of(unisono::ReduceOp::Max))?);
-    if (most - least) as u128 >= MOST || i64::try_from(most).is_err() {
+    if i64::try_from(most).is_err() {
+        let expected = format!("expected none above {}, or --index with those that are wanted up to there", i64::MAX);
+        return Err(Failure::usage(format!("labels from {least} to {most}; {expected}")));
+    }
+    if (most - least) as u128 >= MOST {
         return Err(Failure::usage(format!("labels from {least} to {most}; name those that are wanted with --index")));
     }
     let all: Vec<i64> = (least as i64..=most as i64).collect();

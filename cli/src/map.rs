@@ -1,15 +1,28 @@
 //! `unisono map`: an expression over .npy files, written or reduced.
 
-use unisono::{Control, HostVec, Map, MapPlan};
+use serde::Serialize;
+use unisono::{Control, Map, MapPlan};
 
-use crate::args::MapArgs;
+use crate::args::{MapArgs, once};
+use crate::erased::Nested;
 use crate::failure::{Failure, Outcome, Result};
 use crate::npy::{self, Npy};
-use crate::output::{print, print_json};
-use crate::sink::Sink;
+use crate::output::{print, print_json_line};
+use crate::sink::{Sink, refuse_inputs};
 use crate::{interrupt, progress};
 
+#[derive(Serialize)]
+struct Report<'a> {
+    device: String,
+    expression: &'a str,
+    dtype: &'static str,
+    shape: &'a [usize],
+    value: Option<Nested<'a>>,
+}
+
 pub fn run(args: &MapArgs) -> Result<Outcome> {
+    once(&args.param)?;
+    refuse_inputs(args.output.as_deref(), args.arrays.iter().map(|(_, path)| path))?;
     let mut how = Map::new(&args.expression)?;
     for (name, value) in &args.param {
         how = how.param(name, *value);
@@ -39,30 +52,15 @@ pub fn run(args: &MapArgs) -> Result<Outcome> {
         sink.finish()?;
     }
     if args.common.json {
-        let value = if args.output.is_none() { serde_json::Value::from(text(&values)) } else { serde_json::Value::Null };
-        print_json(&serde_json::json!({
-            "device": backend.info().id,
-            "expression": args.expression,
-            "dtype": values.dtype().name(),
-            "shape": shape,
-            "value": value,
-        }))?;
+        print_json_line(&Report {
+            device: backend.info().id,
+            expression: &args.expression,
+            dtype: values.dtype().name(),
+            shape: &shape,
+            value: args.output.is_none().then_some(Nested(&values, &shape)),
+        })?;
     } else if args.output.is_none() {
-        print(&format!("{}\n", text(&values)))?;
+        print(format_args!("{}\n", Nested(&values, &shape)))?;
     }
     Ok(Outcome::Done)
-}
-
-/// The elements, floats with the digits that give the same bits back.
-fn text(values: &HostVec) -> String {
-    fn all<T: std::fmt::Debug>(values: &[T]) -> String {
-        values.iter().map(|value| format!("{value:?}")).collect::<Vec<_>>().join(" ")
-    }
-    match values {
-        HostVec::F32(values) => all(values),
-        HostVec::F64(values) => all(values),
-        HostVec::U64(values) => all(values),
-        HostVec::Bool(values) => all(values),
-        other => format!("{other:?}"),
-    }
 }

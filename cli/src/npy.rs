@@ -35,6 +35,12 @@ impl Npy {
             .map_err(|error| Failure::file(path, format!("not a .npy file that can be read: {error}")))?;
         let descr = header.type_descriptor.to_string();
         let dtype = dtype(descr.trim_matches(['\'', '"'])).map_err(|text| Failure::file(path, text))?;
+        // What ndarray takes for granted: lengths beside a 0 are bounded too.
+        let bytes = header.shape.iter().filter(|&&n| n > 0).try_fold(dtype.size(), |bytes, &n| bytes.checked_mul(n));
+        if bytes.is_none_or(|bytes| isize::try_from(bytes).is_err()) {
+            let text = format!("got shape {:?} of {dtype}; expected lengths that fit the memory of a computer", header.shape);
+            return Err(Failure::file(path, text));
+        }
         let npy = Self { map, path: path.to_path_buf(), dtype, shape: header.shape };
         with_dtype!(dtype, T => npy.typed::<T>().map(drop))?;
         Ok(npy)

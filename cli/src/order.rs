@@ -1,6 +1,7 @@
 //! `unisono reduce` with an operation that needs whole lanes (scans, quantiles, the largest elements, log-sum-exp) or a second
 //! array (a mask, a dot product).
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -9,7 +10,7 @@ use unisono::{Backend, Control, DynArray, LogSumExp, Overflow, Quantile, Quantil
 
 use crate::args::ReduceArgs;
 use crate::beside::Beside;
-use crate::erased::{nested_json, nested_text};
+use crate::erased::Nested;
 use crate::failure::{Failure, Outcome, Result};
 use crate::interrupt;
 use crate::npy::{self, Npy};
@@ -33,14 +34,27 @@ pub enum Op {
 
 impl Op {
     /// Its name, as `--op` takes it.
-    fn name(&self) -> String {
+    pub fn name(&self) -> String {
+        let nan = |ignored: &bool| if *ignored { "nan" } else { "" };
         match self {
             Self::Reduce(op) => op.name().into(),
             Self::Scan(op) => op.name().into(),
-            Self::Quantile(None, _) => "median".into(),
-            Self::Quantile(Some(point), _) => format!("quantile:{point}"),
+            Self::Quantile(None, ignored) => format!("{}median", nan(ignored)),
+            Self::Quantile(Some(point), ignored) => format!("{}quantile:{point}", nan(ignored)),
             Self::TopK(k) => format!("topk:{k}"),
             Self::LogSumExp => "logsumexp".into(),
+        }
+    }
+
+    /// What it is one of.
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Reduce(ReduceOp::Dot) => "dot",
+            Self::Reduce(_) => "reductions",
+            Self::Scan(_) => "scans",
+            Self::Quantile(..) => "quantiles",
+            Self::TopK(_) => "topk",
+            Self::LogSumExp => "logsumexp",
         }
     }
 }
@@ -84,40 +98,53 @@ impl FromStr for Op {
 
 #[derive(Serialize)]
 struct Report<'a> {
-    file: &'a std::path::Path,
+    file: Cow<'a, str>,
     op: String,
     device: String,
     input_dtype: &'static str,
     input_shape: &'a [usize],
     dtype: &'static str,
-    shape: Vec<usize>,
-    value: serde_json::Value,
+    shape: &'a [usize],
+    value: Option<Nested<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    indices: Option<serde_json::Value>,
+    indices: Option<Nested<'a>>,
 }
 
 /// Refuses options that the operation would not look at.
 pub fn check(args: &ReduceArgs, op: &Op) -> Result<()> {
-    let (scan, quantile) = (matches!(op, Op::Scan(_)), matches!(op, Op::Quantile(..)));
-    let (reduce, top) = (matches!(op, Op::Reduce(_)), matches!(op, Op::TopK(_)));
-    let options = [
-        ("--exclusive", args.exclusive, scan, "scans"),
-        ("--include-initial", args.include_initial, scan, "scans"),
-        ("--reverse", args.reverse, scan, "scans"),
-        ("--smallest", args.smallest, top, "topk"),
-        ("--weights", args.weights.is_some(), quantile, "quantiles"),
-        ("--method", args.method.is_some(), quantile, "quantiles"),
-        ("--initial", args.initial.is_some(), reduce, "sum, prod, min and max"),
-        ("--mode", args.mode != SumMode::Exact, reduce, "sum and mean"),
-        ("--dtype", args.dtype.is_some(), reduce || scan, "reductions and scans"),
-        ("--where", args.mask.is_some(), reduce || quantile, "reductions, medians and quantiles"),
-        ("--skip-nan", args.skip_nan, reduce || scan || quantile, "reductions, scans, medians and quantiles"),
-        ("--keepdims", args.keepdims, !scan && !top, "reductions, medians, quantiles and logsumexp"),
+    // What may be given, and the operations that look at it, by name or kind.
+    let options: [(&str, bool, &[&str]); 16] = [
+        ("--axis", !args.axis.is_empty(), &["reductions", "dot", "scans", "quantiles", "topk", "logsumexp"]),
+        ("--ddof", args.ddof != 0, &["var", "std"]),
+        ("--dtype", args.dtype.is_some(), &["reductions", "dot", "scans"]),
+        ("--exclusive", args.exclusive, &["scans"]),
+        ("--include-initial", args.include_initial, &["scans"]),
+        ("--initial", args.initial.is_some(), &["sum", "prod", "min", "max"]),
+        ("--keepdims", args.keepdims, &["reductions", "dot", "quantiles", "logsumexp"]),
+        ("--method", args.method.is_some(), &["quantiles"]),
+        ("--mode", args.mode != SumMode::Exact, &["sum", "mean"]),
+        ("--ord", args.ord.is_some(), &["norm"]),
+        ("--overflow", args.overflow != Overflow::Error, &["sum", "prod", "ptp", "dot", "cumsum", "cumprod"]),
+        ("--reverse", args.reverse, &["scans"]),
+        ("--skip-nan", args.skip_nan, &["reductions", "scans", "quantiles"]),
+        ("--smallest", args.smallest, &["topk"]),
+        ("--weights", args.weights.is_some(), &["quantiles"]),
+        ("--where", args.mask.is_some(), &["reductions", "quantiles"]),
     ];
-    match options.into_iter().find(|&(_, given, fits, _)| given && !fits) {
-        Some((option, _, _, expected)) => Err(Failure::usage(format!("{option} is for {expected}, not for {}", op.name()))),
-        None => Ok(()),
+    let (name, kind) = (op.name(), op.kind());
+    for (option, given, expected) in options {
+        if given && args.labels.is_some() && option != "--ddof" {
+            return Err(Failure::usage(format!("{option} does not go with --labels, which takes --op, --index and --ddof")));
+        }
+        if given && !expected.iter().any(|&fits| fits == name || fits == kind) {
+            let expected = match expected {
+                [front @ .., last] if !front.is_empty() => format!("{} and {last}", front.join(", ")),
+                one => one.concat(),
+            };
+            return Err(Failure::usage(format!("{option} is for {expected}, not for {name}")));
+        }
     }
+    Ok(())
 }
 
 /// Runs an operation on the whole of a mapped file, or of two.
@@ -152,22 +179,21 @@ pub fn run(args: &ReduceArgs, files: &[PathBuf], op: &Op) -> Result<Outcome> {
     }
     if args.common.json {
         return print_json_line(&Report {
-            file,
+            file: file.to_string_lossy(),
             op: op.name(),
             device: backend.info().id,
             input_dtype: npy.dtype().name(),
             input_shape: npy.shape(),
             dtype: values.dtype().name(),
-            value: if args.output.is_some() { serde_json::Value::Null } else { nested_json(&values, &shape) },
-            indices: indices.map(|indices| nested_json(&indices, &shape)),
-            shape,
+            value: args.output.is_none().then_some(Nested(&values, &shape)),
+            indices: indices.as_ref().map(|indices| Nested(indices, &shape)),
+            shape: &shape,
         })
         .map(|()| Outcome::Done);
     }
     if args.output.is_none() {
-        print(&(nested_text(&values, &shape) + "\n"))?;
-        if let Some(indices) = indices {
-            print(&(nested_text(&indices, &shape) + "\n"))?;
+        for values in [Some(values), indices].iter().flatten() {
+            print(format_args!("{}\n", Nested(values, &shape)))?;
         }
     }
     Ok(Outcome::Done)

@@ -1,31 +1,43 @@
 //! Writing results, and numbers as people read them.
 
-use std::io::{ErrorKind, Write};
+use std::fmt::Display;
+use std::io::{BufWriter, ErrorKind, StdoutLock, Write};
 use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::failure::{Failure, Result};
 
-/// Writes the text to standard output. A reader that went away ends the command quietly.
-pub fn print(text: &str) -> Result<()> {
-    let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+/// Writes the text to standard output as it is made. A reader that went away ends the command quietly.
+pub fn print(text: impl Display) -> Result<()> {
+    write(|out| write!(out, "{text}"))
+}
+
+/// Writes the value as JSON to standard output.
+pub fn print_json(value: &impl Serialize) -> Result<()> {
+    print(json(value)? + "\n")
+}
+
+/// Writes the value as JSON on one line: for long lists of numbers.
+pub fn print_json_line(value: &impl Serialize) -> Result<()> {
+    write(|out| {
+        serde_json::to_writer(&mut *out, value)?;
+        out.write_all(b"\n")
+    })
+}
+
+fn write(work: impl FnOnce(&mut BufWriter<StdoutLock<'_>>) -> std::io::Result<()>) -> Result<()> {
+    let mut out = BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
+    match work(&mut out).and_then(|()| out.flush()) {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(Failure::PipeClosed),
         Err(error) => Err(Failure::work(format!("standard output: {error}"))),
     }
 }
 
-/// Writes the value as JSON to standard output.
-pub fn print_json(value: &impl Serialize) -> Result<()> {
-    print(&(json(value)? + "\n"))
-}
-
-/// Writes the value as JSON on one line: for long lists of numbers.
-pub fn print_json_line(value: &impl Serialize) -> Result<()> {
-    let text = serde_json::to_string(value).map_err(|error| Failure::work(format!("JSON: {error}")))?;
-    print(&(text + "\n"))
+/// Writes a line to standard error. Where that is full or closed nobody is told, and the work goes on.
+pub fn say(line: impl Display) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// The value as indented JSON.

@@ -1,7 +1,8 @@
 //! `unisono reduce`: mapped files, tile by tile, partials merged.
 
+use std::borrow::Cow;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use indicatif::ProgressBar;
 use ndarray::{ArrayViewD, ArrayViewMutD, IxDyn, Slice};
@@ -11,12 +12,12 @@ use unisono::{Backend, Control, Dtype, Element, HostVec, Operand, Partials, Redu
 
 use crate::args::ReduceArgs;
 use crate::beside::{self, Beside};
-use crate::erased::{nested_json, nested_text, with_dtype, with_pair};
+use crate::erased::{Nested, with_dtype, with_pair};
 use crate::failure::{Failure, Outcome, Result};
 use crate::npy::{self, Npy};
 use crate::order::{self, Op};
 use crate::output::{print, print_json_line};
-use crate::sink::Sink;
+use crate::sink::{Sink, refuse_inputs};
 use crate::{interrupt, labels, progress};
 
 /// Bytes of input that are reduced at a time, and so what Ctrl-C waits for.
@@ -27,7 +28,7 @@ const TILE_RESULTS: usize = 1 << 20;
 #[derive(Serialize)]
 struct Report<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
-    file: Option<&'a Path>,
+    file: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     files: Option<usize>,
     op: &'static str,
@@ -36,15 +37,17 @@ struct Report<'a> {
     input_shape: &'a [usize],
     dtype: &'static str,
     shape: &'a [usize],
-    value: serde_json::Value,
+    value: Option<Nested<'a>>,
 }
 
 pub fn run(args: &ReduceArgs) -> Result<Outcome> {
     order::check(args, &args.op)?;
-    if let Some(path) = &args.labels {
-        return labels::run(args, &expand(&args.files)?, path);
-    }
     let files = expand(&args.files)?;
+    let beside = [&args.labels, &args.mask, &args.weights].into_iter().flatten();
+    refuse_inputs(args.output.as_deref(), files.iter().chain(beside))?;
+    if let Some(path) = &args.labels {
+        return labels::run(args, &files, path);
+    }
     let op = match &args.op {
         Op::Reduce(op) if *op != ReduceOp::Dot && (args.mask.is_none() || files.len() > 1) => *op,
         other => return order::run(args, &files, other),
@@ -72,10 +75,9 @@ pub fn run(args: &ReduceArgs) -> Result<Outcome> {
         sink.finish()?;
     }
     if args.common.json {
-        let written = args.output.is_some();
         let single = files.len() == 1;
         print_json_line(&Report {
-            file: single.then(|| files[0].as_path()),
+            file: single.then(|| files[0].to_string_lossy()),
             files: (!single).then_some(files.len()),
             op: plan.op.name(),
             device: backend.info().id,
@@ -83,10 +85,10 @@ pub fn run(args: &ReduceArgs) -> Result<Outcome> {
             input_shape: &input,
             dtype: plan.out_dtype.name(),
             shape: &plan.shape,
-            value: if written { serde_json::Value::Null } else { nested_json(&values, &plan.shape) },
+            value: args.output.is_none().then_some(Nested(&values, &plan.shape)),
         })?;
     } else if args.output.is_none() {
-        print(&(nested_text(&values, &plan.shape) + "\n"))?;
+        print(format_args!("{}\n", Nested(&values, &plan.shape)))?;
     }
     Ok(Outcome::Done)
 }
@@ -95,8 +97,7 @@ pub fn run(args: &ReduceArgs) -> Result<Outcome> {
 pub fn how(args: &ReduceArgs, op: ReduceOp) -> Result<Reduce> {
     let op = match (op, args.ord) {
         (ReduceOp::Norm(_), Some(order)) => ReduceOp::Norm(order),
-        (op, None) => op,
-        (op, Some(_)) => return Err(Failure::usage(format!("--ord is for --op norm, not for {op}"))),
+        (op, _) => op,
     };
     let mut how = Reduce::of(op).ddof(args.ddof).overflow(args.overflow).mode(args.mode);
     if !args.axis.is_empty() {
@@ -140,11 +141,13 @@ fn whole(files: &[PathBuf]) -> Result<(Dtype, Vec<usize>)> {
     let mut all: Option<(Dtype, Vec<usize>)> = None;
     for path in files {
         let npy = Npy::open(path)?;
+        if files.len() > 1 && npy.shape().is_empty() {
+            return Err(no_axis(&npy));
+        }
         match &mut all {
             None => all = Some((npy.dtype(), npy.shape().to_vec())),
             Some((dtype, shape)) => {
-                let fits = !shape.is_empty() && npy.shape().get(1..) == shape.get(1..) && npy.dtype() == *dtype;
-                if !fits || npy.shape().is_empty() {
+                if npy.shape().get(1..) != shape.get(1..) || npy.dtype() != *dtype {
                     let got = format!("{} {:?}", npy.dtype(), npy.shape());
                     return Err(Failure::file(
                         path,
@@ -154,11 +157,17 @@ fn whole(files: &[PathBuf]) -> Result<(Dtype, Vec<usize>)> {
                         ),
                     ));
                 }
-                shape[0] += npy.shape()[0];
+                let rows = shape[0].checked_add(npy.shape()[0]);
+                shape[0] = rows.ok_or_else(|| Failure::file(path, "has more rows than can be counted with those before"))?;
             }
         }
     }
     all.ok_or_else(|| Failure::usage("no file to reduce"))
+}
+
+/// One of several files that has no first axis.
+pub fn no_axis(npy: &Npy) -> Failure {
+    Failure::file(npy.path(), "has no axis; files lie end to end along their first one")
 }
 
 /// The results over many files of so many rows together, each in tiles along the first axis.
@@ -170,7 +179,8 @@ fn chunks(backend: &Backend, files: &[PathBuf], mask: Option<&Beside>, how: &Red
         let row = npy.shape().iter().skip(1).product::<usize>() * npy.dtype().size();
         let step = (TILE_BYTES / row.max(1)).max(1);
         let rows = npy.shape()[0];
-        for start in (0..rows).step_by(step) {
+        // A file without rows has one empty tile: it too says what the result is.
+        for start in (0..rows.max(1)).step_by(step) {
             let range = start..rows.min(start + step);
             let tile = beside::part(&npy, range.clone())?;
             match mask {

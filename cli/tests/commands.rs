@@ -140,6 +140,35 @@ fn compare_goes_on_past_a_device_that_fails() {
     }
 }
 
+#[test]
+fn compare_refuses_a_device_of_no_kind() {
+    assert!(error(2, &["compare", "--quick", "--device", "nope"]).contains("\"nope\""));
+}
+
+/// An error that nobody can be told is still an exit code, and stops nothing else.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_standard_error_changes_nothing() {
+    use std::process::{Command, Stdio};
+    let folder = tempfile::tempdir().unwrap();
+    let (input, output) = (folder.path().join("in"), folder.path().join("out"));
+    std::fs::create_dir(&input).unwrap();
+    for name in ["a.png", "z.png"] {
+        std::fs::copy(common::data("camera.png"), input.join(name)).unwrap();
+    }
+    std::fs::write(input.join("broken.png"), b"this is no picture").unwrap();
+    let run = |args: &[&str]| {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_unisono"));
+        command.args(args).env("UNISONO_DEVICE", "cpu").env("UNISONO_SIMD", "none such");
+        command.stdout(Stdio::null()).stderr(full).status().unwrap().code()
+    };
+    assert_eq!(run(&["reduce", "no such file", "--op", "sum"]), Some(1));
+    assert_eq!(run(&["pi", "-n", "1e5"]), Some(0));
+    assert_eq!(run(&["convolve", arg(&input), "-o", arg(&output), "-k", "sharpen", "--explain"]), Some(1));
+    assert!(output.join("a.png").is_file() && output.join("z.png").is_file());
+}
+
 #[cfg(unix)]
 #[test]
 fn a_reader_that_goes_away_is_no_error() {

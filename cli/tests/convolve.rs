@@ -5,7 +5,7 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use common::{arg, data, error, json, stdout, unisono};
+use common::{arg, data, error, json, npy_header, stdout, unisono};
 use image::{DynamicImage, GrayImage, ImageBuffer, Luma, LumaA, Rgb, RgbImage, Rgba, RgbaImage};
 use ndarray::{Array2, Array3, ArrayD, array};
 use ndarray_npy::{read_npy, write_npy};
@@ -140,22 +140,24 @@ fn a_folder_is_done_past_its_broken_files() {
     }
     fs::write(input.join("broken.png"), b"this is no picture").unwrap();
     fs::write(input.join("notes.txt"), b"passed over").unwrap();
+    fs::write(input.join("odd.npy"), npy_header("<f8", "(9223372036854775807, 0, 9)")).unwrap();
     let mut bytes = fs::read(data("camera.png")).unwrap();
     bytes.truncate(5000);
     fs::write(input.join("cut.png"), bytes).unwrap();
     let args = ["convolve", arg(&input), "-o", arg(&output), "-k", "gaussian:1.5"];
     let run = unisono(&args).assert().code(1).get_output().clone();
     let errors = String::from_utf8(run.stderr).unwrap();
-    assert_eq!(errors.lines().count(), 2, "{errors}");
+    assert_eq!(errors.lines().count(), 3, "{errors}");
+    assert!(errors.contains("odd.npy: got shape"), "{errors}");
     assert!(errors.contains("broken.png: ") && errors.contains("cut.png: "), "{errors}");
-    assert!(String::from_utf8(run.stdout).unwrap().contains("3 of 5 files"));
+    assert!(String::from_utf8(run.stdout).unwrap().contains("3 of 6 files"));
     let mut names: Vec<_> =
         fs::read_dir(&output).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     assert_eq!(names, ["astronaut.png", "camera.png", "chelsea.png"]);
     let run = unisono(&[&args[..], &["--json"]].concat()).assert().code(1).get_output().clone();
     let report: serde_json::Value = serde_json::from_slice(&run.stdout).unwrap();
-    assert_eq!((report["done"].as_u64(), report["failed"].as_u64()), (Some(3), Some(2)));
+    assert_eq!((report["done"].as_u64(), report["failed"].as_u64()), (Some(3), Some(3)));
     let files = report["files"].as_array().unwrap();
     assert!(files.iter().all(|file| file["ok"].as_bool().unwrap() == file["error"].is_null()));
 }
@@ -199,7 +201,7 @@ fn strides_keep_some_pixels_and_origins_shift_the_rest() {
     assert_eq!(result.dimensions(), (5, 4));
     assert!(result.enumerate_pixels().all(|(x, y, p)| *p == LumaA([2 * x as u8, 60 * y as u8])));
     assert!(
-        error(1, &["convolve", arg(&picture), "-o", arg(&path("no.png")), "-k", "box:3", "--origin", "2"])
+        error(2, &["convolve", arg(&picture), "-o", arg(&path("no.png")), "-k", "box:3", "--origin", "2"])
             .contains("origin: got 2")
     );
 }
@@ -223,6 +225,11 @@ fn what_cannot_be_done_is_said() {
     assert!(run(2, &input, &out, &["-k", "box:3", "--mode", "half"]).contains("half"));
     assert!(run(2, &input, &out, &["-k", "box:3", "--boundary", "round"]).contains("round"));
     assert!(run(2, &input, &out, &["-k", "box:3", "--boundary", "wrap", "--value", "1"]).contains("--boundary constant"));
+    assert!(run(2, &input, &out, &["-k", "box:3", "--boundary", "reflect", "--value", "1"]).contains("--boundary constant"));
+    assert!(run(2, &input, &out, &["-k", "box:3", "--stride", "0"]).contains("at least 1"));
+    assert!(run(2, &input, &out, &["-k", "box:3", "--stride", "2,2,2"]).contains("strides: got 3 of them"));
+    assert!(run(2, &input, &out, &["-k", "box:3", "--origin", "99999"]).contains("origin: got 99999"));
+    assert!(run(2, &input, &out.with_extension("npy"), &["-k", "sharpen", "--dtype", "complex64"]).contains("a real dtype"));
     assert!(run(2, &input, &folder.path().join("out.gif"), &["-k", "box:3"]).contains("out.gif: expected"));
     assert!(run(1, &folder.path().join("none.png"), &out, &["-k", "box:3"]).contains("none.png: No such file"));
     assert!(run(1, &input, &folder.path().join("no/where.png"), &["-k", "box:3"]).contains("where.png: No such file"));
@@ -235,6 +242,46 @@ fn what_cannot_be_done_is_said() {
     assert!(!out.exists());
     convolve(&input, &input, &["-k", "box:3", "--overwrite"]);
     assert_ne!(fs::read(&input).unwrap(), before);
+    let kernel = folder.path().join("k.npy");
+    write_npy(&kernel, &array![[0.25f32, 0.5, 0.25]]).unwrap();
+    assert!(run(2, &input, &kernel, &["-k", arg(&kernel)]).contains("--overwrite"));
+}
+
+#[test]
+fn each_image_is_explained() {
+    let folder = tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    write_npy(path("in.npy"), &Array2::<f32>::ones((9, 8))).unwrap();
+    let camera = data("camera.png");
+    for (input, kernel, word) in [
+        (&camera, "gaussian:2", "separable"),
+        (&camera, "sobel-x", "separable"),
+        (&camera, "sharpen", "direct"),
+        (&path("in.npy"), "box:3", ""),
+    ] {
+        let output = path("out").with_extension(input.extension().unwrap());
+        let run = unisono(&["convolve", arg(input), "-o", arg(&output), "-k", kernel, "--explain"]);
+        let text = String::from_utf8({ run }.assert().success().get_output().stderr.clone()).unwrap();
+        assert!(text.lines().count() == 1 && text.starts_with("cpu: ") && text.contains(word), "{kernel}: {text}");
+    }
+}
+
+#[test]
+fn pages_that_are_not_read_are_said() {
+    let folder = tempdir().unwrap();
+    let (input, output) = (folder.path().join("in.tif"), folder.path().join("out.png"));
+    for pages in [1, 3] {
+        let mut encoder = tiff::encoder::TiffEncoder::new(fs::File::create(&input).unwrap()).unwrap();
+        for page in 0..pages {
+            encoder.write_image::<tiff::encoder::colortype::Gray8>(3, 2, &[10 * page; 6]).unwrap();
+        }
+        drop(encoder);
+        let run =
+            unisono(&["convolve", arg(&input), "-o", arg(&output), "-k", "identity"]).assert().success().get_output().clone();
+        let text = String::from_utf8(run.stderr).unwrap();
+        assert_eq!(text.contains("in.tif: has several pages; only the first is read"), pages > 1, "{text}");
+        assert_eq!(image::open(&output).unwrap().into_luma8().into_raw(), [0; 6]);
+    }
 }
 
 #[test]

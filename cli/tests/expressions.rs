@@ -16,6 +16,15 @@ fn arrays_are_mapped_and_reduced() {
     stdout(&["map", "-a + b", &a, &b, "-o", arg(&out), "--dtype", "float32"]);
     let result: ndarray::Array2<f32> = ndarray_npy::read_npy(&out).unwrap();
     assert_eq!(result, ndarray::array![[0.0, -2.0, -4.0], [-3.0, -5.0, -7.0]]);
+    assert_eq!(json(&["map", "2*b", &b])["value"], serde_json::json!([2.0, 0.0, -2.0]));
+    assert_eq!(json(&["map", "a - b", &a, &b, "--reduce", "max"])["value"], serde_json::json!(7.0));
+    assert_eq!(json(&["map", "b/abs(b)", &b])["value"], serde_json::json!([1.0, "nan", -1.0]));
+    assert_eq!(json(&["map", "1/b", &b, "-o", arg(&out)])["value"], serde_json::Value::Null);
+    assert_eq!(stdout(&["map", "a*b", &a, &b]), "[[ 1.0,  0.0, -3.0],\n [ 4.0,  0.0, -6.0]]\n");
+    assert_eq!(stdout(&["map", "b/abs(b)", &b]), "[ 1.0,  nan, -1.0]\n");
+    let twice = ["--param", "k=3", "--param", "k=4"];
+    assert!(error(2, &[&["map", "k*a", &a], &twice[..]].concat()).contains("`k` twice"));
+    assert!(error(2, &[&["integrate", "k*x", "x=0:1"], &twice[..]].concat()).contains("`k` twice"));
     assert!(error(2, &["map", "a + ", &a]).contains("column 5"));
     assert!(error(2, &["map", "a + c", &a]).contains("`c`"));
 }

@@ -39,6 +39,42 @@ fn quantiles_and_scans_are_operations_of_reduce() {
     }
 }
 
+/// Every option is refused with the operations that would not look at it, and taken with those that do.
+#[test]
+fn no_option_is_passed_over() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("x.npy");
+    write_npy(&path, &arr1(&[3.0, 1.0, 2.0])).unwrap();
+    for (options, ops) in [
+        (&["--ord", "1"][..], "sum var cumsum logsumexp median topk:1"),
+        (&["--ddof", "1"], "sum min max mean norm median cumsum topk:1 logsumexp"),
+        (&["--mode", "fast"], "prod min var max norm median cumsum topk:1 logsumexp"),
+        (&["--overflow", "wrap"], "mean min var any norm median cummax topk:1 logsumexp"),
+        (&["--initial", "1"], "mean cumsum median topk:1"),
+        (&["--keepdims"], "cumsum topk:1"),
+        (&["--skip-nan"], "topk:1 logsumexp"),
+        (&["--weights", "x.npy"], "sum cumsum topk:1 logsumexp"),
+    ] {
+        for op in ops.split(' ') {
+            let text = error(2, &[&["reduce", arg(&path), "--op", op], options].concat());
+            assert!(text.contains(&format!("{} is for ", options[0])) && text.ends_with(&format!("not for {op}\n")), "{text}");
+        }
+    }
+    let text = error(2, &["reduce", arg(&path), "--op", "min", "--mode", "fast"]);
+    assert_eq!(text, "error: --mode is for sum and mean, not for min\n");
+    for (options, ops) in [
+        (&["--ord", "1"][..], "norm"),
+        (&["--ddof", "1"], "var std"),
+        (&["--mode", "fast"], "sum mean"),
+        (&["--overflow", "wrap"], "sum prod ptp cumsum cumprod"),
+        (&["--initial", "1"], "sum prod min max"),
+    ] {
+        ops.split(' ').for_each(|op| _ = stdout(&[&["reduce", arg(&path), "--op", op], options].concat()));
+    }
+    let text = error(2, &["reduce", arg(&path), arg(&path), "--op", "dot", "--skip-nan"]);
+    assert!(text.contains("not for dot"), "{text}");
+}
+
 #[test]
 fn histograms_of_labels_and_of_values() {
     let folder = tempdir().unwrap();
@@ -63,6 +99,13 @@ fn histograms_of_labels_and_of_values() {
     assert_eq!(stdout(&["histogram", arg(&labels), "--bincount"]), "0\t0\n1\t3\n2\t1\n3\t0\n4\t0\n5\t2\n");
     assert!(error(2, &["histogram", arg(&labels), "--bincount", "--bins", "3"]).contains("--bins"));
     assert!(error(2, &["histogram", arg(&labels), "--min-length", "3"]).contains("--bincount"));
+    for other in [&["--bins", "3"][..], &["--range", "0,1"], &["--edges", "0,1"], &["--labels", arg(&labels)], &["--density"]] {
+        let text = error(2, &[&["histogram", arg(&labels), "--min-length", "3"], other].concat());
+        assert!(text.contains("--min-length") && text.contains(other[0]), "{text}");
+    }
+    for other in [&["--bincount"][..], &["--weights", arg(&weights)], &["--density"]] {
+        assert!(error(2, &[&["histogram", arg(&labels), "--index", "1"], other].concat()).contains("--index"));
+    }
     assert!(error(2, &["histogram", arg(&path), "--labels", arg(&labels), "--weights", arg(&weights)]).contains("--weights"));
 }
 
@@ -130,6 +173,26 @@ fn labels_have_a_result_each() {
     assert_eq!(stdout(&[&base[..], &["--op", "min", "--index", "3,-2"]].concat()), "3\t2.0\n-2\t8.0\n");
     assert_eq!(stdout(&[&base[..], &["--op", "sum", "-o", arg(&output)]].concat()), "");
     assert_eq!(read_npy::<_, Array1<f64>>(&output).unwrap(), arr1(&[1e100, 6.0, 2.0]));
-    assert!(error(2, &[&base[..], &["--op", "prod"]].concat()).contains("expected sum"));
+    let wrong = |args: &[&str]| error(2, &[&base[..], args].concat());
+    for (op, name) in [("prod", "prod"), ("cumsum", "cumsum"), ("topk:1", "topk:1"), ("nanmedian", "nanmedian")] {
+        assert!(wrong(&["--op", op]).contains(&format!("got {name}, expected sum")));
+    }
+    for options in [
+        &["--weights", arg(&x)][..],
+        &["--method", "hazen"],
+        &["--mode", "fast"],
+        &["--ord", "1"],
+        &["--overflow", "wrap"],
+        &["--where", arg(&x)],
+        &["--axis", "0"],
+    ] {
+        let text = wrong(&[&["--op", "sum"], options].concat());
+        assert!(text.contains(options[0]) && text.contains("does not go with --labels"), "{text}");
+    }
+    assert!(wrong(&["--op", "sum", "--ddof", "1"]).contains("--ddof is for var and std, not for sum"));
+    let wide = folder.path().join("wide.npy");
+    write_npy(&wide, &arr1(&[1u64, 1, 1, 1, 1 << 63])).unwrap();
+    let text = error(2, &["reduce", arg(&x), "--op", "sum", "--labels", arg(&wide)]);
+    assert!(text.contains("expected none above 9223372036854775807"), "{text}");
     assert!(error(2, &["reduce", arg(&labels), "--op", "sum", "--labels", arg(&x)]).contains("expected integers"));
 }

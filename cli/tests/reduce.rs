@@ -4,7 +4,7 @@ mod common;
 
 use std::fs;
 
-use common::{arg, error, json, stdout, unisono};
+use common::{arg, error, json, npy_header, stdout, unisono};
 use ndarray::{Array, Array3, ArrayD, Axis, ShapeBuilder};
 use ndarray_npy::{read_npy, write_npy};
 use serde_json::{Value, json};
@@ -174,9 +174,7 @@ fn files_that_cannot_be_read_say_why() {
     fs::write(&path, b"hello").unwrap();
     assert!(error(1, &[]).contains("not a .npy file"));
     let header = |descr: &str| {
-        let text = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': (3,), }}");
-        let mut bytes = b"\x93NUMPY\x01\x00\x76\x00".to_vec();
-        bytes.extend(format!("{text:<117}\n").bytes());
+        let mut bytes = npy_header(descr, "(3,)");
         bytes.extend([0; 24]);
         bytes
     };
@@ -190,6 +188,10 @@ fn files_that_cannot_be_read_say_why() {
     assert!(error(1, &[]).contains("too early"));
     fs::write(&path, header("<f4")).unwrap();
     assert!(error(1, &[]).contains("more than its header says"));
+    for shape in ["(9223372036854775807, 0, 9)", "(0, 4294967296, 4294967296)", "(9223372036854775807, 0)"] {
+        fs::write(&path, npy_header("<f8", shape)).unwrap();
+        assert!(error(1, &[]).contains("got shape"), "{shape}");
+    }
     write_npy(&path, &Array3::<f32>::zeros((2, 3, 4))).unwrap();
     assert!(error(2, &["--axis", "3"]).contains("axis: got 3"));
     assert!(error(2, &["--axis", "0,0"]).contains("every axis once"));
@@ -204,6 +206,130 @@ fn empty_reductions_have_their_identities() {
     assert_eq!(stdout(&["reduce", &file, "--op", "prod", "--axis", "0"]), "[1.0, 1.0, 1.0]\n");
     assert_eq!(stdout(&["reduce", &file, "--op", "mean"]), "nan\n");
     assert!(error(2, &["reduce", &file, "--op", "max"]).contains("at least one element"));
+}
+
+#[test]
+fn several_empty_files_are_one() {
+    let folder = tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    write_npy(at("a.npy"), &ndarray::Array2::<f64>::zeros((0, 3))).unwrap();
+    write_npy(at("b.npy"), &ndarray::Array2::<f64>::zeros((0, 3))).unwrap();
+    write_npy(at("mask.npy"), &ndarray::Array2::from_elem((0, 3), true)).unwrap();
+    let (one, two, mask) = (at("a.npy"), at("b.npy"), at("mask.npy"));
+    for (op, each) in [
+        ("sum", json!(0.0)),
+        ("mean", json!("nan")),
+        ("var", json!("nan")),
+        ("prod", json!(1.0)),
+        ("any", json!(false)),
+        ("all", json!(true)),
+        ("norm", json!(0.0)),
+        ("count_nonzero", json!(0)),
+    ] {
+        let run = |rest: &[&str]| value(&[&[arg(&one), arg(&two), "--op", op], rest].concat());
+        for masked in [&[][..], &["--where", arg(&mask)]] {
+            assert_eq!(run(&[&["--axis", "0"], masked].concat()), json!([each, each, each]), "{op}");
+            assert_eq!(run(&[&["--axis", "1"], masked].concat()), json!([]), "{op}");
+            assert_eq!(run(masked), each, "{op}");
+        }
+    }
+    write_npy(&two, &ndarray::arr2(&[[1.0, 5.0, 2.0]])).unwrap();
+    for files in [[&one, &two], [&two, &one]] {
+        let files = files.map(|path| arg(path));
+        assert_eq!(value(&[&files[..], &["--op", "max", "--axis", "0"]].concat()), json!([1.0, 5.0, 2.0]));
+        // One row in all is that row, not one for every row.
+        let labels = at("labels.npy");
+        write_npy(&labels, &ndarray::arr2(&[[7u8, 7, 9]])).unwrap();
+        assert_eq!(value(&[&files[..], &["--op", "sum", "--labels", arg(&labels)]].concat()), json!([6.0, 2.0]));
+        for row in [ndarray::arr2(&[[true, false, true]]), ndarray::arr2(&[[true]])] {
+            write_npy(&mask, &row).unwrap();
+            let wanted = if row.len() == 1 { 8.0 } else { 3.0 };
+            assert_eq!(value(&[&files[..], &["--op", "sum", "--where", arg(&mask)]].concat()), json!(wanted));
+        }
+    }
+    write_npy(&one, &ndarray::arr0(1.0)).unwrap();
+    write_npy(&two, &ndarray::arr0(1.0)).unwrap();
+    assert!(error(1, &["reduce", arg(folder.path()), "--op", "sum"]).contains("a.npy: has no axis"));
+}
+
+#[test]
+fn an_input_is_not_replaced() {
+    let folder = tempdir().unwrap();
+    let file = file(&folder, &ndarray::arr1(&[1u8, 2, 3]));
+    let before = fs::read(&file).unwrap();
+    let named = format!("x={file}");
+    for args in [
+        &["reduce", &file, "--op", "cumsum"][..],
+        &["reduce", &file, "--op", "sum"],
+        &["reduce", arg(folder.path()), "--op", "sum", "--labels", &file],
+        &["histogram", &file],
+        &["map", "x + 1", &named],
+    ] {
+        let text = error(2, &[args, &["-o", &file]].concat());
+        assert!(text.contains("x.npy, an input; expected another file"), "{text}");
+    }
+    assert_eq!(fs::read(&file).unwrap(), before);
+}
+
+/// Links are followed; what is no regular file is written, not replaced; names may be as long as the system allows.
+#[cfg(unix)]
+#[test]
+fn results_go_where_a_name_leads() {
+    use std::io::Read;
+    use std::os::unix::fs::{FileTypeExt, symlink};
+    let folder = tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let file = file(&folder, &ndarray::arr1(&[1u8, 2, 3]));
+    let run = |output: &str| stdout(&["reduce", &file, "--op", "cumsum", "-o", output]);
+    let wanted = ndarray::arr1(&[1u64, 3, 6]).into_dyn();
+    write_npy(at("there.npy"), &ndarray::arr1(&[0u8])).unwrap();
+    for (link, target) in [("a.npy", "there.npy"), ("b.npy", "later.npy"), ("c.npy", "b.npy")] {
+        symlink(target, at(link)).unwrap();
+        run(arg(&at(link)));
+        assert!(fs::symlink_metadata(at(link)).unwrap().is_symlink(), "{link}");
+        assert_eq!(read_npy::<_, ArrayD<u64>>(at(target)).unwrap(), wanted, "{link}");
+    }
+    assert!(!fs::symlink_metadata(at("later.npy")).unwrap().is_symlink());
+    symlink("/dev/null", at("null.npy")).unwrap();
+    run(arg(&at("null.npy")));
+    assert!(fs::metadata(at("null.npy")).unwrap().file_type().is_char_device());
+    let long = at(&format!("{}.npy", "n".repeat(251)));
+    run(arg(&long));
+    assert_eq!(read_npy::<_, ArrayD<u64>>(&long).unwrap(), wanted);
+    let pipe = at("pipe.npy");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    // Open for both, so that neither side waits for the other.
+    let mut reader = fs::File::options().read(true).write(true).open(&pipe).unwrap();
+    run(arg(&pipe));
+    assert!(fs::metadata(&pipe).unwrap().file_type().is_fifo());
+    let mut bytes = vec![0; fs::read(&long).unwrap().len()];
+    reader.read_exact(&mut bytes).unwrap();
+    assert_eq!(bytes, fs::read(&long).unwrap());
+    let mut command = unisono(&["reduce", &file, "--op", "cumsum", "-o", "/dev/stdout"]);
+    assert_eq!(command.assert().success().get_output().stdout, bytes);
+}
+
+/// Names are any bytes on Linux; JSON shows them as well as it can.
+#[cfg(target_os = "linux")]
+#[test]
+fn names_need_not_be_unicode() {
+    use std::ffi::{OsStr, OsString};
+    use std::os::unix::ffi::OsStrExt;
+    let folder = tempdir().unwrap();
+    let path = folder.path().join(OsStr::from_bytes(b"bad\xff=.npy"));
+    write_npy(&path, &ndarray::arr1(&[1.0, 2.0])).unwrap();
+    let run = |args: &[&OsStr]| -> Value {
+        let output = unisono(&[]).args(args).arg("--json").assert().success().get_output().stdout.clone();
+        serde_json::from_slice(&output).unwrap()
+    };
+    let [reduce, op, map] = ["reduce", "--op", "map"].map(OsStr::new);
+    for name in ["sum", "topk:1"] {
+        let report = run(&[reduce, path.as_os_str(), op, OsStr::new(name)]);
+        assert!(report["file"].as_str().unwrap().ends_with("bad\u{fffd}=.npy"), "{report}");
+    }
+    let mut named = OsString::from("x=");
+    named.push(&path);
+    assert_eq!(run(&[map, OsStr::new("2*x"), &named])["value"], json!([2.0, 4.0]));
 }
 
 /// 2.2 GiB of bytes in a file that takes no room: more than one tile, and more than 2^31 elements.

@@ -120,7 +120,7 @@ fn samples(text: &str) -> Result<u64, String> {
     }
     let lower = text.trim_start_matches('+').to_ascii_lowercase();
     let (number, exponent) = lower.split_once('e').unwrap_or((&lower, "0"));
-    let Ok(exponent) = exponent.trim_start_matches('+').parse::<i32>() else {
+    let Ok(exponent) = exponent.trim_start_matches('+').parse::<i64>() else {
         return wrong("not a number");
     };
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
@@ -128,7 +128,7 @@ fn samples(text: &str) -> Result<u64, String> {
     if digits.is_empty() || !digits.bytes().all(|c| c.is_ascii_digit()) {
         return wrong("not a number");
     }
-    let mut shift = exponent - fraction.chars().filter(|&c| c != '_').count() as i32;
+    let mut shift = exponent.saturating_sub(fraction.chars().filter(|&c| c != '_').count() as i64);
     while shift < 0 && digits.len() > 1 && digits.ends_with('0') {
         digits.pop();
         shift += 1;
@@ -139,7 +139,8 @@ fn samples(text: &str) -> Result<u64, String> {
     if shift < 0 {
         return wrong("not a whole number");
     }
-    let value = digits.parse::<u64>().ok().zip(10u64.checked_pow(shift as u32)).and_then(|(d, p)| d.checked_mul(p));
+    let power = u32::try_from(shift).ok().and_then(|shift| 10u64.checked_pow(shift));
+    let value = digits.parse::<u64>().ok().zip(power).and_then(|(d, p)| d.checked_mul(p));
     match value {
         Some(value) => Ok(value),
         None => wrong("more than 18446744073709551615"),
@@ -170,6 +171,12 @@ mod tests {
             ["", "e", "e9", "1.5", "-1", "-1e9", "0", "0e9", "1e20", "18446744073709551616", "1e-1", "ten", "1e9.5", "1 000"]
         {
             assert!(samples(text).is_err(), "{text}");
+        }
+        for exponent in [i64::MIN, i32::MIN.into(), i64::from(i32::MIN) + 1] {
+            assert!(samples(&format!("1.5e{exponent}")).is_err_and(|text| text.contains("not a whole number")), "{exponent}");
+        }
+        for exponent in [i64::MAX, i32::MAX.into(), 1 << 32] {
+            assert!(samples(&format!("1e{exponent}")).is_err_and(|text| text.contains("more than")), "{exponent}");
         }
     }
 }

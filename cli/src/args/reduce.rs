@@ -94,10 +94,10 @@ pub struct ReduceArgs {
     /// The dtype of the result: float32, int64 …
     #[arg(long, value_name = "DTYPE")]
     pub dtype: Option<Dtype>,
-    /// What becomes of an integer that the result's dtype does not hold: error, wrap or saturate
+    /// Of sums, products and ptp, what becomes of an integer that the result's dtype does not hold: error, wrap or saturate
     #[arg(long, default_value = "error", value_name = "POLICY")]
     pub overflow: Overflow,
-    /// Write the result to this .npy file instead of printing it
+    /// Write the result to this .npy file instead of printing it; of topk the elements alone, while --json prints their indices
     #[arg(short, long, value_name = "FILE.npy")]
     pub output: Option<PathBuf>,
     #[command(flatten)]
@@ -126,10 +126,17 @@ pub struct HistogramArgs {
     #[arg(long, value_name = "X,X,X", value_delimiter = ',', allow_hyphen_values = true)]
     pub edges: Vec<f64>,
     /// Count how often each of the values 0, 1, 2 … occurs in integers
-    #[arg(long, conflicts_with_all = ["bins", "range", "edges", "density", "labels"])]
+    #[arg(long, conflicts_with_all = ["bins", "range", "edges", "density", "labels", "index"])]
     pub bincount: bool,
+    // The conflicts are those of --bincount: clap requires nothing that conflicts with what is there.
     /// Of --bincount, how many values to count at least
-    #[arg(long, default_value_t = 0, value_name = "N", requires = "bincount")]
+    #[arg(
+        long,
+        default_value_t = 0,
+        value_name = "N",
+        requires = "bincount",
+        conflicts_with_all = ["bins", "range", "edges", "density", "labels", "index"]
+    )]
     pub min_length: usize,
     /// Sum these weights, a .npy file of the same shape, instead of counting
     #[arg(long, value_name = "FILE.npy")]
@@ -144,7 +151,8 @@ pub struct HistogramArgs {
         value_delimiter = ',',
         allow_negative_numbers = true,
         allow_hyphen_values = true,
-        requires = "labels"
+        requires = "labels",
+        conflicts_with_all = ["weights", "density"]
     )]
     pub index: Vec<i64>,
     /// Divide by the bins' widths and the sum of all

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
-use unisono::{Backend, DeviceClass, DeviceInfo};
+use unisono::{Backend, DeviceClass, DeviceInfo, Error};
 
 use crate::args::CompareArgs;
 use crate::failure::{Failure, Outcome, Result};
@@ -115,14 +115,14 @@ pub fn run(args: &CompareArgs) -> Result<Outcome> {
     if args.json {
         print_json(&comparison)?;
     } else {
-        print(&table::verdict(&comparison))?;
+        print(table::verdict(&comparison))?;
     }
     if let Some(folder) = &args.report {
         let path = folder.join("report.json");
         std::fs::write(&path, json(&comparison)? + "\n").map_err(|error| Failure::file(&path, crate::npy::reason(&error)))?;
         chart::draw(&comparison, folder)?;
         if !args.json {
-            print(&format!("Written: {0}/report.json, {0}/chart.svg, {0}/chart.png\n", folder.display()))?;
+            print(format_args!("Written: {0}/report.json, {0}/chart.svg, {0}/chart.png\n", folder.display()))?;
         }
     }
     Ok(if comparison.ok { Outcome::Done } else { Outcome::Incomplete })
@@ -149,7 +149,12 @@ fn contenders(args: &CompareArgs) -> Result<Vec<Contender>> {
     } else {
         ids.extend(args.device.iter().filter(|id| *id != BASELINE).cloned());
     }
-    Ok(ids.into_iter().map(|id| Contender { backend: crate::open(&id), id }).collect())
+    let opened = ids.into_iter().map(|id| match crate::open(&id) {
+        // No device is called so; one that is not there is a row that says it.
+        Err(error @ Error::Invalid { .. }) => Err(error.into()),
+        backend => Ok(Contender { id, backend }),
+    });
+    opened.collect()
 }
 
 fn device_row(info: DeviceInfo) -> DeviceRow {

@@ -13,6 +13,7 @@ use crate::failure::{Failure, Result};
 use crate::image_io::{self, Format, Picture};
 use crate::kernels::Kernel;
 use crate::npy::Npy;
+use crate::output::say;
 
 /// What a file holds.
 pub enum Content {
@@ -58,11 +59,17 @@ impl Filter {
         }
     }
 
-    fn direct(&self, images: &Operand<'_>, kernels: &Operand<'_>, how: &Convolve, out: Output<'_>) -> unisono::Result<()> {
-        if self.explain {
-            let how = how.clone().out_dtype(out.dtype());
-            eprintln!("{}", self.backend.explain_convolve(images, kernels, &how)?);
+    /// Says what is found out about the work, if that is wanted. What is wrong with it, the work itself will say.
+    fn explain(&self, explanation: impl FnOnce() -> unisono::Result<String>) {
+        if self.explain
+            && let Ok(text) = explanation()
+        {
+            say(text);
         }
+    }
+
+    fn direct(&self, images: &Operand<'_>, kernels: &Operand<'_>, how: &Convolve, out: Output<'_>) -> unisono::Result<()> {
+        self.explain(|| self.backend.explain_convolve(images, kernels, &how.clone().out_dtype(out.dtype())));
         self.backend.convolve_dyn_into(self.direction, images, kernels, how, out)
     }
 
@@ -112,6 +119,10 @@ impl Filter {
                 Some(passes) if !whole => {
                     let (pixels, mut colour) = (pixels.permuted_axes([1, 2, 0]), colour.view_mut().permuted_axes([1, 2, 0]));
                     let pixels = pixels.slice(s![.., .., ..colours]);
+                    self.explain(|| {
+                        let text = self.backend.explain_separable(&pixels.as_operand(), &passes.clone().out_dtype(dtype))?;
+                        Ok(text + "; separable: a pass down and one along")
+                    });
                     self.backend.separable_dyn_into(&pixels.as_operand(), &passes, colour.as_output())?;
                 }
                 _ => self.direct(&pixels.slice(s![..colours, .., ..]).as_operand(), &kernel, &self.how, colour.as_output())?,
@@ -151,6 +162,7 @@ impl Filter {
             None => self.how.clone(),
         };
         let (images, kernels) = (npy.operand()?, kernel.operand()?);
+        self.explain(|| self.backend.explain_convolve(&images, &kernels, &how));
         let result = match self.direction {
             Direction::Convolve => self.backend.convolve_dyn(&images, &kernels, &how)?,
             Direction::Correlate => self.backend.correlate_dyn(&images, &kernels, &how)?,

@@ -9,14 +9,14 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use unisono::{Boundary, Control, Convolve, Direction};
+use unisono::{Boundary, Control, Convolve, ConvolvePlan, Direction, Dtype};
 
 use crate::args::ConvolveArgs;
 use crate::failure::{Failure, Outcome, Result};
 use crate::image_io::{self, Format};
 use crate::kernels::Kernel;
 use crate::npy::{self, reason};
-use crate::output::{duration, print, print_json};
+use crate::output::{duration, print, print_json, say};
 use crate::sink::Sink;
 use crate::{interrupt, pipeline, progress};
 use filter::{Filter, Filtered};
@@ -29,8 +29,8 @@ struct Job {
 
 #[derive(Serialize)]
 struct FileReport {
-    input: PathBuf,
-    output: PathBuf,
+    input: String,
+    output: String,
     ok: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
@@ -52,14 +52,16 @@ struct Report {
 pub fn run(args: &ConvolveArgs) -> Result<Outcome> {
     let kernel = Kernel::parse(&args.kernel)?;
     let boundary = boundary(args)?;
+    let how = Convolve::d2().mode(args.mode).origin(&args.origin).stride(&args.stride).dilation(&args.dilation);
+    let direction = if args.correlate { Direction::Correlate } else { Direction::Convolve };
+    // What no image fits is said before any work, by the smallest one.
+    ConvolvePlan::new(&how, direction, (Dtype::U8, &[1, 1]), (Dtype::U8, kernel.shape()))?;
     let jobs = jobs(args)?;
     let control = Control::new();
     let backend = crate::backend(&args.common)?.with_control(&control);
     interrupt::cancels(&control)?;
     let device = backend.info().id;
-    let how = Convolve::d2().mode(args.mode).boundary(boundary).algorithm(args.algorithm).accuracy(args.accuracy);
-    let how = how.origin(&args.origin).stride(&args.stride).dilation(&args.dilation);
-    let direction = if args.correlate { Direction::Correlate } else { Direction::Convolve };
+    let how = how.boundary(boundary).algorithm(args.algorithm).accuracy(args.accuracy);
     let all = |values: &[usize]| values.iter().all(|&n| n == 1);
     let plain = args.origin.iter().all(|&n| n == 0) && all(&args.stride) && all(&args.dilation);
     let (mode, algorithm) = (args.mode, args.algorithm);
@@ -94,7 +96,7 @@ pub fn run(args: &ConvolveArgs) -> Result<Outcome> {
             bar.set_message(job.input.file_name().unwrap_or_default().to_string_lossy().into_owned());
             if let Err(failure @ (Failure::Work(_) | Failure::Usage(_))) = &result {
                 let message = named(&job.input, &failure.message());
-                bar.suspend(|| eprintln!("error: {message}"));
+                bar.suspend(|| say(format_args!("error: {message}")));
             }
             ends.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((job, result));
         },
@@ -109,8 +111,8 @@ pub fn run(args: &ConvolveArgs) -> Result<Outcome> {
     let seconds = start.elapsed();
     if args.common.json {
         let files = ends.into_iter().map(|(Job { input, output, .. }, result)| FileReport {
-            input,
-            output,
+            input: input.display().to_string(),
+            output: output.display().to_string(),
             ok: result.is_ok(),
             error: result.err().map(|failure| failure.message()),
         });
@@ -126,11 +128,12 @@ pub fn run(args: &ConvolveArgs) -> Result<Outcome> {
             files: files.collect(),
         })?;
     } else if let [(job, Ok(()))] = &ends[..] {
-        print(&format!("{} → {} in {} on {device}\n", job.input.display(), job.output.display(), duration(seconds)))?;
+        let (input, output, time) = (job.input.display(), job.output.display(), duration(seconds));
+        print(format_args!("{input} → {output} in {time} on {device}\n"))?;
     } else if total > 1 {
         let rest = if failed > 0 { format!(", {failed} failed") } else { String::new() };
         let (done, output, time) = (total - failed, args.output.display(), duration(seconds));
-        print(&format!("{done} of {total} files → {output} in {time} on {device}{rest}\n"))?;
+        print(format_args!("{done} of {total} files → {output} in {time} on {device}{rest}\n"))?;
     }
     Ok(if failed == 0 { Outcome::Done } else { Outcome::Incomplete })
 }
@@ -142,13 +145,12 @@ fn named(path: &Path, message: &str) -> String {
 }
 
 fn boundary(args: &ConvolveArgs) -> Result<Boundary> {
-    let given_reflect = args.boundary == Boundary::Reflect;
     match (args.value, args.boundary) {
-        (None, boundary) => Ok(boundary),
-        (Some(value), Boundary::Constant(_)) => Ok(Boundary::Constant(value)),
-        // The default gives way to --value; another boundary that was asked for does not.
-        (Some(value), _) if given_reflect => Ok(Boundary::Constant(value)),
-        (Some(_), boundary) => Err(Failure::usage(format!("--value: got --boundary {boundary}, expected --boundary constant"))),
+        (None, boundary) => Ok(boundary.unwrap_or(Boundary::Reflect)),
+        (Some(value), None | Some(Boundary::Constant(_))) => Ok(Boundary::Constant(value)),
+        (Some(_), Some(boundary)) => {
+            Err(Failure::usage(format!("--value: got --boundary {boundary}, expected --boundary constant")))
+        }
     }
 }
 
@@ -189,7 +191,8 @@ fn jobs(args: &ConvolveArgs) -> Result<Vec<Job>> {
         }
     }
     if !args.overwrite {
-        let originals: Vec<PathBuf> = jobs.iter().filter_map(|job| job.input.canonicalize().ok()).collect();
+        let inputs = jobs.iter().map(|job| job.input.as_path()).chain([Path::new(&args.kernel)]);
+        let originals: Vec<PathBuf> = inputs.filter_map(|input| input.canonicalize().ok()).collect();
         for job in &jobs {
             if job.output.canonicalize().is_ok_and(|path| originals.contains(&path)) {
                 return Err(Failure::usage(format!(
