@@ -5,10 +5,13 @@ use numpy::{PyArrayDescr, PyArrayDescrMethods, PyArrayDyn, PyArrayMethods, PyUnt
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
-use unisono::{Dtype, DynArray, HostVec, Operand, Output, View, ViewMut};
+use unisono::{Dtype, DynArray, HostVec, Operand, Output, Result, View, ViewMut};
 
 use crate::device_array::Array;
-use crate::error::invalid;
+use crate::error::{invalid, raise};
+
+/// The most axes that the bindings of NumPy take.
+const RANK: usize = 32;
 
 /// The dtype in the library's terms.
 pub(crate) fn dtype_of(what: &str, descr: &Bound<'_, PyArrayDescr>) -> PyResult<Dtype> {
@@ -38,21 +41,24 @@ pub(crate) fn dtype_of(what: &str, descr: &Bound<'_, PyArrayDescr>) -> PyResult<
 /// An operand, kept alive and unchanged in shape while it is in use.
 pub(crate) enum Source<'py> {
     Numpy { array: Bound<'py, PyUntypedArray>, dtype: Dtype, strides: Vec<isize> },
-    Array(DynArray),
+    Array { object: Bound<'py, Array>, array: DynArray },
 }
 
 impl<'py> Source<'py> {
     /// The array, or an array made from `object` by `numpy.asarray`. Copied only if its elements are byte-swapped or not
-    /// aligned. With `truth`, only whether elements are nonzero matters.
+    /// aligned. With `truth`, only whether elements are nonzero matters. A mask would be lost, and is refused.
     pub(crate) fn new(what: &str, object: &Bound<'py, PyAny>, truth: bool) -> PyResult<Self> {
         let py = object.py();
-        if let Ok(array) = object.cast::<Array>() {
-            return array.borrow().get().cloned().map(Self::Array);
+        if let Ok(object) = object.cast::<Array>() {
+            let array = object.borrow().get()?.clone();
+            return Ok(Self::Array { object: object.clone(), array });
         }
         let mut array = match object.cast::<PyUntypedArray>() {
             Ok(array) => array.clone(),
             Err(_) => py.import(intern!(py, "numpy"))?.call_method1(intern!(py, "asarray"), (object,))?.cast_into()?,
         };
+        refuse_mask(what, &array)?;
+        expect_rank(what, array.ndim())?;
         let mut dtype = dtype_of(what, &array.dtype())?;
         if array.dtype().is_native_byteorder() == Some(false) || strides(&array, dtype).is_none() {
             let native = array.dtype().call_method1(intern!(py, "newbyteorder"), ("=",))?;
@@ -72,7 +78,7 @@ impl<'py> Source<'py> {
     /// The elements.
     pub(crate) fn operand(&self) -> Operand<'_> {
         match self {
-            Self::Array(array) => array.into(),
+            Self::Array { array, .. } => array.into(),
             Self::Numpy { array, dtype, strides } => {
                 // SAFETY: NumPy vouches for shape and strides; the alignment and the bytes of bools were checked; `self`
                 // keeps the memory alive. That no thread writes to an argument during the call is documented as the
@@ -84,13 +90,13 @@ impl<'py> Source<'py> {
 
     /// Whether results should stay where they are computed.
     pub(crate) fn is_array(&self) -> bool {
-        matches!(self, Self::Array(_))
+        matches!(self, Self::Array { .. })
     }
 
     /// The number of elements.
     pub(crate) fn len(&self) -> u64 {
         match self {
-            Self::Array(array) => array.len() as u64,
+            Self::Array { array, .. } => array.len() as u64,
             Self::Numpy { array, .. } => array.len() as u64,
         }
     }
@@ -109,21 +115,42 @@ fn canonical_bool(array: Bound<'_, PyUntypedArray>) -> PyResult<Bound<'_, PyUnty
 /// An array to write to.
 pub(crate) enum Sink<'py> {
     Numpy { array: Bound<'py, PyUntypedArray>, dtype: Dtype, strides: Vec<isize> },
-    Array { object: Bound<'py, Array>, taken: DynArray },
+    Array(Taken<'py>),
+}
+
+/// The memory of an array on a device, for the time that a call writes to it; put back however the call ends.
+pub(crate) struct Taken<'py> {
+    object: Bound<'py, Array>,
+    array: DynArray,
+    /// The elements before, where an operand shares them, so that they are kept anyway.
+    before: Option<DynArray>,
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        if let Ok(mut object) = self.object.try_borrow_mut() {
+            object.put(self.array.clone());
+        }
+    }
 }
 
 impl<'py> Sink<'py> {
-    /// The array, checked: writable, aligned, of native byte order, no element twice, none shared with `sources`.
+    /// The array, checked: writable, aligned, of native byte order, no element twice, none shared with `sources`. An array on
+    /// a device may be an operand, too: it is replaced as a whole.
     pub(crate) fn new(object: &Bound<'py, PyAny>, sources: &[&Source<'py>]) -> PyResult<Self> {
         let py = object.py();
         if let Ok(object) = object.cast::<Array>() {
-            let taken = object.borrow_mut().take()?;
-            return Ok(Self::Array { object: object.clone(), taken });
+            let array = object.borrow_mut().take()?;
+            let shared = sources.iter().any(|one| matches!(one, Source::Array { object: other, .. } if other.is(object)));
+            let before = shared.then(|| array.clone());
+            return Ok(Self::Array(Taken { object: object.clone(), array, before }));
         }
         let Ok(array) = object.cast::<PyUntypedArray>() else {
             let kind = object.get_type().name()?;
             return Err(PyTypeError::new_err(format!("out: got {kind}, expected a NumPy array or a unisono.Array")));
         };
+        refuse_mask("out", array)?;
+        expect_rank("out", array.ndim())?;
         let dtype = dtype_of("out", &array.dtype())?;
         if array.dtype().is_native_byteorder() == Some(false) {
             let text: String = array.dtype().getattr("str")?.extract()?;
@@ -150,7 +177,7 @@ impl<'py> Sink<'py> {
     pub(crate) fn dtype(&self) -> Dtype {
         match self {
             Self::Numpy { dtype, .. } => *dtype,
-            Self::Array { taken, .. } => taken.dtype(),
+            Self::Array(taken) => taken.array.dtype(),
         }
     }
 
@@ -165,7 +192,7 @@ impl<'py> Sink<'py> {
     /// Where the result goes.
     pub(crate) fn output(&mut self) -> Output<'_> {
         match self {
-            Self::Array { taken, .. } => Output::Array(taken),
+            Self::Array(taken) => Output::Array(&mut taken.array),
             Self::Numpy { array, dtype, strides } => {
                 // SAFETY: NumPy vouches for shape and strides; alignment, writability and that every element is addressed
                 // once and by this argument only were checked; `self` keeps the memory alive. That no other thread uses
@@ -175,16 +202,45 @@ impl<'py> Sink<'py> {
         }
     }
 
-    /// Hands the array back, with what was written to it.
-    pub(crate) fn finish(self) -> Bound<'py, PyAny> {
+    /// Fails where an array on a device has another shape than the result, which it would be given otherwise.
+    pub(crate) fn expect(&self, shape: impl FnOnce() -> Result<Vec<usize>>) -> PyResult<()> {
+        let Self::Array(Taken { array, .. }) = self else { return Ok(()) };
+        let shape = shape().map_err(raise)?;
+        if array.shape() == shape {
+            return Ok(());
+        }
+        Err(invalid("output shape", format!("{:?}", array.shape()), &format!("{shape:?}")))
+    }
+
+    /// Hands the array back, with what was written to it. Work that failed has lost the elements of an array on a device, which
+    /// has its old ones if an operand kept them, and zeros if none did.
+    pub(crate) fn finish(self, done: PyResult<()>) -> PyResult<Bound<'py, PyAny>> {
         match self {
-            Self::Numpy { array, .. } => array.into_any(),
-            Self::Array { object, taken } => {
-                object.borrow_mut().put(taken);
-                object.into_any()
+            Self::Numpy { array, .. } => done.map(|()| array.into_any()),
+            Self::Array(mut taken) => {
+                if let (Err(_), Some(before)) = (&done, taken.before.take()) {
+                    taken.array = before;
+                }
+                done.map(|()| taken.object.clone().into_any())
             }
         }
     }
+}
+
+/// Fails for arrays with a mask, which nothing here looks at.
+fn refuse_mask(what: &str, array: &Bound<'_, PyUntypedArray>) -> PyResult<()> {
+    let py = array.py();
+    if array.is_exact_instance_of::<PyUntypedArray>()
+        || !array.is_instance(&py.import(intern!(py, "numpy.ma"))?.getattr(intern!(py, "MaskedArray"))?)?
+    {
+        return Ok(());
+    }
+    let expected = "a plain one: its filled(), or its data with where=~mask";
+    Err(PyTypeError::new_err(format!("{what}: got a masked array, expected {expected}")))
+}
+
+fn expect_rank(what: &str, rank: usize) -> PyResult<()> {
+    if rank <= RANK { Ok(()) } else { Err(invalid(what, format!("{rank} dimensions"), "at most 32 dimensions")) }
 }
 
 /// The address of the first element.
@@ -233,6 +289,12 @@ fn share(a: &Bound<'_, PyUntypedArray>, b: &Bound<'_, PyUntypedArray>) -> PyResu
 
 /// A result as a NumPy array that owns the vector.
 pub(crate) fn into_numpy<'py>(py: Python<'py>, shape: &[usize], vec: HostVec) -> PyResult<Bound<'py, PyAny>> {
+    expect_rank("result", shape.len())?;
+    let bytes = shape.iter().filter(|&&n| n > 0).try_fold(vec.dtype().size(), |bytes, &n| bytes.checked_mul(n));
+    if bytes.is_none_or(|bytes| isize::try_from(bytes).is_err()) {
+        let expected = "an array that NumPy can have: lengths but 0 of fewer than 2^63 bytes in all";
+        return Err(invalid("result", format!("shape {shape:?} of {}", vec.dtype()), expected));
+    }
     fn owned<'py, T: numpy::Element>(py: Python<'py>, shape: &[usize], vec: Vec<T>) -> PyResult<Bound<'py, PyAny>> {
         let array = ArrayD::from_shape_vec(IxDyn(shape), vec).map_err(|error| PyValueError::new_err(error.to_string()))?;
         Ok(PyArrayDyn::from_owned_array(py, array).into_any())

@@ -3,7 +3,7 @@
 use num_complex::Complex64;
 use numpy::PyArrayDescr;
 use pyo3::prelude::*;
-use unisono::{Boundary, Convolve, Direction, Mode};
+use unisono::{Boundary, Convolve, ConvolvePlan, Direction, Mode};
 
 use crate::array::{Sink, Source, dtype_of};
 use crate::device_array::Placed;
@@ -53,13 +53,16 @@ pub(crate) fn convolve<'py>(
     if let Some(mut out) = out {
         if let Some(dtype) = dtype.filter(|dtype| *dtype != out.dtype()) {
             let expected = format!("the dtype of out, {}", out.dtype());
-            out.finish();
             return Err(invalid("out_dtype", dtype, &expected));
         }
+        out.expect(|| {
+            let how = how.clone().out_dtype(out.dtype());
+            let [a, b] = [&a, &b].map(|one| (one.dtype(), one.shape()));
+            ConvolvePlan::new(&how, direction, a, b).map(|plan| plan.shape)
+        })?;
         let target = out.output();
         let done = run::run(py, &backend, units, |on| on.convolve_dyn_into(direction, &a, &b, &how, target));
-        let out = out.finish();
-        return done.map(|()| out);
+        return out.finish(done);
     }
     let stay = images.is_array() || kernels.is_array();
     let result = run::run(py, &backend, units, |on| {

@@ -12,7 +12,8 @@ use crate::{device, run};
 /// An array that lives where it was computed or uploaded.
 ///
 /// What :func:`unisono.upload` returns, and every operation that was given one: on a GPU nothing is moved until
-/// :meth:`numpy` is called. Immutable, except as ``out``, which reuses its memory.
+/// :meth:`numpy` is called. Immutable, except as ``out``, which reuses its memory: a call that is refused leaves it as it was;
+/// work that fails (a device, an integer that does not fit) leaves zeros, or its old elements if it was an operand too.
 ///
 /// Examples
 /// --------

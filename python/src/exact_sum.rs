@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use unisono::{Dtype, Error, HostVec, Partials, Reduce};
 
+use crate::arguments::count;
 use crate::array::{Source, dtype_of, into_numpy};
 use crate::carried::carried;
 use crate::error::raise;
@@ -67,7 +68,12 @@ impl ExactSum {
 
     /// The sum over ``count``, rounded once to float64 or to the float dtype given; NaN for a count of 0.
     #[pyo3(signature = (count, dtype = None))]
-    fn mean<'py>(&self, py: Python<'py>, count: u64, dtype: Option<&Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyAny>> {
+    fn mean<'py>(
+        &self,
+        py: Python<'py>,
+        #[pyo3(from_py_with = count)] count: u64,
+        dtype: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let single = single(py, dtype)?;
         scalar(py, if single { HostVec::F32(vec![self.0.mean_f32(count)]) } else { HostVec::F64(vec![self.0.mean_f64(count)]) })
     }

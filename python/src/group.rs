@@ -1,10 +1,13 @@
 //! Histograms, counts of integers and reductions by label.
 
+use std::cmp::Ordering;
+
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 use unisono::{AsOperand, Bins, Dtype, GroupOp, HostVec, Operand};
 
+use crate::arguments;
 use crate::array::{Source, into_numpy};
 use crate::carried::carried;
 use crate::device_array::Placed;
@@ -32,7 +35,13 @@ use crate::{device, run};
 #[derive(Clone, PartialEq)]
 pub(crate) struct Histogram {
     edges: Vec<f64>,
+    /// `None` also of counts that are all 0: a value is its bytes, and those do not tell them apart.
     filled: Option<unisono::Histogram>,
+}
+
+/// The histogram, if there is anything in it or what will be are weights.
+fn filled(histogram: unisono::Histogram) -> Option<unisono::Histogram> {
+    (histogram.is_weighted() || histogram.counts().iter().any(|&count| count > 0)).then_some(histogram)
 }
 
 impl Histogram {
@@ -52,7 +61,7 @@ impl Histogram {
         match &mut self.filled {
             Some(histogram) => histogram.merge(&more).map_err(raise),
             None => {
-                self.filled = Some(more);
+                self.filled = filled(more);
                 Ok(())
             }
         }
@@ -64,7 +73,13 @@ impl Histogram {
     /// Bins without anything in them.
     #[new]
     fn new(edges: Vec<f64>) -> PyResult<Self> {
-        let empty = Self { edges, filled: None };
+        let descends = |pair: &[f64]| pair[0].partial_cmp(&pair[1]).is_none_or(Ordering::is_gt);
+        if let Some(i) = edges.windows(2).position(descends) {
+            let got = format!("{} after {}", edges[i + 1], edges[i]);
+            return Err(invalid(&format!("edges[{}]", i + 1), got, "numbers that do not descend"));
+        }
+        // -0 is written as 0, which it equals.
+        let empty = Self { edges: edges.iter().map(|edge| edge + 0.0).collect(), filled: None };
         empty.read().map(|_| empty)
     }
 
@@ -135,7 +150,7 @@ impl Histogram {
     #[staticmethod]
     fn from_bytes(data: &[u8]) -> PyResult<Self> {
         let histogram = unisono::Histogram::from_bytes(data).map_err(raise)?;
-        Ok(Self { edges: histogram.edges().to_vec(), filled: Some(histogram) })
+        Ok(Self { edges: histogram.edges().to_vec(), filled: filled(histogram) })
     }
 
     fn __repr__(&self) -> String {
@@ -190,7 +205,7 @@ pub(crate) fn bincount<'py>(
     py: Python<'py>,
     array: &Bound<'py, PyAny>,
     weights: Option<&Bound<'py, PyAny>>,
-    minlength: usize,
+    #[pyo3(from_py_with = arguments::minlength)] minlength: usize,
     device: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let source = Source::new("array", array, false)?;
@@ -213,8 +228,8 @@ pub(crate) fn by_label<'py>(
     op: &str,
     values: &Bound<'py, PyAny>,
     labels: &Bound<'py, PyAny>,
-    index: Option<Vec<i64>>,
-    ddof: u64,
+    #[pyo3(from_py_with = arguments::index)] index: Option<Vec<i64>>,
+    #[pyo3(from_py_with = arguments::ddof)] ddof: u64,
     device: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let op = op.parse::<GroupOp>().map_err(raise)?.ddof(ddof);
@@ -244,7 +259,7 @@ pub(crate) fn histogram_by_label<'py>(
     values: &Bound<'py, PyAny>,
     labels: &Bound<'py, PyAny>,
     edges: Vec<f64>,
-    index: Option<Vec<i64>>,
+    #[pyo3(from_py_with = arguments::index)] index: Option<Vec<i64>>,
     device: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let (source, keys) = (Source::new("values", values, false)?, Source::new("labels", labels, false)?);
@@ -294,9 +309,9 @@ impl LabelPartials {
         values: &Bound<'_, PyAny>,
         labels: &Bound<'_, PyAny>,
         op: &str,
-        index: Option<Vec<i64>>,
+        #[pyo3(from_py_with = arguments::index)] index: Option<Vec<i64>>,
         device: Option<&Bound<'_, PyAny>>,
-        ddof: u64,
+        #[pyo3(from_py_with = arguments::ddof)] ddof: u64,
     ) -> PyResult<Self> {
         let op = op.parse::<GroupOp>().map_err(raise)?.ddof(ddof);
         let (source, keys) = (Source::new("values", values, false)?, Source::new("labels", labels, false)?);

@@ -1,15 +1,14 @@
 //! Integrals: the call, its result, and `IntegralState`, what a run has done so far.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use numpy::PyArrayDescr;
-use pyo3::exceptions::PyOverflowError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use unisono::Integrate;
 
+use crate::arguments::seconds;
 use crate::array::dtype_of;
 use crate::carried::carried;
 use crate::error::{invalid, raise};
@@ -200,6 +199,9 @@ pub(crate) fn integrate(
     if start > 0 && (absolute != 0.0 || relative != 0.0) {
         return Err(invalid("start", start, "0 where a target error is set"));
     }
+    if start > 0 && method == "vegas" {
+        return Err(invalid("start", start, "0 with vegas, whose rounds go by those before: an IntegralState shares them"));
+    }
     let mut state = unisono::IntegralState::new(&how).map_err(raise)?;
     let converged = match start {
         0 => run::run(py, &backend, samples, |on| on.integrate_into(&how, &mut state))?.converged,
@@ -328,7 +330,7 @@ impl IntegralState {
     /// Draws what :func:`integrate` with these arguments asks for and is not there yet, and returns the :class:`Integral`.
     ///
     /// With ``checkpoint``, the name of a file, what that file holds is taken first, and the state is written to it every
-    /// ``interval`` seconds and at the end. Ctrl-C keeps what was done, here and in the file.
+    /// ``interval`` seconds and at the end (``math.inf``: only at the end). Ctrl-C keeps what was done, here and in the file.
     #[pyo3(signature = (samples, *, absolute_error = 0.0, relative_error = 0.0, device = None, checkpoint = None, interval = 10.0))]
     fn integrate(
         slf: &Bound<'_, Self>,
@@ -340,7 +342,7 @@ impl IntegralState {
         interval: f64,
     ) -> PyResult<Integral> {
         let py = slf.py();
-        let interval = Duration::try_from_secs_f64(interval).map_err(|error| PyOverflowError::new_err(error.to_string()))?;
+        let interval = seconds("interval", interval)?;
         let backend = device::backend(device.unwrap_or(intern!(py, "auto").as_any()))?;
         let mut state = slf.borrow().0.clone();
         let how = state.problem().clone().samples(samples).absolute_error(absolute_error).relative_error(relative_error);

@@ -3,6 +3,7 @@
 //! The Python half (`python/unisono`) holds signatures, defaults and documentation; this half checks arrays, opens
 //! devices and runs. Devices are named by their text in every call, so that nothing native has to survive a fork.
 
+mod arguments;
 mod array;
 mod carried;
 mod convolve;

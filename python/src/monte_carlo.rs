@@ -1,13 +1,12 @@
 //! `MonteCarloState`: what a Monte Carlo run has done so far.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
-use pyo3::exceptions::PyOverflowError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use unisono::Goal;
 
+use crate::arguments::seconds;
 use crate::carried::carried;
 use crate::error::{invalid, raise};
 use crate::{device, pi, run};
@@ -90,7 +89,7 @@ impl MonteCarloState {
     /// only: at a multiple of a round number of samples.
     ///
     /// With ``checkpoint``, the name of a file, what that file holds is merged first, and the state is written to it every
-    /// ``interval`` seconds and at the end. Ctrl-C keeps what was done, here and in the file.
+    /// ``interval`` seconds and at the end (``math.inf``: only at the end). Ctrl-C keeps what was done, here and in the file.
     #[pyo3(signature = (end = None, start = 0, device = None, checkpoint = None, interval = 10.0, standard_error = None))]
     fn extend(
         slf: &Bound<'_, Self>,
@@ -102,7 +101,7 @@ impl MonteCarloState {
         standard_error: Option<f64>,
     ) -> PyResult<()> {
         let py = slf.py();
-        let interval = Duration::try_from_secs_f64(interval).map_err(|error| PyOverflowError::new_err(error.to_string()))?;
+        let interval = seconds("interval", interval)?;
         let backend = device::backend(device.unwrap_or(intern!(py, "auto").as_any()))?;
         let mut state = slf.borrow().0.clone();
         let (goal, units) = match (end, standard_error) {

@@ -5,8 +5,9 @@ use pyo3::IntoPyObjectExt;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
-use unisono::{DynArray, LogSumExp, Quantile, Result, Scan, TopK};
+use unisono::{DynArray, LogSumExp, Quantile, QuantilePlan, Result, Scan, ScanPlan, TopK};
 
+use crate::arguments::k;
 use crate::array::{Sink, Source, dtype_of};
 use crate::device_array::Placed;
 use crate::error::{invalid, raise};
@@ -61,10 +62,10 @@ pub(crate) fn scan<'py>(
     let operand = source.operand();
     if let Some(out) = out {
         let mut out = Sink::new(out, &[&source])?;
+        out.expect(|| ScanPlan::new(&how, operand.dtype(), operand.shape()).map(|plan| plan.shape))?;
         let target = out.output();
         let done = run::run(py, &backend, source.len(), |on| on.scan_dyn_into(&operand, &how, target));
-        let out = out.finish();
-        return done.map(|()| out);
+        return out.finish(done);
     }
     let stay = source.is_array();
     run::run(py, &backend, source.len(), |on| place(on.scan_dyn(&operand, &how)?, stay))?.into_python(py)
@@ -102,6 +103,7 @@ pub(crate) fn quantile<'py>(
     let source = Source::new("array", array, false)?;
     let backend = device::backend(device)?;
     let operand = source.operand();
+    let shape = || QuantilePlan::new(&how, operand.dtype(), operand.shape()).map(|plan| plan.shape);
     if let Some((second, weighted)) = weights.map(|one| (one, true)).or(mask.map(|one| (one, false))) {
         if weights.is_some() && mask.is_some() {
             return Err(invalid("weights and where", "both", "one at most"));
@@ -110,13 +112,13 @@ pub(crate) fn quantile<'py>(
         let beside = second.operand();
         if let Some(out) = out {
             let mut out = Sink::new(out, &[&source, &second])?;
+            out.expect(shape)?;
             let target = out.output();
             let done = run::run(py, &backend, source.len(), |on| match weighted {
                 true => on.quantile_weighted_into(&operand, &beside, &how, target),
                 false => on.quantile_where_into(&operand, &beside, &how, target),
             });
-            let out = out.finish();
-            return done.map(|()| out);
+            return out.finish(done);
         }
         let stay = source.is_array();
         let found = run::run(py, &backend, source.len(), |on| {
@@ -128,10 +130,10 @@ pub(crate) fn quantile<'py>(
     }
     if let Some(out) = out {
         let mut out = Sink::new(out, &[&source])?;
+        out.expect(shape)?;
         let target = out.output();
         let done = run::run(py, &backend, source.len(), |on| on.quantile_dyn_into(&operand, &how, target));
-        let out = out.finish();
-        return done.map(|()| out);
+        return out.finish(done);
     }
     let stay = source.is_array();
     unwrap(py, run::run(py, &backend, source.len(), |on| place(on.quantile_dyn(&operand, &how)?, stay))?)
@@ -142,7 +144,7 @@ pub(crate) fn quantile<'py>(
 pub(crate) fn topk<'py>(
     py: Python<'py>,
     array: &Bound<'py, PyAny>,
-    k: usize,
+    #[pyo3(from_py_with = k)] k: usize,
     axis: isize,
     largest: bool,
     device: &Bound<'py, PyAny>,

@@ -3,12 +3,13 @@
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
-use unisono::{Dtype, HostVec, ReduceOp};
+use unisono::{Dtype, Error, HostVec, Operand, ReduceOp};
 
+use crate::arguments::ddof;
 use crate::array::Source;
 use crate::carried::carried;
 use crate::device_array::Placed;
-use crate::error::raise;
+use crate::error::{invalid, raise};
 use crate::exact_sum::{scalar, single};
 use crate::reduce::{Options, how};
 use crate::{device, run};
@@ -78,7 +79,12 @@ impl Moments {
 
     /// The variance, rounded once to float64 or to the float dtype given.
     #[pyo3(signature = (ddof = 0, dtype = None))]
-    fn var<'py>(&self, py: Python<'py>, ddof: u64, dtype: Option<&Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyAny>> {
+    fn var<'py>(
+        &self,
+        py: Python<'py>,
+        #[pyo3(from_py_with = ddof)] ddof: u64,
+        dtype: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let one = &self.0;
         let single = single(py, dtype)?;
         scalar(py, if single { HostVec::F32(vec![one.variance_f32(ddof)]) } else { HostVec::F64(vec![one.variance(ddof)]) })
@@ -86,7 +92,12 @@ impl Moments {
 
     /// The standard deviation, rounded once to float64 or to the float dtype given.
     #[pyo3(signature = (ddof = 0, dtype = None))]
-    fn std<'py>(&self, py: Python<'py>, ddof: u64, dtype: Option<&Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyAny>> {
+    fn std<'py>(
+        &self,
+        py: Python<'py>,
+        #[pyo3(from_py_with = ddof)] ddof: u64,
+        dtype: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let one = &self.0;
         scalar(py, if single(py, dtype)? { HostVec::F32(vec![one.std_f32(ddof)]) } else { HostVec::F64(vec![one.std(ddof)]) })
     }
@@ -132,6 +143,10 @@ impl ExactDot {
         let auto = intern!(py, "auto").as_any();
         let backend = device::backend(device.unwrap_or(auto))?;
         let (a, b) = (x.operand(), y.operand());
+        if a.shape() != b.shape() {
+            let expected = format!("shape {:?}, that of the first", a.shape());
+            return Err(invalid("second array", format!("shape {:?}", b.shape()), &expected));
+        }
         let found = run::run(py, &backend, x.len(), |on| on.exact_dot_dyn(&a, &b))?;
         slf.borrow_mut().0.merge(&found);
         Ok(())
@@ -254,6 +269,8 @@ pub(crate) struct Chunked {
     backend: unisono::Backend,
     how: unisono::Reduce<ReduceOp>,
     counts: bool,
+    /// Dtype and shape of the first chunk: the library does not look at those of chunks without elements.
+    first: Option<(Dtype, Vec<usize>)>,
 }
 
 #[pymethods]
@@ -269,7 +286,7 @@ impl Chunked {
     ) -> PyResult<Self> {
         let how = how(py, op, axes, keepdims, &options)?;
         let backend = device::backend(device)?;
-        Ok(Self { inner: None, backend, how, counts: matches!(op, "argmin" | "argmax" | "count_nonzero") })
+        Ok(Self { inner: None, backend, how, counts: matches!(op, "argmin" | "argmax" | "count_nonzero"), first: None })
     }
 
     /// Reduces the next chunk.
@@ -279,6 +296,7 @@ impl Chunked {
         let operand = source.operand();
         let (backend, how, inner) = {
             let mut this = slf.try_borrow_mut()?;
+            this.expect(&operand)?;
             (this.backend.clone(), this.how.clone(), this.inner.take())
         };
         let mut inner = inner.unwrap_or_else(|| backend.chunked(&how));
@@ -291,17 +309,41 @@ impl Chunked {
             })?;
             (done, inner)
         };
-        slf.try_borrow_mut()?.inner = Some(inner);
-        done.map_err(raise)
+        let mut this = slf.try_borrow_mut()?;
+        this.inner = Some(inner);
+        done.map_err(raise)?;
+        this.first.get_or_insert((operand.dtype(), operand.shape().to_vec()));
+        Ok(())
     }
 
     /// The result.
     fn finish<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let inner = self.inner.take().unwrap_or_else(|| self.backend.chunked(&self.how));
-        let result = inner.finish().and_then(Placed::host).map_err(raise)?;
+        let result = inner.finish().and_then(Placed::host).map_err(|error| match error {
+            Error::Invalid { what, .. } if what == "chunks" && self.first.is_some() => {
+                invalid("chunks", "no elements", "at least one element to reduce")
+            }
+            error => raise(error),
+        })?;
         let scalar = matches!(&result, Placed::Host(shape, _) if shape.is_empty());
         let found = result.into_python(py)?;
         let found = if self.counts { found.call_method1(intern!(py, "view"), ("int64",))? } else { found };
         if scalar { found.get_item(PyTuple::empty(py)) } else { Ok(found) }
+    }
+}
+
+impl Chunked {
+    /// Fails for a chunk that differs from the first in more than its length.
+    fn expect(&self, chunk: &Operand<'_>) -> PyResult<()> {
+        let Some((dtype, shape)) = &self.first else { return Ok(()) };
+        if chunk.dtype() != *dtype {
+            return Err(raise(Error::Dtype { what: "chunk".into(), got: chunk.dtype(), expected: dtype.to_string() }));
+        }
+        let [rest, expected] = [chunk.shape(), shape].map(|shape| shape.get(1..).unwrap_or_default());
+        if rest == expected {
+            Ok(())
+        } else {
+            Err(invalid("shape of a chunk", format!("{:?}", chunk.shape()), &format!("[.., {expected:?}]")))
+        }
     }
 }

@@ -6,27 +6,29 @@ use pyo3::types::PyTuple;
 use unisono::HostVec;
 use unisono::random::{Distribution, Random, RandomPlan, Stream};
 
+use crate::arguments::held;
 use crate::array::{Sink, dtype_of};
 use crate::device_array::Placed;
 use crate::error::{invalid, raise};
 use crate::{device, run};
 
-/// A distribution: its name and its parameters, floats or integers.
-#[derive(FromPyObject)]
-pub(crate) enum Parameters {
-    #[pyo3(transparent)]
-    Integers((i128, i128)),
-    #[pyo3(transparent)]
-    Floats((f64, f64)),
+/// The integers of a dtype from the first parameter to below the second.
+fn integers(parameters: &Bound<'_, PyTuple>, dtype: &Bound<'_, PyArrayDescr>) -> PyResult<Distribution> {
+    let dtype = dtype_of("dtype", dtype)?;
+    let (least, most) = dtype.integer_range().unwrap_or_default();
+    let given = format!("{} to below {}", parameters.get_item(0)?, parameters.get_item(1)?);
+    let (low, high) = held("random integers", parameters, given, &format!("integers of {dtype}, {least} to {most}"))?;
+    Ok(Distribution::Integers { low, high })
 }
 
-/// Draws an array (a scalar without a shape) and says at which block of the stream the next one begins.
+/// Draws an array (a scalar without a shape) and says at which block of the stream the next one begins. A distribution has its
+/// name and two parameters.
 #[pyfunction]
 #[expect(clippy::too_many_arguments)]
 pub(crate) fn random<'py>(
     py: Python<'py>,
     distribution: &str,
-    parameters: Parameters,
+    parameters: &Bound<'py, PyTuple>,
     size: Option<Vec<usize>>,
     dtype: &Bound<'py, PyArrayDescr>,
     stream: (&str, u64, u64, u64),
@@ -34,11 +36,12 @@ pub(crate) fn random<'py>(
     out: Option<&Bound<'py, PyAny>>,
     resident: bool,
 ) -> PyResult<(Bound<'py, PyAny>, u64)> {
-    let distribution = match (distribution, parameters) {
-        ("integers", Parameters::Integers((low, high))) => Distribution::Integers { low, high },
-        ("uniform", Parameters::Floats((low, high))) => Distribution::Uniform { low, high },
-        ("normal", Parameters::Floats((mean, deviation))) => Distribution::Normal { mean, deviation },
-        ("exponential", Parameters::Floats((scale, _))) => Distribution::Exponential { scale },
+    let floats = || parameters.extract::<(f64, f64)>();
+    let distribution = match distribution {
+        "integers" => integers(parameters, dtype)?,
+        "uniform" => floats().map(|(low, high)| Distribution::Uniform { low, high })?,
+        "normal" => floats().map(|(mean, deviation)| Distribution::Normal { mean, deviation })?,
+        "exponential" => floats().map(|(scale, _)| Distribution::Exponential { scale })?,
         _ => return Err(invalid("distribution", distribution, "uniform, normal, exponential or integers")),
     };
     let (generator, seed, number, start) = stream;
@@ -53,8 +56,7 @@ pub(crate) fn random<'py>(
         let len = shape.iter().product::<usize>() as u64;
         let target = out.output();
         let done = planned.and_then(|_| run::run(py, &backend, len, |on| on.random_dyn_into(&how, target)));
-        let out = out.finish();
-        return done.map(|()| (out, next));
+        return out.finish(done).map(|out| (out, next));
     }
     let (dtype, shape) = (dtype_of("dtype", dtype)?, size.clone().unwrap_or_default());
     let plan = RandomPlan::new(&how, dtype, &shape).map_err(raise)?;

@@ -5,8 +5,9 @@ use pyo3::IntoPyObjectExt;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
-use unisono::{HostVec, NormOrder, Reduce, ReduceOp, Scalar, op};
+use unisono::{HostVec, NormOrder, Reduce, ReduceOp, ReducePlan, Scalar, op};
 
+use crate::arguments::{ddof, held};
 use crate::array::{Sink, Source, dtype_of};
 use crate::device_array::Placed;
 use crate::error::raise;
@@ -18,7 +19,7 @@ pub(crate) struct Options<'py>(
     /// Order of a norm.
     f64,
     /// ddof.
-    u64,
+    Bound<'py, PyAny>,
     /// Dtype of the result.
     Option<Bound<'py, PyAny>>,
     /// Initial value.
@@ -38,7 +39,7 @@ fn scalar(value: &Bound<'_, PyAny>) -> PyResult<Scalar> {
         return Ok(Scalar::from(i128::from(truth)));
     }
     match value.call_method0(intern!(value.py(), "__index__")) {
-        Ok(index) => index.extract::<i128>().map(Scalar::from),
+        Ok(index) => held::<i128>("initial", &index, &index, "an integer of at most 128 bits, or a float").map(Scalar::from),
         Err(_) => value.extract::<f64>().map(Scalar::from),
     }
 }
@@ -51,13 +52,13 @@ pub(crate) fn how(
     keepdims: bool,
     options: &Options<'_>,
 ) -> PyResult<Reduce<ReduceOp>> {
-    let Options(order, ddof, dtype, initial, overflow, mode, skip_nan) = options;
+    let Options(order, freedom, dtype, initial, overflow, mode, skip_nan) = options;
     let op = match op {
         "norm" => ReduceOp::Norm(NormOrder::new(*order).map_err(raise)?),
         "dot" => ReduceOp::Dot,
         other => other.parse().map_err(raise)?,
     };
-    let mut how = Reduce::of(op).ddof(*ddof);
+    let mut how = Reduce::of(op).ddof(ddof(freedom)?);
     how = how.overflow(overflow.parse().map_err(raise)?).mode(mode.parse().map_err(raise)?);
     if let Some(axes) = axes {
         how = how.axes(&axes);
@@ -102,17 +103,17 @@ pub(crate) fn reduce<'py>(
     let out = out.map(|out| Sink::new(out, &sources)).transpose()?;
     let operand = source.operand();
     let second = second.as_ref().map(Source::operand);
-    let (units, stay) = (source.len(), source.is_array());
+    let (units, stay) = (source.len(), source.is_array() || (dot && sources.iter().any(|one| one.is_array())));
     if let Some(out) = out {
         let mut out = if counts { out.of_indices() } else { out };
+        out.expect(|| ReducePlan::new(&how, operand.dtype(), operand.shape()).map(|plan| plan.shape))?;
         let target = out.output();
         let done = run::run(py, &backend, units, |on| match &second {
             Some(second) if dot => on.vecdot_dyn_into(&operand, second, &how.retyped(op::Dot), target),
             Some(mask) => on.reduce_where_dyn_into(&operand, mask, &how, target),
             None => on.reduce_dyn_into(&operand, &how, target),
         });
-        let out = out.finish();
-        return done.map(|()| out);
+        return out.finish(done);
     }
     let result = run::run(py, &backend, units, |on| {
         let result = match &second {

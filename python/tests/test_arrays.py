@@ -44,6 +44,68 @@ def test_bools_of_any_bytes(device):
     assert unisono.convolve(x, np.array([1], dtype=np.int64), ndim=1, device=device).tolist() == [0, 1, 1, 1]
 
 
+def test_masks_are_refused():
+    plain = np.array([1.0, 2.0, 3.0])
+    x = np.ma.array(plain, mask=[0, 1, 0])
+    calls = [
+        ("array", lambda: unisono.sum(x)),
+        ("array", lambda: unisono.upload(x)),
+        ("array", lambda: unisono.prod(np.ma.array([1, 2]), dtype="f4")),
+        ("array", lambda: unisono.vecdot(x, plain)),
+        ("second operand", lambda: unisono.vecdot(plain, x)),
+        ("where", lambda: unisono.sum(plain, where=x > 1)),
+        ("array", lambda: unisono.histogram(x, 2)),
+        ("array", lambda: unisono.histogram(x, "auto")),
+        ("weights", lambda: unisono.quantile(plain, 0.5, weights=x, method="inverted_cdf")),
+        ("where", lambda: unisono.median(plain, where=x > 1)),
+        ("values", lambda: unisono.sum_by_label(x, [1, 1, 1])),
+        ("labels", lambda: unisono.sum_by_label(plain, np.ma.array([1, 1, 1]))),
+        ("x", lambda: unisono.map("x", x=x)),
+        ("images", lambda: unisono.convolve(x, plain, ndim=1)),
+        ("input", lambda: unisono.gaussian_filter(x, 1)),
+        ("out", lambda: unisono.cumsum(plain, out=np.ma.zeros(3))),
+    ]
+    for what, call in calls:
+        with pytest.raises(TypeError, match=rf"^{what}: got a masked array, expected a plain one: its filled\(\)"):
+            call()
+    assert unisono.sum(x.data, where=~x.mask) == x.sum()
+
+
+def test_subclasses_are_arrays(tmp_path):
+    x = np.memmap(tmp_path / "x", np.float64, "w+", shape=3)
+    x[:] = 1, 2, 3
+    assert unisono.sum(x) == 6 and unisono.sum(np.asmatrix(x), 0).tolist() == [1, 2, 3]
+
+
+def test_at_most_32_axes():
+    if np.lib.NumpyVersion(np.__version__) < "2.0.0":
+        pytest.skip("NumPy 1 has at most 32 axes too")
+    shape = (1,) * 33
+    x, rng = np.ones(shape[1:]), unisono.random.default_rng(1)
+    assert unisono.sum(x) == 1 and rng.random(shape[1:]).shape == shape[1:]
+    many = x[None]
+    for what, call in [
+        ("array", lambda: unisono.sum(many)),
+        ("array", lambda: unisono.upload(many)),
+        ("x", lambda: unisono.map("x", x=many)),
+        ("out", lambda: unisono.sum(x, keepdims=True, out=many.copy())),
+        ("result", lambda: rng.random(shape)),
+        ("result", lambda: rng.random(shape, resident=True).numpy()),
+    ]:
+        with pytest.raises(ValueError, match=f"^{what}: got 33 dimensions, expected at most 32 dimensions"):
+            call()
+
+
+@pytest.mark.parametrize("shape", [(2**62, 0), (2**60, 0), (0, 2**62), (0, 2**31, 2**31)])
+def test_shapes_that_numpy_has_not(shape):
+    rng = unisono.random.default_rng(1, device="cpu")
+    with pytest.raises(ValueError, match="result: got shape .* of float64, expected an array that NumPy can have"):
+        rng.random(shape)
+    resident = rng.random(shape, resident=True)
+    with pytest.raises(ValueError, match="expected an array that NumPy can have"):
+        resident.numpy()
+
+
 def test_results_own_their_memory():
     result = unisono.convolve(np.ones((3, 3)), np.ones((2, 2)))
     assert result.flags.c_contiguous and result.flags.writeable and result.flags.aligned

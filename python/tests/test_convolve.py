@@ -123,7 +123,7 @@ def test_promotion(device):
     image = np.array([[200, 100]], dtype=np.uint8)
     assert unisono.convolve(image, np.array([[-1]], dtype=np.int8), device=device).dtype == np.int16
     assert unisono.convolve(image, np.array([[1]], dtype=np.float32), device=device).dtype == np.float32
-    with pytest.raises(ValueError, match="does not fit uint8; .*out_dtype"):
+    with pytest.raises(ValueError, match="does not fit uint8; .*wider dtype"):
         unisono.convolve(image, np.array([[2]], dtype=np.uint8), device=device)
     wide = unisono.convolve(image, np.array([[2]], dtype=np.uint8), device=device, out_dtype=np.uint16)
     assert wide.dtype == np.uint16

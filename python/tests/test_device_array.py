@@ -54,6 +54,94 @@ def test_out_reuses_an_array(device):
     np.testing.assert_array_equal(out.numpy(), 3 * want)
 
 
+def test_out_is_checked(device):
+    backend = unisono.Backend(device)
+    x = np.arange(6.0, dtype=np.float32).reshape(2, 3)
+    calls = [
+        ((3,), lambda a, out: backend.sum(a, 0, out=out)),
+        ((3,), lambda a, out: backend.sum(a, 0, where=[[True], [False]], out=out)),
+        ((2,), lambda a, out: backend.vecdot(a, a, out=out)),
+        ((2, 3), lambda a, out: backend.cumsum(a, 0, out=out)),
+        ((), lambda a, out: backend.median(a, out=out)),
+        ((2, 3), lambda a, out: backend.quantile(a, [0.5, 1], 0, out=out)),
+        ((2,), lambda a, out: backend.quantile(a, 1, 1, weights=[1, 2, 3], method="inverted_cdf", out=out)),
+        ((2, 3), lambda a, out: backend.map("a + 1", a=a, out=out)),
+        ((3, 4), lambda a, out: backend.convolve(a, np.ones((2, 2), np.float32), out=out)),
+        ((2, 3), lambda a, out: backend.gaussian_filter(a, 1, output=out)),
+    ]
+    for shape, call in calls:
+        a, before = backend.upload(x), np.arange(7, dtype=np.float32)
+        out = backend.upload(before)
+        with pytest.raises(ValueError, match=rf"output shape: got \[7\], expected \{list(shape)}"):
+            call(a, out)
+        assert np.array_equal(out.numpy(), before)
+        if shape != x.shape:
+            with pytest.raises(ValueError, match=r"output shape: got \[2, 3\]"):
+                call(a, a)
+            assert np.array_equal(a.numpy(), x)
+        fits = backend.upload(np.zeros(shape, np.float32))
+        assert call(a, fits) is fits and np.array_equal(fits.numpy(), np.asarray(call(a, None)))
+    # An operand is replaced as a whole.
+    a = backend.upload(x)
+    assert backend.cumsum(a, 1, out=a) is a and np.array_equal(a.numpy(), x.cumsum(1))
+
+
+def test_out_after_an_error(device):
+    backend = unisono.Backend(device)
+    large = np.full((2, 3), 2**62)
+    a, out = backend.upload(large), backend.upload(np.ones(3, int))
+    for call in (lambda: backend.sum(a, 5, out=out), lambda: backend.mean(a, 0, out=out), lambda: backend.sum([None], 0, out=out)):
+        with pytest.raises((ValueError, TypeError)):
+            call()
+        assert np.array_equal(out.numpy(), [1, 1, 1])
+    # What was written over is gone, but not the array.
+    with pytest.raises(ValueError, match="does not fit"):
+        backend.sum(a, 0, out=out)
+    assert np.array_equal(out.numpy(), [0, 0, 0])
+    assert np.array_equal(backend.sum(a, 0, overflow="wrap", out=out).numpy(), large.sum(0))
+    with pytest.raises(ValueError, match="does not fit"):
+        backend.cumsum(a, 0, out=a)
+    assert np.array_equal(a.numpy(), large)
+
+
+def test_host_arrays_beside_one(device):
+    backend = unisono.Backend(device)
+    x = np.arange(6.0).reshape(2, 3)
+    a, ints = backend.upload(x), backend.upload(np.arange(3))
+    dots = [
+        ((a, [1, 2, 3]), x @ [1, 2, 3]),
+        (([1, 2, 3], a), x @ [1, 2, 3]),
+        ((ints, [0.5, 1.5, 2.5]), 6.5),
+        ((ints, x), x @ np.arange(3)),
+        ((x, ints), x @ np.arange(3)),
+        ((backend.upload(x[:, :1]), backend.upload(np.ones((1, 3)))), x[:, 0] * 3),
+    ]
+    for pair, want in dots:
+        got = backend.vecdot(*pair)
+        assert isinstance(got, unisono.Array) and np.array_equal(got.numpy(), want)
+    assert backend.dot(a, [1, 2, 3]).item() == x.sum(0) @ [1, 2, 3]
+    for labels in ([1, 2, 1], backend.upload([1, 2, 1])):
+        assert backend.sum_by_label(a, labels, [1, 2]).tolist() == [10, 5]
+    assert backend.sum_by_label([1, 2, 4], backend.upload(np.ones((2, 3), int)), 1) == 14
+    got = backend.quantile(a, [[0.1, 0.5]], axis=0)
+    assert isinstance(got, unisono.Array) and np.array_equal(got.numpy(), unisono.quantile(x, [[0.1, 0.5]], axis=0))
+
+
+def test_histograms_and_products_of_one(device):
+    backend = unisono.Backend(device)
+    x = np.arange(6.0)
+    for bins in (3, "auto", [0, 2.5, 9]):
+        for got, want in zip(backend.histogram(backend.upload(x), bins), np.histogram(x, bins)):
+            np.testing.assert_array_equal(got, want)
+    found, edges = backend.histogram_by_label(backend.upload(x), 2, backend.upload([1, 1, 2, 2, 1, 2]), [1, 2])
+    assert found.tolist() == [[2, 1], [1, 2]] and edges.tolist() == [0, 2.5, 5]
+    factors = backend.upload([2, 3])
+    assert backend.prod(factors, dtype="float32").item() == 6
+    assert np.array_equal(backend.cumprod(factors, dtype="float32").numpy(), np.array([2, 6], np.float32))
+    indices = backend.argmax(backend.upload(np.eye(3)), 0)
+    assert indices.dtype == np.uint64 and backend.argmax(backend.upload(np.eye(3)), 0, out=indices) is indices
+
+
 def test_errors():
     x = unisono.upload([1.0, 2.0])
     with pytest.raises(ValueError, match=r"array for item\(\): got shape \(2,\), expected exactly one element"):

@@ -6,6 +6,7 @@ import pytest
 import unisono
 
 X = np.ones((3, 4))
+BOX = {"x": (0, 1)}
 
 
 @pytest.mark.parametrize(
@@ -23,6 +24,32 @@ X = np.ones((3, 4))
         (ValueError, "samples: got 0, expected at least 1", lambda: unisono.pi(0)),
         (ValueError, "samples", lambda: unisono.pi(2**63, start=2**63)),
         (OverflowError, "", lambda: unisono.pi(-1)),
+        (ValueError, "ddof: got -1, expected 0 to", lambda: unisono.var(X, ddof=-1)),
+        (ValueError, f"ddof: got {2**64}, expected 0 to", lambda: unisono.std(X, ddof=2**64)),
+        (ValueError, "ddof: got -1, expected 0 to", lambda: unisono.reduce_chunks([X], "var", ddof=-1)),
+        (ValueError, "ddof: got -1, expected 0 to", lambda: unisono.var_by_label(X, 1, ddof=-1)),
+        (ValueError, "ddof: got -1, expected 0 to", lambda: unisono.LabelPartials(X, X.astype(int), "var", ddof=-1)),
+        (ValueError, "ddof: got -1, expected 0 to", lambda: unisono.Moments().var(-1)),
+        (ValueError, "ddof: got -1, expected 0 to", lambda: unisono.Moments().std(-1)),
+        (ValueError, "count: got -1, expected 0 to", lambda: unisono.ExactSum().mean(-1)),
+        (ValueError, "k: got -1, expected 0 to", lambda: unisono.topk(X, -1)),
+        (ValueError, "minlength: got -1, expected 0 to", lambda: unisono.bincount([1], minlength=-1)),
+        (ValueError, f"initial: got {2**200}, expected", lambda: unisono.sum(X.astype("f4"), initial=2**200)),
+        (ValueError, f"axis: got {2**70}, expected", lambda: unisono.sum(X, axis=2**70)),
+        (ValueError, f"axis: got {2**70}, expected", lambda: unisono.cumsum(X, axis=2**70)),
+        (ValueError, f"axis: got {-2**70}, expected", lambda: unisono.topk(X, 1, -(2**70))),
+        (ValueError, "index: .*, expected labels from -2.63 to 2.63 - 1", lambda: unisono.sum_by_label(X, 1, np.uint64(2**63))),
+        (ValueError, "index: .*, expected labels", lambda: unisono.LabelPartials(X, X.astype(int), "sum", [2**63])),
+        (ValueError, "index: .*, expected labels", lambda: unisono.histogram_by_label(X, 2, 1, [1, -(2**63) - 1])),
+        (ValueError, r"edges\[1\]: got 0 after 1, expected", lambda: unisono.Histogram([1, 0])),
+        (ValueError, r"edges\[2\]: got NaN after 1, expected", lambda: unisono.Histogram([0, 1, np.nan])),
+        (ValueError, "second array: got shape .1., expected shape .2.", lambda: unisono.ExactDot().add([1.0, 2.0], [2.0])),
+        (TypeError, "chunk: got dtype int64, expected float32", lambda: unisono.reduce_chunks([np.zeros(0, "f4"), [1]], "max")),
+        (ValueError, "chunk: got .1, 2., expected", lambda: unisono.reduce_chunks([np.zeros((0, 3)), np.ones((1, 2))], "max", 0)),
+        (ValueError, "chunks: got no elements", lambda: unisono.reduce_chunks([np.zeros(0)], "max")),
+        (ValueError, "chunks: got none", lambda: unisono.reduce_chunks([], "max")),
+        (ValueError, "start: got 5, expected 0 with vegas", lambda: unisono.integrate("x", BOX, 9, start=5, method="vegas")),
+        (ValueError, "samples: got 9, expected at least", lambda: unisono.integrate("x", BOX, 9, method="vegas")),
         (TypeError, "sum: got dtype complex128, expected a real dtype", lambda: unisono.sum([1j])),
         (TypeError, "array: got dtype object", lambda: unisono.sum([None])),
         (TypeError, "array: got dtype float16", lambda: unisono.sum(np.ones(3, np.float16))),

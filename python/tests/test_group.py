@@ -1,5 +1,6 @@
 """Histograms, counts of integers and reductions by label against NumPy and SciPy."""
 
+import copy
 import math
 import pickle
 
@@ -112,6 +113,27 @@ def test_histograms_merge_and_travel(rng):
         unisono.Histogram.from_bytes(b"\x09" + whole.to_bytes()[1:])
     with pytest.raises(ValueError, match="bins"):
         unisono.Histogram.from_bytes(whole.to_bytes()[:-1])
+
+
+def test_histograms_are_their_bytes():
+    edges = [0.0, 1.0, 2.0]
+    empty, outside, minus = unisono.Histogram(edges), unisono.Histogram(edges), unisono.Histogram([-0.0, 1.0, 2.0])
+    outside.add([7.0])
+    for same in (pickle.loads(pickle.dumps(empty)), copy.deepcopy(empty), outside, minus):
+        assert same == empty and same.to_bytes() == empty.to_bytes()
+        same.add([0.5], weights=[2.5])
+        assert same.values.tolist() == [2.5, 0] and same != empty
+        with pytest.raises(ValueError, match="kind of weights"):
+            same.add([0.5])
+    weighted = unisono.Histogram(edges)
+    weighted.add([], weights=np.zeros(0))
+    assert weighted != empty and pickle.loads(pickle.dumps(weighted)) == weighted
+
+
+def test_one_element_without_axes():
+    assert unisono.min_position_by_label(5.0, 1, [1]) == [()] == unisono.max_position_by_label(5.0, 1, [1])
+    assert unisono.min_position_by_label(5.0, 1) == ()
+    assert unisono.extrema_by_label(5.0, 1, [1])[2:] == ([()], [()])
 
 
 def test_bincounts(device, rng):

@@ -35,6 +35,19 @@ def test_to_a_standard_error(device):
             state.extend(device=device, **wrong)
 
 
+def test_intervals_of_checkpoints(tmp_path):
+    states = {
+        "pi": (unisono.MonteCarloState(1), "extend"),
+        "x": (unisono.IntegralState("x", {"x": (0, 1)}, seed=1), "integrate"),
+    }
+    for name, (state, run) in states.items():
+        for interval in (math.nan, -1, -math.inf):
+            with pytest.raises(ValueError, match="interval: got .*, expected seconds, at least 0"):
+                getattr(state, run)(1000, checkpoint=tmp_path / name, interval=interval)
+        getattr(state, run)(1000, device="cpu", checkpoint=tmp_path / name, interval=math.inf)
+        assert type(state).load(tmp_path / name).samples == state.samples == 1000
+
+
 def test_what_does_not_fit(tmp_path):
     state = unisono.MonteCarloState(1)
     state.extend(1000, device="cpu")

@@ -1,5 +1,6 @@
 """Scans, quantiles, the largest elements and logarithms of sums against NumPy and SciPy, over shapes, axes and dtypes."""
 
+import itertools
 import math
 import warnings
 
@@ -78,6 +79,15 @@ def test_scans(device, rng, op):
                         np.testing.assert_allclose(got, want, rtol=0, atol=1e-12)
                     else:
                         np.testing.assert_array_equal(got, want, err_msg=f"{shape} {dtype} {axis}")
+
+
+def test_products_of_integers_to_floats():
+    assert unisono.cumprod([2, 3], dtype=float).tolist() == [2, 6]
+    assert unisono.nancumprod([2, 3], dtype="f4").dtype == np.float32
+    # Factors are rounded first, as NumPy's.
+    x = np.full(2, 16777217)
+    assert unisono.prod(x, dtype="f4") == unisono.nanprod(x, dtype="f4") == np.prod(x, dtype="f4") == 2.0**48
+    assert unisono.cumulative_prod([True, False], dtype="f4").tolist() == [1, 0]
 
 
 def test_running_sums_are_fsums(device, rng):
@@ -298,6 +308,26 @@ def test_quantiles_where(device, rng):
     np.testing.assert_array_equal(np.isnan(got), ~mask[0])
     np.testing.assert_array_equal(got[mask[0]], np.median(x[1:, mask[0]], 0))
     assert on(device, unisono.nanmedian, [4.0, np.nan, 2.0, 9.0], where=[True, True, True, False]) == 3
+
+
+def test_weights_along_axes(rng):
+    a = np.arange(9.0).reshape(3, 3)[::-1] * [1, 5, 2]
+    weights = dict(weights=[5, 1, 1], method="inverted_cdf")
+    for axis in (0, (0,), -2, (-2,)):
+        assert unisono.quantile(a, 0.5, axis, **weights).tolist() == [6, 35, 16]
+        assert unisono.quantile(unisono.upload(a), 0.5, axis, **weights).numpy().tolist() == [6, 35, 16]
+    for axis in (None, (0, 1), (1, 0)):
+        with pytest.raises(ValueError, match=r"shape of the weights: got \(3,\), expected \(3, 3\)"):
+            unisono.quantile(a, 0.5, axis, **weights)
+    names = {"quantile": [0.3, 0.8], "percentile": 40, "nanquantile": 0.6, "nanpercentile": [10, 70]}
+    for axes in (axes for n in (1, 2, 3) for axes in itertools.permutations(range(3), n)):
+        x = rng.integers(0, 9, (2, 3, 4)).astype(float)
+        w = rng.integers(1, 5, [x.shape[axis] for axis in axes])
+        # In the order of the array's axes, and with an axis of length 1 for each that is left.
+        spread = w.transpose(np.argsort(axes)).reshape([n if i in axes else 1 for i, n in enumerate(x.shape)])
+        for name, q in names.items():
+            want = getattr(np, name)(x, q, axes, weights=np.broadcast_to(spread, x.shape), method="inverted_cdf")
+            np.testing.assert_array_equal(getattr(unisono, name)(x, q, axes, weights=w, method="inverted_cdf"), want)
 
 
 def test_second_arrays_broadcast_and_results_go_where_they_should(device, rng):

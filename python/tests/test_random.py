@@ -58,6 +58,18 @@ def test_integers(dtype, device):
     assert unisono.random.default_rng(2, device=device).integers(1) == 0
 
 
+def test_integers_beyond_128_bits():
+    rng = unisono.random.default_rng(1)
+    for low, high in [(0, 2**64), (0, 2**130), (-(2**2000), 5)]:
+        with pytest.raises(ValueError, match=f"random integers: got {low} to below {high}, expected integers of int64, -9"):
+            rng.integers(low, high)
+    with pytest.raises(ValueError, match="expected integers of uint8, 0 to 255"):
+        rng.integers(2**130, out=np.zeros(3, np.uint8))
+    with pytest.raises(ValueError, match="resident: got True beside out"):
+        rng.random(out=np.zeros(3), resident=True)
+    assert rng.position == 0
+
+
 def test_what_cannot_be_drawn():
     rng = unisono.random.default_rng(device="cpu")
     for draw, word in [

@@ -6,15 +6,34 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import _unisono
+from ._filters import _array, _integer, _separable
 
 
 def _axes(axis):
     """The axes as a list; None for all."""
     if axis is None:
         return None
-    if isinstance(axis, (tuple, list)):
-        return [operator.index(one) for one in axis]
-    return [operator.index(axis)]
+    return [_integer("axis", one) for one in (axis if isinstance(axis, (tuple, list)) else [axis])]
+
+
+def _fit(x, shape, device, dtype=None):
+    """The array of this shape, to which it broadcasts, and dtype; one on a device, if it must change, by way of the host."""
+    dtype = x.dtype if dtype is None else dtype
+    if x.shape == shape and x.dtype == dtype:
+        return x
+    if isinstance(x, _unisono.Array):
+        return _unisono.upload(_fit(x.numpy(), shape, device, dtype), device)
+    return np.broadcast_to(x.astype(dtype, copy=False), shape, subok=True)
+
+
+def _multiplied(a, dtype, device):
+    """Integers whose product is to be a float, as floats: the native half has no exact products of that dtype."""
+    if dtype is None or np.dtype(dtype).kind != "f":
+        return a
+    a = _array(a)
+    if a.dtype.kind not in "biu":
+        return a
+    return map("x", {"x": a}, dtype=dtype, device=device) if isinstance(a, _unisono.Array) else a.astype(dtype)
 
 
 def upload(a, device="auto"):
@@ -206,20 +225,30 @@ def explain_convolve(images, kernels, mode="full", ndim=2, device="auto", algori
     return _unisono.explain_convolve(images, kernels, mode, ndim, algorithm, device)
 
 
+def _integers(name, value):
+    """One for all axes or one each."""
+    return [_integer(name, one) for one in (value if np.ndim(value) else [value])]
+
+
 def _convolve(correlate, images, kernels, mode, boundary, fill_value, ndim, device, out, out_dtype, algorithm, accuracy, options):
     boundaries = [boundary] if isinstance(boundary, str) else list(boundary)
     dtype = None if out_dtype is None else np.dtype(out_dtype)
     centre, origin, stride, dilation, groups, overflow, nan = options
-    groups = None if groups is None else operator.index(groups)
-    native = (centre, _axes(origin), _axes(stride), _axes(dilation), groups, overflow)
+    groups = None if groups is None else _integer("groups", groups)
+    if _integer("ndim", ndim) not in (1, 2, 3):
+        raise ValueError(f"ndim: got {ndim}, expected 1, 2 or 3")
+    steps = [_integers(*one) for one in (("origin", origin), ("stride", stride), ("dilation", dilation))]
+    native = (centre, *steps, groups, overflow)
     if nan == "ignore":
+        images = _array(images)
+        if images.dtype.kind == "c":
+            raise TypeError(f"images: got dtype {images.dtype}, expected a real one where NaN is ignored")
+        if out is not None and dtype is not None and dtype != getattr(out, "dtype", dtype):
+            raise ValueError(f"out_dtype: got {dtype}, expected the dtype of out, {out.dtype}")
         result = _unisono.convolve_without_nan(
             correlate, images, kernels, mode, boundaries, fill_value, ndim, algorithm, accuracy, native, device
         )
-        if out is not None:
-            out[...] = result
-            return out
-        return result if dtype is None else result.astype(dtype)
+        return result if out is None and dtype is None else _separable(result, [[]], device, out, dtype)
     if nan != "propagate":
         raise ValueError(f'nan: got {nan!r}, expected "propagate" or "ignore"')
     return _unisono.convolve(
@@ -360,8 +389,8 @@ def map(expr, arrays=None, /, *, device="auto", dtype=None, out=None, **named):
     Notes
     -----
     ``+ - * / sqrt`` round once to nearest, and nothing is fused or reordered. Of float32 ``exp exp2 log log2 log10 sin cos **``
-    are within 0.52 ulp, other functions within 3 (``erfc`` 6), with the same bits on every device; float64 is computed on CPUs,
-    with the functions of the crate ``libm``.
+    are within 0.52 ulp, other functions within 3 (``erfc`` 6), with the same bits on every device. So has
+    float64, with the functions of the crate ``libm`` step by step.
 
     Examples
     --------
@@ -380,7 +409,7 @@ def map_reduce(expr, op, arrays=None, /, *, device="auto", dtype=None, **named):
     expr : str
         As in :func:`map`.
     op : str
-        sum, product, min, max, mean, argmin, argmax, any, all or count_nonzero.
+        sum, product, mean, var, std, min, max, ptp, argmin, argmax, any, all, count_nonzero or norm.
     arrays, device, dtype, **named
         As in :func:`map`.
 
@@ -422,7 +451,8 @@ def integrate(
     bounds : dict
         ``(from, to)`` of every coordinate, by name.
     samples : int
-        Samples to draw; with a target error, at most: with ``method="sobol"`` as many as the last look that these allow.
+        Samples to draw; with a target error, at most: with ``method="sobol"`` as many as the last look that these allow. With
+        ``method="vegas"`` whole rounds only: at least one, and what is left over is not drawn.
     seed : int
         Key of the generator (Philox4x32-10), below ``2**64``.
     absolute_error, relative_error : float
@@ -440,7 +470,8 @@ def integrate(
         in 32 independent replicates, for smooth integrands: the error falls faster than ``n**-0.5``. Best with a power of two
         of samples.
     start : int
-        Index of the first sample. Estimates from disjoint ranges :meth:`~Integral.merge` exactly.
+        Index of the first sample. Estimates from disjoint ranges :meth:`~Integral.merge` exactly. With ``method="vegas"`` 0:
+        a round's grid comes of those before; an :class:`IntegralState` shares the samples of a round.
     device : str or Backend
         Where to compute.
 

@@ -5,6 +5,8 @@ import operator
 import numpy as np
 
 from . import _reductions, _unisono
+from ._filters import _array
+from ._functions import _fit
 
 
 def histogram(a, bins=10, range=None, weights=None, density=False, device="auto"):
@@ -29,8 +31,8 @@ def histogram(a, bins=10, range=None, weights=None, density=False, device="auto"
     -------
     hist : ndarray
         int64 without weights; of float weights their dtype, of integer weights int64 or uint64; float64 with ``density``.
-        Bins are half open, the last one is closed; elements outside of all, and NaN, are passed over. The same bits on every
-        device.
+        Bins are half open, the last one is closed; elements outside of all, and NaN, are passed over. Elements and edges are
+        compared as float64, also integers (NumPy compares those exactly with integer edges). The same bits on every device.
     edges : ndarray
         Those that NumPy computes.
 
@@ -62,11 +64,10 @@ def _edges(a, bins, range, weights, device):
 
 def _extremes(a, range, device):
     """An array with the dtype and the extremes of ``a``: all that NumPy needs to find edges."""
-    if not isinstance(a, (np.ndarray, _unisono.Array)):
-        a = np.asarray(a)
+    a = _array(a)
     if range is not None or a.size == 0:
         return np.zeros(0, dtype=a.dtype)
-    return np.array([_reductions.min(a, device=device), _reductions.max(a, device=device)], dtype=a.dtype).ravel()
+    return np.array([find(a, device=device).item() for find in (_reductions.min, _reductions.max)], dtype=a.dtype)
 
 
 def bincount(x, weights=None, minlength=0, device="auto"):
@@ -310,7 +311,7 @@ def histogram_by_label(values, bins, labels, index=None, range=None, device="aut
     (array([[2, 1],
            [0, 1]]), array([0., 1., 2.]))
     """
-    values, labels = _together(values, labels)
+    values, labels = _together(values, labels, device)
     edges = _edges(values, bins, range, None, device)
     places, shape = _labels(index)
     found = _unisono.histogram_by_label(values, labels, [float(edge) for edge in edges], places, device)
@@ -319,16 +320,18 @@ def histogram_by_label(values, bins, labels, index=None, range=None, device="aut
 
 def _positions(found, values, labels):
     shape = np.broadcast_shapes(*(np.shape(x) if not isinstance(x, _unisono.Array) else x.shape for x in (values, labels)))
-    axes = np.unravel_index(np.asarray(found, dtype=np.intp).ravel(), shape)
-    places = [tuple(int(i) for i in place) for place in zip(*axes, strict=True)] if shape else [()] * np.size(found)
+    found = np.asarray(found, dtype=np.intp)
+    # Without axes there is one place, which NumPy does not unravel several indices to.
+    places = zip(*np.unravel_index(found.ravel(), shape), strict=True) if shape else [()] * found.size
+    places = [tuple(int(i) for i in place) for place in places]
     return places[0] if np.ndim(found) == 0 else places
 
 
-def _together(values, labels):
+def _together(values, labels, device):
     """Both with one shape."""
-    if not isinstance(values, _unisono.Array) and not isinstance(labels, _unisono.Array):
-        return np.broadcast_arrays(np.asarray(values), np.asarray(labels))
-    return values, labels
+    values, labels = _array(values), _array(labels)
+    shape = np.broadcast_shapes(values.shape, labels.shape)
+    return _fit(values, shape, device), _fit(labels, shape, device)
 
 
 def _labels(index):
@@ -340,7 +343,7 @@ def _labels(index):
 
 
 def _by_label(op, values, labels, index, device, ddof=0):
-    values, labels = _together(values, labels)
+    values, labels = _together(values, labels, device)
     places, shape = _labels(index)
     result = _unisono.by_label(op, values, labels, places, ddof, device)
     return result if index is None else result.reshape(shape)[()]

@@ -5,7 +5,8 @@ import operator
 import numpy as np
 
 from . import _unisono
-from ._functions import _axes
+from ._filters import _array, _integer
+from ._functions import _axes, _multiplied
 
 
 def cumsum(a, axis=None, device="auto", out=None, *, dtype=None, exclusive=False, reverse=False, wrapping=False):
@@ -61,7 +62,8 @@ def cumprod(a, axis=None, device="auto", out=None, *, dtype=None, exclusive=Fals
     Returns
     -------
     ndarray
-        int64 or uint64 of integers, exact; the dtype of ``a`` of floats, within ``n * 2**-53`` relative.
+        int64 or uint64 of integers, exact; the dtype of ``a`` of floats, within ``n * 2**-53`` relative. With a float
+        ``dtype`` integers are converted to it before they are multiplied, as NumPy does.
 
     Examples
     --------
@@ -162,8 +164,9 @@ def _only_axis(x, axis):
 
 
 def _scan(op, a, axis, first, reverse, wrapping, device, out, dtype=None, skip=False):
-    axis = None if axis is None else operator.index(axis)
+    axis = None if axis is None else _integer("axis", axis)
     dtype = None if dtype is None else np.dtype(dtype)
+    a = _multiplied(a, dtype, device) if op == "cumprod" else a
     return _unisono.scan(op, a, axis, first, bool(reverse), bool(wrapping), dtype, skip, device, out)
 
 
@@ -226,8 +229,8 @@ def quantile(a, q, axis=None, keepdims=False, device="auto", out=None, *, method
         ``inverted_cdf``, ``averaged_inverted_cdf``, ``closest_observation``, ``interpolated_inverted_cdf``, ``hazen``,
         ``weibull``, ``linear``, ``median_unbiased``, ``normal_unbiased``, ``lower``, ``higher``, ``midpoint`` or ``nearest``.
     weights : array_like, optional
-        How much each element counts, for ``method="inverted_cdf"``: of the shape of ``a``, or along ``axis``. Sums of weights are
-        exact.
+        How much each element counts, for ``method="inverted_cdf"``: of the shape of ``a``, or of the lengths of ``axis`` in the
+        order given there. Sums of weights are exact.
     where : array_like of bool, optional
         As for :func:`median`.
 
@@ -291,26 +294,34 @@ def _quantile(a, q, axis, keepdims, device, out, method, ignore, weights, where)
     if out is not None:
         raise ValueError(f"out: got an array for q of {q.ndim} axes, expected q of at most one")
     result = _with(a, points, False, method, axis, keepdims, ignore, weights, where, device, None)
-    result = np.asarray(result)
-    return result.reshape(q.shape + result.shape[1:])
+    host = np.asarray(result)
+    host = host.reshape(q.shape + host.shape[1:])
+    return _unisono.upload(host, device) if isinstance(result, _unisono.Array) else host
 
 
 def _with(a, points, scalar, method, axis, keepdims, ignore, weights, where, device, out):
     """Quantiles, with weights or a mask if there are any, which broadcast to the array."""
-    if weights is not None or where is not None:
-        if not isinstance(a, (np.ndarray, _unisono.Array)):
-            a = np.asarray(a)
+    axes = _axes(axis)
     if weights is not None:
-        if not isinstance(weights, _unisono.Array):
-            weights = np.asarray(weights)
-        if weights.ndim == 1 and a.ndim > 1 and axis is not None and np.ndim(axis) == 0:
-            # As long as the axis is; the last one is where it would broadcast to anyway.
-            axis_index = operator.index(axis) % a.ndim
-            if axis_index != a.ndim - 1:
-                weights = np.asarray(weights).reshape([-1 if i == axis_index else 1 for i in range(a.ndim)])
+        a = _array(a)
+        weights = _spread(_array(weights), a.shape, axes)
     if where is not None and not isinstance(where, _unisono.Array):
-        where = np.asarray(where, dtype=np.bool_)
-    return _unisono.quantile(a, points, scalar, method, _axes(axis), keepdims, ignore, weights, where, device, out)
+        where = np.asanyarray(where, dtype=np.bool_)
+    return _unisono.quantile(a, points, scalar, method, axes, keepdims, ignore, weights, where, device, out)
+
+
+def _spread(weights, shape, axes):
+    """Weights that broadcast to ``shape``: those along some axes only are put where these are."""
+    rank = len(shape)
+    if weights.shape == shape or any(not -rank <= axis < rank for axis in axes or ()):
+        return weights
+    axes = [axis % rank for axis in axes or ()]
+    if axes and weights.shape == tuple(shape[axis] for axis in axes):
+        weights = weights.numpy() if isinstance(weights, _unisono.Array) else weights
+        return weights.transpose(np.argsort(axes)).reshape([n if axis in axes else 1 for axis, n in enumerate(shape)])
+    if weights.ndim != rank:
+        raise ValueError(f"shape of the weights: got {weights.shape}, expected {shape} or the lengths of the axes")
+    return weights
 
 
 def topk(a, k, axis=-1, largest=True, device="auto"):
@@ -333,7 +344,7 @@ def topk(a, k, axis=-1, largest=True, device="auto"):
     -------
     values : ndarray
         The dtype of ``a``.
-    indices : ndarray of int64
+    indices : ndarray of int64, or Array of uint64
         Of equal elements the first come first; -0.0 equals +0.0, NaN is the largest. The same on every device.
 
     Raises
@@ -346,7 +357,7 @@ def topk(a, k, axis=-1, largest=True, device="auto"):
     >>> unisono.topk([3, 9, 1, 9], 3)
     (array([9, 9, 3]), array([1, 3, 0]))
     """
-    return _unisono.topk(a, operator.index(k), operator.index(axis), bool(largest), device)
+    return _unisono.topk(a, operator.index(k), _integer("axis", axis), bool(largest), device)
 
 
 def logsumexp(a, axis=None, b=None, keepdims=False, return_sign=False, device="auto"):

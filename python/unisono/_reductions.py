@@ -5,7 +5,8 @@ import operator
 import numpy as np
 
 from . import _unisono
-from ._functions import _axes
+from ._filters import _array
+from ._functions import _axes, _fit, _multiplied
 
 
 def _reduce(
@@ -27,7 +28,7 @@ def _reduce(
     skip=False,
 ):
     if where is not None and where is not True:
-        second = where if isinstance(where, _unisono.Array) else np.asarray(where, dtype=bool)
+        second = where if isinstance(where, _unisono.Array) else np.asanyarray(where, dtype=bool)
     dtype = None if dtype is None else np.dtype(dtype)
     options = (float(order), operator.index(ddof), dtype, initial, overflow, mode, skip)
     return _unisono.reduce(op, a, second, _axes(axis), keepdims, options, device, out)
@@ -97,7 +98,8 @@ def prod(a, axis=None, keepdims=False, device="auto", out=None, *, dtype=None, i
     -------
     NumPy scalar or ndarray
         Dtypes as for :func:`sum`. Integers are exact, and a ``ValueError`` if they do not fit 64 bits; floats are within
-        ``n * 2**-53`` relative, with no overflow or underflow before the end.
+        ``n * 2**-53`` relative, with no overflow or underflow before the end. With a float ``dtype`` integers are
+        converted to it before they are multiplied, as NumPy does.
 
     Examples
     --------
@@ -106,9 +108,7 @@ def prod(a, axis=None, keepdims=False, device="auto", out=None, *, dtype=None, i
     >>> unisono.prod([2.0**800, 2.0**800, 2.0**-800, 2.0**-800])
     np.float64(1.0)
     """
-    if dtype is not None and np.dtype(dtype).kind == "f" and not isinstance(a, _unisono.Array):
-        a = np.asarray(a)
-        a = a if a.dtype.kind == "f" else a.astype(dtype)
+    a = _multiplied(a, dtype, device)
     return _reduce("prod", a, axis, keepdims, device, out, dtype=dtype, initial=initial, where=where, overflow=overflow)
 
 
@@ -178,9 +178,9 @@ def argmin(a, axis=None, keepdims=False, device="auto", out=None):
 
     Returns
     -------
-    int or ndarray of int64
-        The index in C order among the elements reduced over. The first NaN wins; -0.0 and +0.0 are equal. ``out`` may be
-        int64 or uint64.
+    int or ndarray of int64, or Array of uint64
+        The index in C order among the elements reduced over. The first NaN wins; -0.0 and +0.0 are equal. ``out`` may be an
+        ndarray of int64 or uint64, or an Array of uint64.
 
     Raises
     ------
@@ -200,7 +200,7 @@ def argmax(a, axis=None, keepdims=False, device="auto", out=None):
 
     Returns
     -------
-    int or ndarray of int64
+    int or ndarray of int64, or Array of uint64
         As for :func:`argmin`.
 
     Raises
@@ -251,8 +251,8 @@ def count_nonzero(a, axis=None, keepdims=False, device="auto", out=None, *, wher
 
     Returns
     -------
-    int or ndarray of int64
-        ``out`` may be int64 or uint64.
+    int or ndarray of int64, or Array of uint64
+        ``out`` as for :func:`argmin`.
 
     Examples
     --------
@@ -366,19 +366,19 @@ def vecdot(x1, x2, axis=-1, keepdims=False, device="auto", out=None, *, dtype=No
     -------
     NumPy scalar or ndarray
         Dtypes as for :func:`sum`. Of floats the exact sum of the exact products, rounded once, which overflows only if that
-        does; an exact zero is +0. Integers are exact.
+        does; an exact zero is +0. Integers are exact. An :class:`Array` if one of the two is.
 
     Examples
     --------
     >>> unisono.vecdot([[1.0, 2.0], [3.0, 4.0]], [10.0, 1.0])
     array([12., 34.])
     """
-    if not (isinstance(x1, _unisono.Array) or isinstance(x2, _unisono.Array)):
-        x1, x2 = np.asarray(x1), np.asarray(x2)
-        common = np.result_type(x1, x2)
-        x1, x2 = x1.astype(common, copy=False), x2.astype(common, copy=False)
-        shape = np.broadcast_shapes(x1.shape, x2.shape)
-        x1, x2 = np.broadcast_to(x1, shape), np.broadcast_to(x2, shape)
+    x1, x2 = _array(x1), _array(x2)
+    common, shape = np.result_type(x1.dtype, x2.dtype), np.broadcast_shapes(x1.shape, x2.shape)
+    # The native half broadcasts the second to the first.
+    if x1.shape != shape == x2.shape:
+        x1, x2 = x2, x1
+    x1, x2 = _fit(x1, shape, device, common), _fit(x2, x2.shape, device, common)
     return _reduce("dot", x1, axis, keepdims, device, out, second=x2, dtype=dtype, overflow=overflow)
 
 
@@ -412,6 +412,7 @@ def nanprod(a, axis=None, keepdims=False, device="auto", out=None, *, dtype=None
     >>> unisono.nanprod([2.0, np.nan, 3.0])
     np.float64(6.0)
     """
+    a = _multiplied(a, dtype, device)
     return _reduce("prod", a, axis, keepdims, device, out, dtype=dtype, initial=initial, where=where, skip=True)
 
 

@@ -45,7 +45,7 @@ class Generator:
     Notes
     -----
     Every method takes ``size`` (an int, a tuple, or None for a scalar), ``dtype``, ``out`` (an array to fill, whose shape and
-    dtype are then used) and ``resident`` (return an :class:`unisono.Array` that stays on the device), begins with a new block
+    dtype are then used) or ``resident`` (return an :class:`unisono.Array` that stays on the device), begins with a new block
     and moves :attr:`position` behind the last one that it used. Each element takes one word for float32, two for float64 and
     for integers from up to ``2**32`` values, four for integers from more.
 
@@ -72,6 +72,9 @@ class Generator:
     def _draw(self, distribution, parameters, size, dtype, out, resident):
         if out is not None and size is not None and tuple(_shape(size)) != tuple(out.shape):
             raise ValueError(f"size: got {size}, expected the shape of out, {tuple(out.shape)}")
+        if out is not None and resident:
+            raise ValueError("resident: got True beside out, expected one of the two: out says where the numbers are")
+        dtype = getattr(out, "dtype", dtype)
         stream = (self.bit_generator, self.seed, self.stream, self.position)
         result, self.position = _unisono.random(
             distribution, parameters, _shape(size), np.dtype(dtype), stream, self.device, out, bool(resident)
