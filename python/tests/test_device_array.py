@@ -147,7 +147,7 @@ def test_errors():
     with pytest.raises(ValueError, match=r"array for item\(\): got shape \(2,\), expected exactly one element"):
         x.item()
     with pytest.raises(TypeError, match="output: got dtype float64, expected bool"):
-        unisono.any(x, axis=0, out=unisono.upload([0.0]))
+        unisono.any(x, axis=0, out=unisono.upload(0.0))
     with pytest.raises(ValueError, match="copy"):
         np.array(x, copy=False)
     assert repr(x) == "<unisono.Array shape=(2,) dtype=float64>"

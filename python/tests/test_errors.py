@@ -55,6 +55,8 @@ BOX = {"x": (0, 1)}
         (TypeError, "array: got dtype float16", lambda: unisono.sum(np.ones(3, np.float16))),
         (TypeError, "kernels: got dtype <U1", lambda: unisono.convolve(X, "k")),
         (TypeError, "images: got dtype datetime64", lambda: unisono.convolve(np.zeros((2, 2), "M8[s]"), X)),
+        (ValueError, "fill_value: got 9007199254740993", lambda: unisono.convolve(X, X, fill_value=2**53 + 1)),
+        (ValueError, "fill_value: got 1000000", lambda: unisono.convolve(X, X, fill_value=10**400)),
         (TypeError, "out_dtype: got dtype float16", lambda: unisono.convolve(X, X, out_dtype="float16")),
         (TypeError, "", lambda: unisono.sum(X, axis=1.5)),
         (TypeError, "device: got int, expected a device's text or a Backend", lambda: unisono.sum(X, device=0)),

@@ -230,6 +230,13 @@ def _integers(name, value):
     return [_integer(name, one) for one in (value if np.ndim(value) else [value])]
 
 
+def _fill(value):
+    """What lies outside, which the native half takes as a float64."""
+    if isinstance(value, (int, np.integer)) and not (abs(int(value)) < 2**64 and int(float(value)) == value):
+        raise ValueError(f"fill_value: got {value}, expected an integer that float64 holds")
+    return value
+
+
 def _convolve(correlate, images, kernels, mode, boundary, fill_value, ndim, device, out, out_dtype, algorithm, accuracy, options):
     boundaries = [boundary] if isinstance(boundary, str) else list(boundary)
     dtype = None if out_dtype is None else np.dtype(out_dtype)
@@ -238,7 +245,7 @@ def _convolve(correlate, images, kernels, mode, boundary, fill_value, ndim, devi
     if _integer("ndim", ndim) not in (1, 2, 3):
         raise ValueError(f"ndim: got {ndim}, expected 1, 2 or 3")
     steps = [_integers(*one) for one in (("origin", origin), ("stride", stride), ("dilation", dilation))]
-    native = (centre, *steps, groups, overflow)
+    native, fill_value = (centre, *steps, groups, overflow), _fill(fill_value)
     if nan == "ignore":
         images = _array(images)
         if images.dtype.kind == "c":
