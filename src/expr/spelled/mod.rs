@@ -1,5 +1,6 @@
 //! The functions of float64 spelled out in rounded operations, for devices that have no others: step by step those of the crate
-//! `libm` (after FreeBSD's msun; `cbrt` after CORE-MATH), branches as choices, so that every device computes the bits of the CPU.
+//! `libm` (after FreeBSD's msun; `cbrt` after CORE-MATH), but for what [`pow`] and [`sin`] mend, branches as choices, so that every
+//! device computes the bits of the CPU.
 
 #![cfg_attr(not(feature = "gpu"), allow(dead_code, reason = "GPUs need it"))]
 #![allow(clippy::excessive_precision, clippy::unreadable_literal, reason = "numbers as their source has them")]
