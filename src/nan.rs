@@ -99,7 +99,7 @@ fn fill(array: &Operand<'_>) -> Result<(DynArray, DynArray)> {
         (HostVec::F32(values), HostVec::F32(mask)) => split(values, mask, 1.0),
         (HostVec::F64(values), HostVec::F64(mask)) => split(values, mask, 1.0),
         _ => {
-            let expected = "float32 or float64: integers have no NaN".into();
+            let expected = "float32 or float64".into();
             return Err(Error::Dtype { what: "array with NaN".into(), got: array.dtype(), expected });
         }
     }

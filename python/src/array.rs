@@ -5,10 +5,10 @@ use numpy::{PyArrayDescr, PyArrayDescrMethods, PyArrayDyn, PyArrayMethods, PyUnt
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
-use unisono::{Dtype, DynArray, HostVec, Operand, Output, Result, View, ViewMut};
+use unisono::{Dtype, DynArray, HostVec, Operand, Output, View, ViewMut};
 
 use crate::device_array::Array;
-use crate::error::{invalid, raise};
+use crate::error::invalid;
 
 /// The most axes that the bindings of NumPy take.
 const RANK: usize = 32;
@@ -200,16 +200,6 @@ impl<'py> Sink<'py> {
                 Output::View(unsafe { ViewMut::from_raw_parts(*dtype, data(array), array.shape(), strides) })
             }
         }
-    }
-
-    /// Fails where an array on a device has another shape than the result, which it would be given otherwise.
-    pub(crate) fn expect(&self, shape: impl FnOnce() -> Result<Vec<usize>>) -> PyResult<()> {
-        let Self::Array(Taken { array, .. }) = self else { return Ok(()) };
-        let shape = shape().map_err(raise)?;
-        if array.shape() == shape {
-            return Ok(());
-        }
-        Err(invalid("output shape", format!("{:?}", array.shape()), &format!("{shape:?}")))
     }
 
     /// Hands the array back, with what was written to it. Work that failed has lost the elements of an array on a device, which

@@ -3,7 +3,7 @@
 use num_complex::Complex64;
 use numpy::PyArrayDescr;
 use pyo3::prelude::*;
-use unisono::{Boundary, Convolve, ConvolvePlan, Direction, Mode};
+use unisono::{Boundary, Convolve, Direction, Mode};
 
 use crate::array::{Sink, Source, dtype_of};
 use crate::device_array::Placed;
@@ -55,11 +55,6 @@ pub(crate) fn convolve<'py>(
             let expected = format!("the dtype of out, {}", out.dtype());
             return Err(invalid("out_dtype", dtype, &expected));
         }
-        out.expect(|| {
-            let how = how.clone().out_dtype(out.dtype());
-            let [a, b] = [&a, &b].map(|one| (one.dtype(), one.shape()));
-            ConvolvePlan::new(&how, direction, a, b).map(|plan| plan.shape)
-        })?;
         let target = out.output();
         let done = run::run(py, &backend, units, |on| on.convolve_dyn_into(direction, &a, &b, &how, target));
         return out.finish(done);

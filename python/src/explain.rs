@@ -1,24 +1,35 @@
 //! Where and how a convolution would run.
 
+use num_complex::Complex64;
+use numpy::PyArrayDescr;
 use pyo3::prelude::*;
-use unisono::{Convolve, Mode};
 
-use crate::array::Source;
+use crate::array::{Source, dtype_of};
+use crate::convolve::{Options, describe};
 use crate::device;
 use crate::error::raise;
 
 /// The device and the algorithm that a convolution would get, with the predicted times, in words.
 #[pyfunction]
-pub(crate) fn explain_convolve(
-    py: Python<'_>,
-    images: &Bound<'_, PyAny>,
-    kernels: &Bound<'_, PyAny>,
+#[expect(clippy::too_many_arguments)]
+pub(crate) fn explain_convolve<'py>(
+    py: Python<'py>,
+    images: &Bound<'py, PyAny>,
+    kernels: &Bound<'py, PyAny>,
     mode: &str,
+    boundary: Vec<String>,
+    fill_value: Complex64,
     ndim: usize,
     algorithm: &str,
-    device: &Bound<'_, PyAny>,
+    accuracy: &str,
+    options: Options,
+    device: &Bound<'py, PyAny>,
+    out_dtype: Option<&Bound<'py, PyArrayDescr>>,
 ) -> PyResult<String> {
-    let how = Convolve::rank(ndim).mode(mode.parse::<Mode>().map_err(raise)?).algorithm(algorithm.parse().map_err(raise)?);
+    let mut how = describe(mode, &boundary, fill_value, ndim, (algorithm, accuracy), options)?;
+    if let Some(descr) = out_dtype {
+        how = how.out_dtype(dtype_of("out_dtype", descr)?);
+    }
     let (images, kernels) = (Source::new("images", images, false)?, Source::new("kernels", kernels, false)?);
     let backend = device::backend(device)?;
     let (a, b) = (images.operand(), kernels.operand());

@@ -4,7 +4,7 @@ use numpy::PyArrayDescr;
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
-use unisono::{HostVec, Map, MapPlan, Operand, ReduceOp};
+use unisono::{HostVec, Map, Operand, ReduceOp};
 
 use crate::array::{Sink, Source, dtype_of};
 use crate::device_array::Placed;
@@ -67,10 +67,6 @@ pub(crate) fn map<'py>(
     let out = out.map(|out| Sink::new(out, &all)).transpose()?;
     let operands = call.operands();
     if let Some(mut out) = out {
-        out.expect(|| {
-            let arrays: Vec<_> = operands.iter().map(|(name, one)| (*name, one.dtype(), one.shape())).collect();
-            MapPlan::new(&call.how, &arrays).map(|plan| plan.shape)
-        })?;
         let target = out.output();
         let done = run::run(py, &backend, call.units(), |on| on.map_dyn_into(&call.how, &operands, target));
         return out.finish(done);

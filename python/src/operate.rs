@@ -5,7 +5,7 @@ use pyo3::IntoPyObjectExt;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
-use unisono::{DynArray, LogSumExp, Quantile, QuantilePlan, Result, Scan, ScanPlan, TopK};
+use unisono::{DynArray, LogSumExp, Quantile, Result, Scan, TopK};
 
 use crate::arguments::k;
 use crate::array::{Sink, Source, dtype_of};
@@ -62,7 +62,6 @@ pub(crate) fn scan<'py>(
     let operand = source.operand();
     if let Some(out) = out {
         let mut out = Sink::new(out, &[&source])?;
-        out.expect(|| ScanPlan::new(&how, operand.dtype(), operand.shape()).map(|plan| plan.shape))?;
         let target = out.output();
         let done = run::run(py, &backend, source.len(), |on| on.scan_dyn_into(&operand, &how, target));
         return out.finish(done);
@@ -103,7 +102,6 @@ pub(crate) fn quantile<'py>(
     let source = Source::new("array", array, false)?;
     let backend = device::backend(device)?;
     let operand = source.operand();
-    let shape = || QuantilePlan::new(&how, operand.dtype(), operand.shape()).map(|plan| plan.shape);
     if let Some((second, weighted)) = weights.map(|one| (one, true)).or(mask.map(|one| (one, false))) {
         if weights.is_some() && mask.is_some() {
             return Err(invalid("weights and where", "both", "one at most"));
@@ -112,7 +110,6 @@ pub(crate) fn quantile<'py>(
         let beside = second.operand();
         if let Some(out) = out {
             let mut out = Sink::new(out, &[&source, &second])?;
-            out.expect(shape)?;
             let target = out.output();
             let done = run::run(py, &backend, source.len(), |on| match weighted {
                 true => on.quantile_weighted_into(&operand, &beside, &how, target),
@@ -130,7 +127,6 @@ pub(crate) fn quantile<'py>(
     }
     if let Some(out) = out {
         let mut out = Sink::new(out, &[&source])?;
-        out.expect(shape)?;
         let target = out.output();
         let done = run::run(py, &backend, source.len(), |on| on.quantile_dyn_into(&operand, &how, target));
         return out.finish(done);

@@ -5,7 +5,7 @@ use pyo3::IntoPyObjectExt;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
-use unisono::{HostVec, NormOrder, Reduce, ReduceOp, ReducePlan, Scalar, op};
+use unisono::{HostVec, NormOrder, Reduce, ReduceOp, Scalar, op};
 
 use crate::arguments::{ddof, held};
 use crate::array::{Sink, Source, dtype_of};
@@ -106,7 +106,6 @@ pub(crate) fn reduce<'py>(
     let (units, stay) = (source.len(), source.is_array() || (dot && sources.iter().any(|one| one.is_array())));
     if let Some(out) = out {
         let mut out = if counts { out.of_indices() } else { out };
-        out.expect(|| ReducePlan::new(&how, operand.dtype(), operand.shape()).map(|plan| plan.shape))?;
         let target = out.output();
         let done = run::run(py, &backend, units, |on| match &second {
             Some(second) if dot => on.vecdot_dyn_into(&operand, second, &how.retyped(op::Dot), target),

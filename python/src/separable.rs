@@ -3,7 +3,7 @@
 use num_complex::Complex64;
 use numpy::PyArrayDescr;
 use pyo3::prelude::*;
-use unisono::{Boundary, Direction, Factor, Separable, SeparablePlan};
+use unisono::{Boundary, Direction, Factor, Separable};
 
 use crate::array::{Sink, Source, dtype_of};
 use crate::convolve::{Options, describe};
@@ -63,7 +63,6 @@ pub(crate) fn separable<'py>(
             return Err(invalid("output", "an array", "a dtype or nothing, where NaN is ignored"));
         }
         let mut out = Sink::new(out, &[&array])?;
-        out.expect(|| SeparablePlan::new(&how, operand.dtype(), operand.shape()).map(|plan| plan.shape))?;
         let target = out.output();
         let done = run::run(py, &backend, units, |on| on.separable_dyn_into(&operand, &how, target));
         return out.finish(done);

@@ -185,3 +185,20 @@ def test_complex_constants_lie_outside_complex_images(device, rng):
         unisono.convolve(z.real, w, fill_value=1j, device=device)
     with pytest.raises(TypeError, match="cval: got 1j, expected a real number"):
         unisono.gaussian_filter(z.real, 1.0, cval=1j, device=device)
+
+
+def test_explanations_take_what_convolutions_take(rng):
+    image, kernel = floats(rng, (3, 200, 200), "float32"), floats(rng, (4, 3, 41, 41), "float32")
+    said = unisono.explain_convolve(image, kernel[:, 0], device="cpu")
+    assert "fft" in said
+    for options in ({"groups": 1}, {"stride": 2}, {"accuracy": "exact"}, {"nan": "ignore"}):
+        said = unisono.explain_convolve(image, kernel if "groups" in options else kernel[0], device="cpu", **options)
+        assert "algorithm direct, the only one" in said, options
+    for options, error in [
+        ({"ndim": -1}, "ndim: got -1"),
+        ({"groups": 2}, "groups"),
+        ({"boundary": "mirrored"}, "boundary"),
+        ({"nan": "omit"}, "nan: got 'omit'"),
+    ]:
+        with pytest.raises(ValueError, match=error):
+            unisono.explain_convolve(image, kernel, device="cpu", **options)

@@ -205,12 +205,31 @@ def correlate(
     return _convolve(True, images, kernels, mode, boundary, fill_value, ndim, device, out, out_dtype, algorithm, accuracy, options)
 
 
-def explain_convolve(images, kernels, mode="full", ndim=2, device="auto", algorithm="auto"):
+def explain_convolve(
+    images,
+    kernels,
+    mode="full",
+    boundary="constant",
+    fill_value=0,
+    ndim=2,
+    device="auto",
+    out_dtype=None,
+    algorithm="auto",
+    accuracy="default",
+    *,
+    centre="signal",
+    origin=0,
+    stride=1,
+    dilation=1,
+    groups=None,
+    overflow="error",
+    nan="propagate",
+):
     """Say on which device and with which algorithm a convolution would run, with the predicted times.
 
     Parameters
     ----------
-    images, kernels, mode, ndim, device, algorithm
+    images, kernels, ...
         As for :func:`convolve`.
 
     Returns
@@ -222,7 +241,14 @@ def explain_convolve(images, kernels, mode="full", ndim=2, device="auto", algori
     >>> unisono.explain_convolve(np.ones((9, 9)), np.ones((3, 3)), device="cpu")
     'cpu: the only device; algorithm direct: too little work for another'
     """
-    return _unisono.explain_convolve(images, kernels, mode, ndim, algorithm, device)
+    options = (centre, origin, stride, dilation, groups, overflow)
+    boundaries, fill_value, options = _described(boundary, fill_value, ndim, options)
+    if _ignores(nan) and accuracy == "default":
+        accuracy = "elementwise"
+    dtype = None if out_dtype is None else np.dtype(out_dtype)
+    return _unisono.explain_convolve(
+        images, kernels, mode, boundaries, fill_value, ndim, algorithm, accuracy, options, device, dtype
+    )
 
 
 def _integers(name, value):
@@ -237,16 +263,29 @@ def _fill(value):
     return value
 
 
-def _convolve(correlate, images, kernels, mode, boundary, fill_value, ndim, device, out, out_dtype, algorithm, accuracy, options):
-    boundaries = [boundary] if isinstance(boundary, str) else list(boundary)
-    dtype = None if out_dtype is None else np.dtype(out_dtype)
-    centre, origin, stride, dilation, groups, overflow, nan = options
+def _described(boundary, fill_value, ndim, options):
+    """The boundaries, the value outside and the options as the native half takes them."""
+    centre, origin, stride, dilation, groups, overflow = options
     groups = None if groups is None else _integer("groups", groups)
     if _integer("ndim", ndim) not in (1, 2, 3):
         raise ValueError(f"ndim: got {ndim}, expected 1, 2 or 3")
     steps = [_integers(*one) for one in (("origin", origin), ("stride", stride), ("dilation", dilation))]
-    native, fill_value = (centre, *steps, groups, overflow), _fill(fill_value)
-    if nan == "ignore":
+    boundaries = [boundary] if isinstance(boundary, str) else list(boundary)
+    return boundaries, _fill(fill_value), (centre, *steps, groups, overflow)
+
+
+def _ignores(nan):
+    """Whether NaN is passed over."""
+    if nan not in ("propagate", "ignore"):
+        raise ValueError(f'nan: got {nan!r}, expected "propagate" or "ignore"')
+    return nan == "ignore"
+
+
+def _convolve(correlate, images, kernels, mode, boundary, fill_value, ndim, device, out, out_dtype, algorithm, accuracy, options):
+    dtype = None if out_dtype is None else np.dtype(out_dtype)
+    *options, nan = options
+    boundaries, fill_value, native = _described(boundary, fill_value, ndim, options)
+    if _ignores(nan):
         images = _array(images)
         if images.dtype.kind == "c":
             raise TypeError(f"images: got dtype {images.dtype}, expected a real one where NaN is ignored")
@@ -256,8 +295,6 @@ def _convolve(correlate, images, kernels, mode, boundary, fill_value, ndim, devi
             correlate, images, kernels, mode, boundaries, fill_value, ndim, algorithm, accuracy, native, device
         )
         return result if out is None and dtype is None else _separable(result, [[]], device, out, dtype)
-    if nan != "propagate":
-        raise ValueError(f'nan: got {nan!r}, expected "propagate" or "ignore"')
     return _unisono.convolve(
         correlate, images, kernels, mode, boundaries, fill_value, ndim, algorithm, accuracy, native, device, out, dtype
     )

@@ -154,9 +154,21 @@ def explain_convolve(
     images: ArrayLike | Array,
     kernels: ArrayLike | Array,
     mode: _Mode = "full",
+    boundary: str | Sequence[str] = "constant",
+    fill_value: complex = 0,
     ndim: Literal[1, 2, 3] = 2,
     device: _DeviceLike = "auto",
+    out_dtype: DTypeLike | None = None,
     algorithm: _Algorithm = "auto",
+    accuracy: _Accuracy = "default",
+    *,
+    centre: _Centre = "signal",
+    origin: int | Sequence[int] = 0,
+    stride: int | Sequence[int] = 1,
+    dilation: int | Sequence[int] = 1,
+    groups: int | None = None,
+    overflow: _Overflow = "error",
+    nan: Literal["propagate", "ignore"] = "propagate",
 ) -> str: ...
 @dataclass(frozen=True)
 class Pi:

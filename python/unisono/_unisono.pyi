@@ -305,9 +305,14 @@ def explain_convolve(
     images: ArrayLike | Array,
     kernels: ArrayLike | Array,
     mode: str,
+    boundary: Sequence[str],
+    fill_value: complex,
     ndim: int,
     algorithm: str,
+    accuracy: str,
+    options: tuple[str, Sequence[int] | None, Sequence[int] | None, Sequence[int] | None, int | None, str],
     device: _DeviceLike,
+    out_dtype: np.dtype[Any] | None,
 ) -> str: ...
 def reduce(
     op: str,

@@ -1,4 +1,8 @@
 //! What the functions of float64 are made of, after FreeBSD's msun: for the CPU's blocks, one by one, and written out.
+//!
+//! Coefficients and steps are msun's, whose notice is: Copyright (C) 1993, 2004 by Sun Microsystems, Inc. All rights reserved.
+//! Developed at SunPro, a Sun Microsystems, Inc. business. Permission to use, copy, modify, and distribute this software is
+//! freely granted, provided that this notice is preserved.
 
 use std::f64::consts::LN_2;
 

@@ -7,17 +7,11 @@ use super::layout::{self, rows_of};
 use super::nesting::Nest;
 use super::pack::CastRow;
 use crate::cpu::simd::Simd;
-use crate::plan::candidates::{self, Candidate};
+use crate::plan::candidates::{self, Candidate, LOW_RANK, PLAIN, TAPS};
 use crate::plan::low_rank::{self, Terms};
 use crate::plan::{Accumulator, Accuracy, Algorithm, ConvolvePlan};
 use crate::view::View;
 use crate::{Error, Result};
-
-/// What the algorithms are for.
-const PLAIN: &str = "auto or direct with channels, stride, dilation or complex numbers";
-const LOW_RANK: &str = "float operands and 2-D kernels of low rank for separable";
-const TAPS: &str = "kernels of at least 4 taps along one of the last two axes for fast-fir";
-
 /// An algorithm with what it needs to know.
 pub(super) enum Choice {
     Direct,

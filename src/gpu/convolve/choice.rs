@@ -12,7 +12,7 @@ use super::pack::Weights;
 use super::shader::Sums;
 use super::tiles::{self, Lines, Tiles};
 use crate::gpu::context::Context;
-use crate::plan::candidates;
+use crate::plan::candidates::{self, LOW_RANK, PLAIN, TAPS};
 use crate::plan::integer_rank;
 use crate::plan::low_rank::{self, Terms};
 use crate::plan::{Accumulator, Accuracy, Algorithm, ConvolvePlan};
@@ -22,11 +22,8 @@ use crate::{Error, Result};
 /// Rows and columns of cells where an algorithm has none of its own.
 const CELL: usize = 64;
 
-/// What the algorithms are for.
-const PLAIN: &str = "auto or direct with channels, stride, dilation or complex numbers";
-const LOW_RANK: &str = "float operands and 2-D kernels of low rank for separable";
+/// What algorithms that were asked for are expected with, here alone.
 const PRODUCTS: &str = "kernels that are products of integers, with sums below 2^24, for separable";
-const TAPS: &str = "kernels of at least 4 taps along one of the last two axes for fast-fir";
 const ROWS: &str = "kernels of fewer depths or rows for fft";
 
 /// An algorithm with what it needs to know.

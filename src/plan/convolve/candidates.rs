@@ -7,6 +7,11 @@ use super::Algorithm;
 /// The direct convolution is kept unless another algorithm takes at most this share of its time.
 const GAIN: f64 = 0.9;
 
+/// What algorithms that were asked for are expected with.
+pub(crate) const PLAIN: &str = "auto or direct with channels, stride, dilation or complex numbers";
+pub(crate) const LOW_RANK: &str = "float operands and 2-D kernels of low rank for separable";
+pub(crate) const TAPS: &str = "kernels of at least 4 taps along one of the last two axes for fast-fir";
+
 /// The predicted time of one algorithm for a whole plan, in seconds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Candidate {
