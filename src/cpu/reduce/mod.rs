@@ -43,8 +43,9 @@ macro_rules! with_number {
     };
 }
 
-// After the macro, which it uses.
+// After the macro, which they use.
 mod partials;
+mod short;
 
 /// A reduction at work.
 struct Run<'a> {
@@ -76,7 +77,7 @@ pub(super) fn run(
     let run = Run::new(plan, inputs, simd, control)?;
     super::deliver(plan.out_dtype, &plan.shape, target, |mut out| {
         out.expect(plan.out_dtype, &plan.shape)?;
-        if !plan.is_plain() {
+        if !plan.is_plain() && !short::fits(plan) {
             let values = plan.finish(&run.partials()?)?;
             out.copy_from_bytes(values.view(&plan.shape).as_bytes().unwrap_or(&[]));
             return Ok(());
@@ -169,6 +170,9 @@ impl Run<'_> {
     fn values(&self, mut out: ViewMut<'_>) -> Result<()> {
         let (op, dtype, simd) = (self.plan.op, self.plan.dtype, self.simd);
         let out = &mut out;
+        if short::fits(self.plan) {
+            return self.short(out);
+        }
         match op {
             ReduceOp::Sum | ReduceOp::Mean => {
                 let count = (op == ReduceOp::Mean).then_some(self.plan.reduce_len() as u64);
