@@ -20,6 +20,7 @@ mod array;
 mod backend;
 mod checkpoint;
 mod chunks;
+mod complex;
 mod control;
 mod cpu;
 mod dtype;
@@ -43,7 +44,7 @@ mod select;
 mod view;
 
 pub use array::{Array, AsOperand, AsOutput, DynArray, HostVec, Operand, Output, Storage};
-pub use backend::Backend;
+pub use backend::{Backend, Float};
 pub use checkpoint::Goal;
 pub use chunks::Chunked;
 pub use control::{Control, Progress};

@@ -2,6 +2,7 @@
 
 use super::{Backend, deliver, wrap};
 use crate::array::{Array, AsOperand, AsOutput, DynArray, Operand, Output};
+use crate::complex::by_parts;
 use crate::engine::{Target, Work};
 use crate::plan::{Convolve, ConvolvePlan, Direction, Separable, SeparablePlan};
 use crate::{Promote, Result};
@@ -98,6 +99,9 @@ impl Backend {
         how: &Convolve,
     ) -> Result<DynArray> {
         let plan = plan_convolve(direction, images, kernels, how)?;
+        if let Some(how) = by_parts(&plan, how, images, kernels) {
+            return self.convolve_parts(&plan, direction, [images, kernels], &how);
+        }
         self.control.expect(plan.work());
         let storage = self.engine.convolve(&plan, &images.input(), &kernels.input(), Target::Device(None), &self.control)?;
         wrap(plan.out_dtype, plan.shape, storage)
@@ -117,6 +121,15 @@ impl Backend {
     ) -> Result<()> {
         let how = how.clone().out_dtype(out.dtype());
         let plan = plan_convolve(direction, images, kernels, &how)?;
+        if let Some(how) = by_parts(&plan, &how, images, kernels) {
+            return deliver(plan.out_dtype, &plan.shape, out, |target| {
+                let found = self.convolve_parts(&plan, direction, [images, kernels], &how)?;
+                match target {
+                    Target::Host(view) => found.read_into(view).map(|()| None),
+                    Target::Device(_) => Ok(Some(found.storage)),
+                }
+            });
+        }
         self.control.expect(plan.work());
         deliver(plan.out_dtype, &plan.shape, out, |target| {
             self.engine.convolve(&plan, &images.input(), &kernels.input(), target, &self.control)
@@ -178,7 +191,12 @@ impl Backend {
     /// [`Error::Invalid`](crate::Error::Invalid) for shapes that do not fit.
     pub fn explain_convolve(&self, images: &Operand<'_>, kernels: &Operand<'_>, how: &Convolve) -> Result<String> {
         let plan = plan_convolve(Direction::Convolve, images, kernels, how)?;
-        Ok(self.engine.explain(Work::Convolve(&plan, images.host_bytes() + kernels.host_bytes())))
+        let bytes = images.host_bytes() + kernels.host_bytes();
+        if let Some(how) = by_parts(&plan, how, images, kernels) {
+            let parts = self.plan_parts(Direction::Convolve, [images, kernels], &how)?;
+            return Ok(format!("{}; of the parts of complex numbers", self.engine.explain(Work::Convolve(&parts, bytes))));
+        }
+        Ok(self.engine.explain(Work::Convolve(&plan, bytes)))
     }
 
     /// Where a separable filter of this array would run, and why.

@@ -45,6 +45,17 @@ impl From<i128> for Factor {
     }
 }
 
+impl std::ops::Neg for Factor {
+    type Output = Self;
+
+    fn neg(self) -> Self {
+        match self {
+            Self::Finite(negative, magnitude, exponent) => Self::Finite(!negative && magnitude > 0, magnitude, exponent),
+            Self::Special(value) => Self::Special(-value),
+        }
+    }
+}
+
 impl Factor {
     /// The nearest binary64 number.
     #[cfg(feature = "gpu")]

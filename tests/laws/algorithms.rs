@@ -2,7 +2,7 @@
 //! documented bound.
 
 use ndarray::{Array, ArrayD, IxDyn};
-use unisono::{Accuracy, Algorithm, Backend, Boundary, Convolve, Error};
+use unisono::{Accuracy, Algorithm, AsOperand, Backend, Boundary, Convolve, Error};
 
 use crate::devices::{self, Random};
 use crate::oracle;
@@ -113,7 +113,6 @@ fn floats_stay_within_the_bound_of_their_algorithm() {
 
 #[test]
 fn a_choice_is_explained_and_kept() {
-    use unisono::AsOperand;
     let (image, kernel) = (ndarray::Array2::<f32>::ones((620, 600)), ndarray::Array2::<f32>::ones((25, 25)));
     for backend in devices::all().iter().filter(|backend| backend.members().is_empty()) {
         let said = |how: &Convolve| backend.explain_convolve(&image.as_operand(), &kernel.as_operand(), how).unwrap();
@@ -172,12 +171,28 @@ fn integers_wrap_with_every_algorithm() {
 
 #[test]
 fn what_an_algorithm_cannot_do_is_explained() {
-    use unisono::AsOperand;
     let (image, kernel) = (ndarray::Array2::<f32>::ones((3, 4)), ndarray::Array2::<f32>::ones((2, 2)));
     let how = Convolve::d2().algorithm(Algorithm::FastFir);
     for backend in devices::all().iter().filter(|backend| backend.members().is_empty()) {
         let error = backend.convolve(&image, &kernel, &how).unwrap_err().to_string();
         let text = backend.explain_convolve(&image.as_operand(), &kernel.as_operand(), &how).unwrap();
         assert!(error.contains("at least 4 taps") && text.contains(&format!("no algorithm: {error}")), "{backend:?}: {text}");
+    }
+}
+
+/// The sum of integers is +0 where it is 0, whatever a transform leaves.
+#[test]
+fn zeros_of_integers_have_no_sign() {
+    let mut image = vec![0i16; 3000];
+    image[40..90].fill(-3);
+    image[100..200].iter_mut().enumerate().for_each(|(i, x)| *x = (i * i % 17) as i16 - 8);
+    let kernel: Vec<i16> = (0..150).map(|i| (i * 7 % 5) as i16 - 2).collect();
+    for backend in devices::all() {
+        for algorithm in ALGORITHMS {
+            let how = Convolve::d1().algorithm(algorithm).out_dtype(unisono::Dtype::F32);
+            let Ok(found) = backend.convolve_dyn(&image.as_operand(), &kernel.as_operand(), &how) else { continue };
+            let found = found.typed::<f32>().unwrap().into_vec().unwrap();
+            assert!(found.contains(&0.0) && found.iter().all(|x| x.to_bits() != 1 << 31), "{backend:?} {algorithm}");
+        }
     }
 }

@@ -3,7 +3,7 @@
 
 use ndarray::{ArrayD, Dimension, IxDyn};
 use num_complex::Complex;
-use unisono::{AsOperand, Boundary, Centre, Convolve, Direction, Dtype, HostVec, Overflow};
+use unisono::{Algorithm, AsOperand, Backend, Boundary, Centre, Convolve, Direction, Dtype, HostVec, Overflow};
 
 use crate::devices::{self, Random};
 use crate::oracle;
@@ -307,5 +307,46 @@ fn what_does_not_fit_wraps_or_saturates_when_asked() {
         assert_eq!(y, [i64::MAX, i64::MIN, 0], "{backend:?}");
         let y = backend.convolve(&big, &[2i64, 1], &how.overflow(Overflow::Wrap)).unwrap().into_vec().unwrap();
         assert_eq!(y, [-2, i64::MAX, i64::MIN], "{backend:?}");
+    }
+}
+
+/// Large kernels: the real convolutions of the parts by every algorithm.
+#[test]
+fn complex_numbers_take_every_algorithm_by_their_parts() {
+    let mut random = Random(77);
+    let mut draw = |shape: &[usize], real: bool| {
+        let mut part = || random.unit() as f32 - 0.5;
+        ArrayD::from_shape_fn(IxDyn(shape), |_| Complex::new(part(), if real { 0.0 } else { part() }))
+    };
+    for (image, kernel) in [(&[2, 700][..], &[3, 90][..]), (&[2, 60, 50], &[9, 8]), (&[70, 40], &[2, 2, 12, 11])] {
+        let flat = image.len() == 2 && kernel.len() == 2 && image[0] == 2;
+        for (real_image, real_kernel) in [(false, false), (false, true), (true, false)] {
+            let (x, w) = (draw(image, real_image), draw(kernel, real_kernel));
+            let (re_x, re_w) = (x.mapv(|z| z.re), w.mapv(|z| z.re));
+            let sources = [
+                if real_image { re_x.as_operand() } else { x.as_operand() },
+                if real_kernel { re_w.as_operand() } else { w.as_operand() },
+            ];
+            let bound = 1e-5 * w.iter().map(|z| z.norm()).sum::<f32>();
+            for backend in devices::all() {
+                for correlate in [false, true] {
+                    let run = |algorithm: Algorithm, boundary: Boundary| {
+                        let how = if flat { Convolve::d1() } else { Convolve::d2() };
+                        let how = how.same().boundary(boundary).algorithm(algorithm);
+                        let run = if correlate { Backend::correlate_dyn } else { Backend::convolve_dyn };
+                        run(backend, &sources[0], &sources[1], &how)
+                            .map(|y| y.typed::<Complex<f32>>().unwrap().into_vec().unwrap())
+                    };
+                    let expected = run(Algorithm::Direct, Boundary::Mirror).unwrap();
+                    for algorithm in [Algorithm::Auto, Algorithm::Fft, Algorithm::FastFir] {
+                        let found = run(algorithm, Boundary::Mirror).unwrap();
+                        let off = found.iter().zip(&expected).map(|(a, b)| (a - b).norm()).fold(0.0, f32::max);
+                        assert!(found.len() == expected.len() && off <= bound, "{backend:?} {algorithm} {image:?}: {off}");
+                    }
+                    let refused = run(Algorithm::Fft, Boundary::Constant(1.0)).unwrap_err().to_string();
+                    assert!(refused.contains("a constant outside of complex numbers"), "{refused}");
+                }
+            }
+        }
     }
 }

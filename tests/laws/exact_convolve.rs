@@ -6,8 +6,9 @@ use std::ops::AddAssign;
 
 use ndarray::{Array, ArrayD, Axis, IxDyn, Slice};
 use num_bigint::BigInt;
+use num_complex::{Complex32, Complex64};
 use num_rational::BigRational;
-use unisono::{Accuracy, AsOperand, Backend, Boundary, Convolve, Direction, Dtype, Element};
+use unisono::{Accuracy, AsOperand, Backend, Boundary, Convolve, Direction, Dtype, Element, Operand};
 
 use crate::devices::{self, Random};
 use crate::oracle;
@@ -380,6 +381,69 @@ fn residents_give_the_bits_of_the_host() {
             let result = backend.convolve(&resident, &kernel, &how).unwrap().into_vec().unwrap();
             let differs = result.iter().zip(&expected).position(|(a, b)| a.to_bits() != b.to_bits());
             assert_eq!(differs, None, "{backend:?}: {kind}");
+        }
+    }
+}
+
+/// Complex numbers beside 64-bit integers: each part is exact.
+#[test]
+fn complex_numbers_beside_long_integers_are_exact_by_their_parts() {
+    let mut random = Random(17);
+    for (dims, kernel) in [(&[2, 23][..], &[2, 3, 4][..]), (&[9, 8], &[3, 2, 2]), (&[2, 4, 9, 8], &[4, 2, 2, 3])] {
+        let layer = dims.len() == 4;
+        let mut how = if dims.len() == 2 && dims[0] == 2 { Convolve::d1() } else { Convolve::d2() };
+        how = how.boundary(Boundary::Constant(0.375)).accuracy(Accuracy::Exact).same();
+        how = if layer { how.groups(2).valid().stride(&[2]) } else { how };
+        let kernel = if layer { vec![4, 2, 2, 3] } else { kernel.to_vec() };
+        let mut complex = |shape: &[usize]| {
+            let mut draw = || ArrayD::from_shape_fn(IxDyn(shape), |_| draw::<f32>("wide", &mut random));
+            [draw(), draw()]
+        };
+        let ([re, im], [kre, kim]) = (complex(dims), complex(&kernel));
+        let [image, weights] = [dims, &kernel[..]].map(|shape| ArrayD::from_shape_fn(IxDyn(shape), |_| random.bits() as i64));
+        let joined = |re: &ArrayD<f32>, im: &ArrayD<f32>| {
+            let parts = re.iter().zip(im).map(|(&re, &im)| Complex32::new(re, im)).collect();
+            ArrayD::from_shape_vec(re.raw_dim(), parts).unwrap()
+        };
+        for backend in devices::all() {
+            for direction in [Direction::Convolve, Direction::Correlate] {
+                let run = |x: &Operand<'_>, k: &Operand<'_>, how: &Convolve| {
+                    let done = match direction {
+                        Direction::Convolve => backend.convolve_dyn(x, k, how),
+                        Direction::Correlate => backend.correlate_dyn(x, k, how),
+                    };
+                    done.unwrap()
+                };
+                let part =
+                    |x: &Operand<'_>, k: &Operand<'_>, how: &Convolve| run(x, k, how).typed::<f64>().unwrap().into_vec().unwrap();
+                // The imaginary part of what lies outside is 0.
+                let inside = how.clone().boundary(Boundary::ZERO);
+                let both = |re: Vec<f64>, im: Vec<f64>, sign: f64| {
+                    re.into_iter().zip(im).map(|(re, im)| Complex64::new(re, sign * im)).collect::<Vec<_>>()
+                };
+                let found = run(&joined(&re, &im).as_operand(), &weights.as_operand(), &how);
+                let expected = both(
+                    part(&re.as_operand(), &weights.as_operand(), &how),
+                    part(&im.as_operand(), &weights.as_operand(), &inside),
+                    1.0,
+                );
+                assert_eq!(
+                    found.typed::<Complex64>().unwrap().into_vec().unwrap(),
+                    expected,
+                    "{backend:?} {direction:?} {dims:?}"
+                );
+                let found = run(&image.as_operand(), &joined(&kre, &kim).as_operand(), &inside);
+                let expected = both(
+                    part(&image.as_operand(), &kre.as_operand(), &inside),
+                    part(&image.as_operand(), &kim.as_operand(), &inside),
+                    if direction == Direction::Correlate { -1.0 } else { 1.0 },
+                );
+                assert_eq!(
+                    found.typed::<Complex64>().unwrap().into_vec().unwrap(),
+                    expected,
+                    "{backend:?} {direction:?} {dims:?}"
+                );
+            }
         }
     }
 }

@@ -104,21 +104,21 @@ pub(super) fn is_exact(reach: u128, tiles: &Tiles) -> bool {
 
 /// A type that is transformed: `f32` and `f64`.
 pub(super) trait Transformed: Nested + FftNum {
-    /// The nearest integer, ties to even.
+    /// The nearest integer, ties to even; zero is +0, as the sum of integers is.
     fn rounded(self) -> Self;
 }
 
 impl Transformed for f32 {
     #[inline(always)]
     fn rounded(self) -> Self {
-        self.round_ties_even()
+        self.round_ties_even() + 0.0
     }
 }
 
 impl Transformed for f64 {
     #[inline(always)]
     fn rounded(self) -> Self {
-        self.round_ties_even()
+        self.round_ties_even() + 0.0
     }
 }
 

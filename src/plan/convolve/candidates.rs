@@ -8,7 +8,7 @@ use super::Algorithm;
 const GAIN: f64 = 0.9;
 
 /// What algorithms that were asked for are expected with.
-pub(crate) const PLAIN: &str = "auto or direct with channels, stride, dilation or complex numbers";
+pub(crate) const PLAIN: &str = "auto or direct with channels, stride, dilation or a constant outside of complex numbers";
 pub(crate) const LOW_RANK: &str = "float operands and 2-D kernels of low rank for separable";
 pub(crate) const TAPS: &str = "kernels of at least 4 taps along one of the last two axes for fast-fir";
 

@@ -107,7 +107,7 @@ impl ConvolvePlan {
     /// [`Error::Invalid`] if the rank is not 1, 2 or 3, an operand has fewer axes than that, an operand is empty, there are
     /// neither one nor `rank` boundaries, origins, strides or dilations, one of those is out of its range, the channels do
     /// not match the groups, `valid` is asked for operands of which neither contains the other, the boundary's constant is
-    /// no value of an integer image's dtype, or floats are to wrap.
+    /// no value of an integer image's dtype, or an integer result of floats is to wrap.
     pub fn new(
         how: &Convolve,
         direction: Direction,

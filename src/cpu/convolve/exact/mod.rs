@@ -34,7 +34,7 @@ use crate::cpu::simd::Simd;
 use crate::exact::dot::{ExactDot, Factor};
 use crate::plan::ConvolvePlan;
 use crate::view::View;
-use crate::{Control, Dtype, Error, Result};
+use crate::{Control, Dtype, Result};
 use pair::{PairTaps, pair_blocks};
 use scan::{Scan, binade, power};
 use settle::{Rounding, join, settle_pair, settle_sum};
@@ -106,10 +106,6 @@ pub(super) fn run(
 ) -> Result<()> {
     let dtypes = [plan.image_dtype, plan.kernel_dtype, plan.out_dtype];
     if dtypes.into_iter().any(|dtype| matches!(dtype, Dtype::I64 | Dtype::U64)) {
-        if let Some(got) = dtypes.into_iter().find(|dtype| dtype.is_complex()) {
-            let expected = "real numbers beside 64-bit integers".into();
-            return Err(Error::Dtype { what: format!("exact {}", plan.name()), got, expected });
-        }
         return slow::run(plan, image, kernel, &output, control);
     }
     let finish = FinishRow::new(simd, plan.out_dtype.real(), super::finish(plan, &output, 0));

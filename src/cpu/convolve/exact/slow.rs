@@ -11,10 +11,9 @@ use crate::{Control, Dtype, Result};
 pub(super) fn run(plan: &ConvolvePlan, image: &View<'_>, kernel: &View<'_>, output: &Layout, control: &Control) -> Result<()> {
     let weights = weights(plan, kernel);
     let images = layout::images(plan, image);
-    let channel = if plan.has_channels { image.strides()[plan.image_lead.len()] } else { 0 };
-    let slow = Slow { plan, images: &images, channel, output, weights: &weights };
+    let slow = Slow { plan, images: &images, output, weights: &weights };
     let [depth, height, _] = plan.part_output();
-    let rows = plan.images.len() * plan.kernels.len() * depth * height;
+    let rows = output.images.len() * output.kernels.len() * depth * height;
     tasks::for_each(rows, 1, &|row| {
         control.check()?;
         // SAFETY: a row of outputs of its own.
@@ -24,18 +23,20 @@ pub(super) fn run(plan: &ConvolvePlan, image: &View<'_>, kernel: &View<'_>, outp
     })
 }
 
-/// The part's weights, kernel by kernel, in the order of the taps.
+/// The part's weights, real kernel by real kernel, in the order of the taps.
 fn weights(plan: &ConvolvePlan, kernel: &View<'_>) -> Vec<Factor> {
     let layout = layout::kernels(plan, kernel);
-    let channel = if plan.has_channels { kernel.strides()[plan.kernel_lead.len()] } else { 0 };
     let mut weights = Vec::new();
-    for &first in &layout.images {
-        for c in 0..plan.channels {
+    for k in 0..layout.images.len() * plan.kernel_parts() {
+        for c in 0..plan.sum_channels() {
+            let (part, negated) = plan.weight_part(k, c);
+            let first = layout.images[k / plan.kernel_parts()] + layout.channels[c / plan.channel_parts()] + part as isize;
             for place in places(plan.kernel) {
                 let last = |axis: usize, i: usize| if plan.reversed { plan.kernel[axis] - 1 - i } else { i };
                 let offset: isize = (0..3).map(|axis| last(axis, place[axis]) as isize * layout.strides[axis]).sum();
                 // SAFETY: a tap of a kernel of the view.
-                weights.push(unsafe { read(plan.kernel_dtype, layout.at(first + c as isize * channel + offset)) });
+                let weight = unsafe { read(plan.kernel_dtype, layout.at(first + offset)) };
+                weights.push(if negated { -weight } else { weight });
             }
         }
     }
@@ -49,8 +50,6 @@ fn places([depth, height, width]: [usize; 3]) -> impl Iterator<Item = [usize; 3]
 struct Slow<'a> {
     plan: &'a ConvolvePlan,
     images: &'a Layout,
-    /// From one channel of an image to the next.
-    channel: isize,
     output: &'a Layout,
     weights: &'a [Factor],
 }
@@ -59,27 +58,28 @@ struct Slow<'a> {
 unsafe impl Sync for Slow<'_> {}
 
 impl Slow<'_> {
-    /// Row `row` of the part's outputs.
+    /// Row `row` of the part's real outputs.
     ///
     /// # Safety
     /// Nobody else may write the row.
     unsafe fn row(&self, row: usize) {
-        let Self { plan, images, channel, output, weights } = *self;
+        let Self { plan, images, output, weights } = *self;
         let [depth, height, width] = plan.part_output();
         let (plane, y) = (row / height, row % height);
         let (item, z) = (plane / depth, plane % depth);
-        let (image, kernel) = (item / plan.kernels.len(), item % plan.kernels.len());
-        let taps = plan.channels * plan.kernel.iter().product::<usize>();
-        let share = (plan.kernel_count() / plan.groups).max(1);
-        let channels = (plan.kernels.start + kernel) / share * plan.channels;
+        let (image, kernel) = (item / output.kernels.len(), item % output.kernels.len());
+        let taps = plan.sum_channels() * plan.kernel.iter().product::<usize>();
+        let share = plan.group_kernels().max(1);
+        let channels = (plan.kernels.start * plan.kernel_parts() + kernel) / share * plan.sum_channels();
         let weights = &weights[kernel * taps..][..taps];
         let mut first = [z, y, 0].map(|i| i as isize);
         first[plan.row_axis()] += plan.rows.start as isize;
         for x in 0..width {
             let mut sum = ExactDot::new();
-            let taps = (0..plan.channels).flat_map(|c| places(plan.kernel).map(move |place| (c, place)));
+            let taps = (0..plan.sum_channels()).flat_map(|c| places(plan.kernel).map(move |place| (c, place)));
             for ((c, place), &weight) in taps.zip(weights) {
-                let mut offset = images.images[image] + (channels + c) as isize * channel;
+                let mut offset = images.images[image] + images.channels[channels + c];
+                let imaginary = (plan.channel_parts() == 2 && c % 2 == 1) || (plan.image_parts() == 2 && image % 2 == 1);
                 // Where an element is outside along several axes, the first decides.
                 let mut outside = None;
                 for axis in 0..3 {
@@ -88,11 +88,14 @@ impl Slow<'_> {
                     let at = at * plan.stride[axis] as isize + tap as isize + plan.start[axis];
                     match plan.boundary[axis].source(at, plan.image[axis]) {
                         Some(i) => offset += i as isize * images.strides[axis],
-                        None => outside = outside.or(Some(plan.boundary[axis].fill())),
+                        None => {
+                            let boundary = plan.boundary[axis];
+                            outside = outside.or(Some(if imaginary { boundary.fill_imaginary() } else { boundary.fill() }));
+                        }
                     }
                 }
                 let element = match outside {
-                    Some(fill) if plan.image_dtype == Dtype::F32 => f64::from(fill as f32).into(),
+                    Some(fill) if plan.image_dtype.real() == Dtype::F32 => f64::from(fill as f32).into(),
                     Some(fill) => fill.into(),
                     // SAFETY: an element of the image.
                     None => unsafe { read(plan.image_dtype, images.at(offset)) },
