@@ -4,8 +4,8 @@
 //! look up. The other numbers go one by one.
 
 use std::arch::x86_64::*;
-use std::sync::LazyLock;
 
+use crate::fork::Raced;
 use crate::plan::Draw;
 use crate::random::Quantile;
 
@@ -16,13 +16,14 @@ const ROWS: usize = 64;
 type Columns = [[u32; ROWS]; 8];
 
 fn columns(quantile: Quantile) -> &'static Columns {
-    static COLUMNS: LazyLock<[Columns; 2]> = LazyLock::new(|| {
+    static COLUMNS: Raced<[Columns; 2]> = Raced::new();
+    let columns = COLUMNS.get(|| {
         [Quantile::Normal, Quantile::Exponential].map(|quantile| {
             let rows = &quantile.table().narrow;
             std::array::from_fn(|column| std::array::from_fn(|row| rows[row][column]))
         })
     });
-    &COLUMNS[quantile as usize]
+    &columns[quantile as usize]
 }
 
 /// Numbers from a word each, times `power`; those for which there is no row here from `one`. The answer is whether it was done:

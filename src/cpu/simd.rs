@@ -1,6 +1,6 @@
 //! The SIMD level: detected once, lowered by `UNISONO_SIMD`.
 
-use std::sync::OnceLock;
+use crate::fork::Raced;
 
 /// A set of vector instructions that the CPU has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,22 +92,31 @@ fn vendor() -> [u8; 12] {
     [0; 12]
 }
 
+/// What an environment variable asks for by name, or the `usual`. An unknown name is reported and passed over; an empty one asks for
+/// nothing.
+pub(crate) fn wished<T>(variable: &str, known: impl IntoIterator<Item = (&'static str, T)>, usual: T) -> T {
+    let Ok(wish) = std::env::var(variable) else { return usual };
+    let mut names = vec![];
+    for (name, value) in known {
+        if name == wish {
+            return value;
+        }
+        names.push(name);
+    }
+    if !wish.is_empty() {
+        let text = format!("unisono: {variable}={wish:?} is none of {}; it is passed over\n", names.join(", "));
+        // Where standard error is full or closed nobody is told.
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes());
+    }
+    usual
+}
+
 impl Simd {
     /// The level in use: the best that the CPU has, unless the environment variable `UNISONO_SIMD` (`portable`, `avx2`,
     /// `avx512`) asks for a lower one. Anything else in it is reported once and passed over.
     pub(crate) fn current() -> Self {
-        static CURRENT: OnceLock<Simd> = OnceLock::new();
-        *CURRENT.get_or_init(|| {
-            let best = Self::best();
-            let Ok(wish) = std::env::var("UNISONO_SIMD") else { return best };
-            Self::available().into_iter().find(|level| level.name() == wish).unwrap_or_else(|| {
-                let names: Vec<_> = Self::available().into_iter().map(Self::name).collect();
-                let text = format!("unisono: UNISONO_SIMD={wish:?} is none of {}; using {}\n", names.join(", "), best.name());
-                // Where standard error is full or closed nobody is told.
-                let _ = std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes());
-                best
-            })
-        })
+        static CURRENT: Raced<Simd> = Raced::new();
+        *CURRENT.get(|| wished("UNISONO_SIMD", Self::available().into_iter().map(|level| (level.name(), level)), Self::best()))
     }
 
     /// The best level of this CPU.

@@ -17,7 +17,7 @@ pub(crate) const ROTATIONS: [[u32; 2]; 8] = [[10, 26], [11, 21], [13, 27], [23, 
 /// A counter-based generator of blocks of four 32-bit words. All of them pass BigCrush (Salmon et al., SC 2011).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub enum BitGenerator {
-    /// Philox4x32 with ten rounds: the default here and of cuRAND, PyTorch and TensorFlow.
+    /// Philox4x32 with ten rounds: the default here and, on GPUs, of PyTorch and TensorFlow.
     #[default]
     Philox4x32_10,
     /// Philox4x32 with seven rounds, the fewest that pass BigCrush.

@@ -5,7 +5,7 @@
 //! by its leading zeros, a segment of it by three more bits, Horner's rule in fixed point. Only unsigned integers are multiplied
 //! and added, so that no driver or compiler has a choice. `scripts/quantile_tables.py` makes the tables and says their format.
 
-use std::sync::LazyLock;
+use crate::fork::Raced;
 
 /// The bits after the point of a quantile.
 pub(crate) const POINT: u32 = 58;
@@ -35,8 +35,8 @@ pub(crate) struct Table {
 impl Quantile {
     /// The rows.
     pub(crate) fn table(self) -> &'static Table {
-        static TABLES: LazyLock<[Table; 2]> = LazyLock::new(tables);
-        &TABLES[self as usize]
+        static TABLES: Raced<[Table; 2]> = Raced::new();
+        &TABLES.get(tables)[self as usize]
     }
 }
 

@@ -6,9 +6,8 @@
 //! scrambling by a hash: Laine, Karras, "Stratified sampling for stochastic transparency", EGSR 2011; Burley, "Practical
 //! hash-based Owen scrambling", JCGT 9(4), 2020, with the constants of Vegdahl, "Building a better LK hash", 2021.
 
-use std::sync::LazyLock;
-
 use super::Stream;
+use crate::fork::Raced;
 use crate::{Error, Result};
 
 /// The first points of Sobol's sequence in up to 1024 dimensions: 2^32 points, each coordinate 32 bits after the point.
@@ -42,8 +41,8 @@ impl Sobol {
     /// # Errors
     /// [`Error::Invalid`] for no dimension and for more than [`MAX_DIMENSIONS`](Self::MAX_DIMENSIONS).
     pub fn new(dimensions: usize) -> Result<Self> {
-        static ALL: LazyLock<Vec<[u32; 32]>> = LazyLock::new(directions);
-        match ALL.get(..dimensions) {
+        static ALL: Raced<Vec<[u32; 32]>> = Raced::new();
+        match ALL.get(directions).get(..dimensions) {
             Some(directions) if dimensions > 0 => Ok(Self { directions }),
             _ => Err(Error::invalid("dimensions of a Sobol sequence", dimensions, "1 to 1024")),
         }

@@ -1,7 +1,6 @@
 //! How long each algorithm would take: a model of the work, and what a core of this machine does per second.
 
 use std::hint::black_box;
-use std::sync::OnceLock;
 use std::time::Instant;
 
 use rustfft::FftPlanner;
@@ -11,6 +10,7 @@ use super::block::{Blocked, Taps};
 use super::fft::Tiles;
 use super::nesting::Nest;
 use crate::cpu::simd::Simd;
+use crate::fork::Raced;
 use crate::plan::candidates::Candidate;
 use crate::plan::{Accumulator, Algorithm, ConvolvePlan};
 
@@ -38,8 +38,8 @@ impl Rates {
     /// This machine's, measured once per process in a few milliseconds. They are rounded to powers of the square root of
     /// two, so that one run chooses as the other.
     pub(super) fn machine(simd: Simd) -> Self {
-        static RATES: OnceLock<Rates> = OnceLock::new();
-        *RATES.get_or_init(|| {
+        static RATES: Raced<Rates> = Raced::new();
+        *RATES.get(|| {
             let Self { multiply_adds, operations, bytes } = measure(simd);
             Self { multiply_adds: rounded(multiply_adds), operations: rounded(operations), bytes: rounded(bytes) }
         })

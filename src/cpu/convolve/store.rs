@@ -1,12 +1,12 @@
 //! The way out: rows of the type computed in become rows of any dtype and stride, rounded or checked once.
 
 use std::ops::Range;
-use std::sync::OnceLock;
 
 use super::layout::Layout;
 use super::number::{Number, Outcome};
-use crate::cpu::simd::{Kernel, Simd, prefetch};
+use crate::cpu::simd::{Kernel, Simd, prefetch, wished};
 use crate::dtype::with_dtype;
+use crate::fork::Raced;
 use crate::plan::ConvolvePlan;
 use crate::{Dtype, Error, Result};
 
@@ -52,12 +52,10 @@ impl Leave {
     /// queue of stores is full, it waits, and that adds to the time of the arithmetic. Lines leave the caches by themselves while
     /// arithmetic goes on. On a Zen 5 the other way is faster.
     fn large() -> Self {
-        static LARGE: OnceLock<Leave> = OnceLock::new();
-        *LARGE.get_or_init(|| match std::env::var("UNISONO_STORES").as_deref() {
-            Ok("past") => Self::Past,
-            Ok("through") => Self::Through,
-            _ if crate::cpu::simd::is_intel() => Self::Through,
-            _ => Self::Past,
+        static LARGE: Raced<Leave> = Raced::new();
+        *LARGE.get(|| {
+            let usual = if crate::cpu::simd::is_intel() { Self::Through } else { Self::Past };
+            wished("UNISONO_STORES", [("past", Self::Past), ("through", Self::Through)], usual)
         })
     }
 }

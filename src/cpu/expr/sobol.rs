@@ -1,10 +1,9 @@
 //! Coordinates from Sobol's points: within an aligned run they are the first points under one exclusive or, then scrambled.
 
-use std::sync::OnceLock;
-
 use super::LANES;
 use super::samples::Sample;
 use crate::cpu::simd::{Kernel, Simd};
+use crate::fork::Raced;
 use crate::plan::{IntegratePlan, Sampling};
 use crate::random::Sobol;
 
@@ -12,9 +11,8 @@ type Run = [u32; LANES];
 
 /// One coordinate of the first points, their bits reversed.
 fn first(sobol: Sobol, dimension: usize) -> &'static Run {
-    static ALL: [OnceLock<Box<Run>>; Sobol::MAX_DIMENSIONS] = [const { OnceLock::new() }; Sobol::MAX_DIMENSIONS];
-    let compute = || Box::new(std::array::from_fn(|index| sobol.point(index as u32, dimension).reverse_bits()));
-    ALL[dimension].get_or_init(compute)
+    static ALL: [Raced<Run>; Sobol::MAX_DIMENSIONS] = [const { Raced::new() }; Sobol::MAX_DIMENSIONS];
+    ALL[dimension].get(|| std::array::from_fn(|index| sobol.point(index as u32, dimension).reverse_bits()))
 }
 
 /// The points of a plan.

@@ -1,9 +1,9 @@
 //! Sobol's points on the CPU: within an aligned run of points both coordinates are the same run of 256 under another exclusive or.
 
 use std::ops::Range;
-use std::sync::LazyLock;
 
 use crate::cpu::simd::{Kernel, Simd};
+use crate::fork::Raced;
 use crate::plan::{MonteCarlo, REPLICATES, is_inside};
 use crate::random::Sobol;
 
@@ -11,7 +11,7 @@ use crate::random::Sobol;
 const RUN: usize = 256;
 
 /// The coordinates of the first points.
-static FIRST: LazyLock<[[u32; RUN]; 2]> = LazyLock::new(|| [0, 1].map(|axis| std::array::from_fn(|i| point(i as u32, axis))));
+static FIRST: Raced<[[u32; RUN]; 2]> = Raced::new();
 
 fn point(index: u32, axis: usize) -> u32 {
     Sobol::new(2).map_or(0, |sobol| sobol.point(index, axis))
@@ -29,7 +29,8 @@ pub(super) fn count(how: &MonteCarlo, indices: Range<u64>, hits: &mut [u64; REPL
         }
         let base = [0, 1].map(|axis| point(run as u32, axis));
         let places = (start - run) as usize..(stop - run) as usize;
-        let of = |axis: usize| &FIRST[axis][places.clone()];
+        let first = FIRST.get(|| [0, 1].map(|axis| std::array::from_fn(|i| point(i as u32, axis))));
+        let of = |axis: usize| &first[axis][places.clone()];
         let run = Points { x: of(0), y: of(1), base, keys: &keys.1, hits };
         match how.coordinate_bits() {
             16 => simd.run(Narrow(run)),

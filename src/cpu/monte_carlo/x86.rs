@@ -1,10 +1,10 @@
 //! The vectors of x86-64, and the counting loop compiled for each level.
 
 use std::arch::x86_64::*;
-use std::sync::LazyLock;
 
 use super::count::{Lanes, OFFSET, by_method, plain};
 use crate::Philox4x32;
+use crate::fork::Raced;
 use crate::plan::MonteCarlo;
 
 /// Four lanes.
@@ -300,6 +300,6 @@ pub(super) fn count_avx512_vnni(how: &MonteCarlo, philox: &Philox4x32, first: u6
 /// little beside the two vector units of Intel's processors (Emerald Rapids: 2.26 G samples/s a core, four at a time 2.04), and
 /// much beside the four of AMD's (Zen 5: 4.5, four at a time 6.5).
 pub(super) fn few() -> bool {
-    static FEW: LazyLock<bool> = LazyLock::new(crate::cpu::simd::is_amd);
-    *FEW
+    static FEW: Raced<bool> = Raced::new();
+    *FEW.get(crate::cpu::simd::is_amd)
 }

@@ -1,13 +1,14 @@
 //! How long each algorithm would take on a device: a model of the work, and what the device was found to do per second.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use super::fast_fir::Fir;
 use super::tiles::{Lines, Tiles};
 use crate::array::HostVec;
 use crate::engine::{Input, Target};
+use crate::fork::PerProcess;
 use crate::gpu::context::{Context, lock};
 use crate::gpu::memory::GpuBuffer;
 use crate::plan::candidates::Candidate;
@@ -48,8 +49,8 @@ impl Rates {
     /// Those of a device, measured once per process. They are rounded to powers of the square root of two, so that most
     /// processes choose alike.
     pub(super) fn of(context: &Arc<Context>, double: bool) -> Result<Self> {
-        static RATES: OnceLock<Mutex<HashMap<(String, bool), Rates>>> = OnceLock::new();
-        let rates = RATES.get_or_init(Mutex::default);
+        static RATES: PerProcess<Mutex<HashMap<(String, bool), Rates>>> = PerProcess::new();
+        let rates = RATES.get(Mutex::default);
         let key = (context.id.clone(), double);
         if let Some(known) = lock(rates).get(&key) {
             return Ok(*known);
