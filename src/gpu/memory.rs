@@ -164,7 +164,7 @@ impl Context {
         }
         let staging = self.staging_size();
         for kept in [&self.pool.up, &self.pool.down] {
-            lock(kept).retain(|kept| kept.size() == staging);
+            lock(kept).retain(|kept| kept.size() <= staging);
         }
         while over() && !lock(&self.pool.blocks).is_empty() {
             let oldest = lock(&self.pool.blocks).drain(..1).next();

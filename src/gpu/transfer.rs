@@ -70,19 +70,24 @@ impl Context {
 
     /// A staging buffer for uploads: mapped, or about to be.
     fn upload_staging(&self) -> Result<Staging> {
-        self.staging(&self.pool.up, wgpu::BufferUsages::MAP_WRITE | wgpu::BufferUsages::COPY_SRC, true)
+        let usage = wgpu::BufferUsages::MAP_WRITE | wgpu::BufferUsages::COPY_SRC;
+        self.staging(&self.pool.up, self.staging_size(), usage, true)
     }
 
-    /// A staging buffer for downloads, not mapped.
-    fn download_staging(&self) -> Result<Staging> {
-        self.staging(&self.pool.down, wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST, false)
+    /// A staging buffer for a download of so many bytes, not mapped. Results outlive the limit of the work that made them, so that
+    /// what fetches a small one is small.
+    fn download_staging(&self, bytes: u64) -> Result<Staging> {
+        let size = self.staging_size().min(bytes.next_power_of_two().max(LEAST_STAGING));
+        self.staging(&self.pool.down, size, wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST, false)
     }
 
-    fn staging(&self, kept: &Mutex<Vec<Staging>>, usage: wgpu::BufferUsages, mapped: bool) -> Result<Staging> {
-        let size = self.staging_size();
+    fn staging(&self, kept: &Mutex<Vec<Staging>>, size: u64, usage: wgpu::BufferUsages, mapped: bool) -> Result<Staging> {
         {
             let mut kept = lock(kept);
-            if let Some(at) = kept.iter().rposition(|staging| staging.size() == size) {
+            // The smallest that will do; of several, the last one.
+            let will_do = |staging: &Staging| (size..=self.staging_size()).contains(&staging.size());
+            let found = kept.iter().enumerate().rev().filter(|(_, staging)| will_do(staging));
+            if let Some((at, _)) = found.min_by_key(|(_, staging)| staging.size()) {
                 return Ok(kept.remove(at));
             }
         }
@@ -282,7 +287,7 @@ impl Context {
         while next < range.end || !flight.is_empty() {
             if next < range.end && flight.len() < self.ring() {
                 control.check()?;
-                let mut staging = self.download_staging()?;
+                let mut staging = self.download_staging(range.end - range.start)?;
                 let piece = next..range.end.next_multiple_of(4).min(next + staging.size());
                 self.guarded(STAGE, |device, queue| {
                     let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: None });
@@ -309,6 +314,10 @@ impl Context {
             let mut kept = lock(&self.pool.down);
             if kept.len() < self.kept_staging() {
                 kept.push(staging);
+            } else if let Some(smaller) =
+                kept.iter_mut().min_by_key(|kept| kept.size()).filter(|kept| kept.size() < staging.size())
+            {
+                *smaller = staging;
             }
         }
         self.check_alive()

@@ -115,3 +115,17 @@ fn named_is_enough(backend: &Backend, work: impl Fn(u64) -> unisono::Result<()>)
     let enough = enough.unwrap_or_else(|| panic!("{backend:?}: {error}"));
     work(enough).unwrap_or_else(|later| panic!("{backend:?}: {error}, but then {later}"));
 }
+
+/// What fetches a small result is small, too: the result outlives the limit of the work that made it.
+#[test]
+fn fetching_a_small_result_takes_little() {
+    for backend in devices::all().iter().filter(|backend| backend.info().class != unisono::DeviceClass::Cpu) {
+        // A device of its own counts from 0 on.
+        let Ok(fresh) = backend.info().id.parse::<Backend>() else { continue };
+        let (limit, before) = (1 << 20, fresh.counters().peak);
+        let limited = fresh.with_memory_limit(limit);
+        assert_eq!(limited.reduce(&vec![1f32; 300_000], &Reduce::sum()).unwrap().item().unwrap(), 3e5);
+        let after = fresh.counters().peak;
+        assert!(after <= before.max(limit), "{backend:?}: {after} bytes, {before} before");
+    }
+}
