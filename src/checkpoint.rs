@@ -1,6 +1,6 @@
 //! Long Monte Carlo runs: in slices whose results are kept, and saved so that a kill loses the last seconds at most.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{ErrorKind, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -175,12 +175,16 @@ impl MonteCarloState {
 }
 
 /// Writes bytes to a file in one step: whoever reads it, and a kill or a loss of power at any moment, finds the old content or
-/// the new one.
+/// the new one. Links are followed; what is no file, as a pipe, is not replaced.
 pub(crate) fn write_in_one_step(file: &Path, bytes: &[u8]) -> Result<()> {
     let failed = |error: std::io::Error| file_error(file, &error);
-    let (Some(name), folder) = (file.file_name(), folder_of(file)) else {
-        return Err(Error::File { path: file.display().to_string(), reason: "it names no file".into() });
+    let target = resolved(file);
+    let (Some(name), folder) = (target.file_name(), folder_of(&target)) else {
+        return Err(Error::File { path: format!("{file:?}"), reason: "it names no file".into(), code: None });
     };
+    if let Ok(found) = target.metadata() {
+        expect_file(file, &found)?;
+    }
     let mut hidden = std::ffi::OsString::from(".");
     hidden.push(name);
     hidden.push(format!(".{}.tmp", std::process::id()));
@@ -189,7 +193,7 @@ pub(crate) fn write_in_one_step(file: &Path, bytes: &[u8]) -> Result<()> {
         let mut out = File::create(&temporary)?;
         out.write_all(bytes)?;
         out.sync_all()?;
-        std::fs::rename(&temporary, file)
+        std::fs::rename(&temporary, &target)
     };
     write().map_err(|error| {
         let _ = std::fs::remove_file(&temporary);
@@ -204,13 +208,15 @@ pub(crate) fn write_in_one_step(file: &Path, bytes: &[u8]) -> Result<()> {
 
 /// What a file's bytes say.
 pub(crate) fn read<T>(file: &Path, from_bytes: impl Fn(&[u8]) -> Result<T>) -> Result<T> {
-    let bytes = std::fs::read(file).map_err(|error| file_error(file, &error))?;
+    let failed = |error: std::io::Error| file_error(file, &error);
+    expect_file(file, &file.metadata().map_err(failed)?)?;
+    let bytes = std::fs::read(file).map_err(failed)?;
     from_bytes(&bytes).map_err(|error| in_file(file, error))
 }
 
 /// [`read`], or `None` if there is no such file.
 pub(crate) fn read_if_there<T>(file: &Path, from_bytes: impl Fn(&[u8]) -> Result<T>) -> Result<Option<T>> {
-    match file.symlink_metadata() {
+    match file.metadata() {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         _ => read(file, from_bytes).map(Some),
     }
@@ -226,10 +232,31 @@ pub(crate) fn in_file(file: &Path, error: Error) -> Error {
     }
 }
 
+/// The file that a name stands for: links followed, to one that is not there yet too.
+fn resolved(file: &Path) -> PathBuf {
+    let mut path = file.to_path_buf();
+    // As many as Linux follows.
+    for _ in 0..40 {
+        let Ok(next) = std::fs::read_link(&path) else { break };
+        path = folder_of(&path).join(next);
+    }
+    path
+}
+
+/// Fails for pipes and devices, which may have no end, and for folders.
+fn expect_file(file: &Path, found: &Metadata) -> Result<()> {
+    let reason = match found.is_dir() {
+        _ if found.is_file() => return Ok(()),
+        true => "it is a folder",
+        false => "it is a pipe or a device",
+    };
+    Err(Error::File { path: file.display().to_string(), reason: reason.into(), code: None })
+}
+
 fn folder_of(file: &Path) -> PathBuf {
     file.parent().filter(|folder| !folder.as_os_str().is_empty()).map_or_else(|| PathBuf::from("."), Path::to_path_buf)
 }
 
 fn file_error(file: &Path, error: &std::io::Error) -> Error {
-    Error::File { path: file.display().to_string(), reason: error.to_string() }
+    Error::File { path: file.display().to_string(), reason: error.to_string(), code: error.raw_os_error() }
 }

@@ -106,6 +106,8 @@ pub enum Error {
         path: String,
         /// What the system said.
         reason: String,
+        /// The number of the system's error, if it is one of the system.
+        code: Option<i32>,
     },
     /// A job panicked. This is a bug in the job's closure or in unisono.
     #[error("the job panicked: {0}")]

@@ -160,10 +160,9 @@ impl Backend {
         }
         // A state may end inside a round; it is looked at where a run without interruption would.
         let mut end = how.look_from(state.prefix()).min(total);
-        let mut announced = 0;
+        let (mut announced, mut known) = (0, state.integral());
         loop {
             // What it will probably take: the error falls as the root of the samples.
-            let known = state.integral();
             let ratio = known.standard_error / how.target(&known);
             let wanted = (known.samples as f64 * ratio * ratio) as u64;
             let wanted = wanted.clamp(end, total);
@@ -172,10 +171,10 @@ impl Backend {
                 announced = wanted;
             }
             self.draw_integral(state, 0..end, &mut pace, after)?;
-            let integral = state.integral();
-            let met = how.is_met(&integral);
+            known = state.integral();
+            let met = how.is_met(&known);
             if met || end == total {
-                return Ok(integral.converging(met));
+                return Ok(known.converging(met));
             }
             end = how.look_from(end.saturating_add(1)).min(total);
         }

@@ -215,12 +215,13 @@ impl Graph {
         }
     }
 
-    /// 1, −1, or 0 and NaN as they are.
+    /// 1, −1, +0 of zeros of either sign, or NaN.
     fn sign(&mut self, a: usize) -> usize {
         let (zero, one) = (self.number(0.0, 0.0), self.number(1.0, 1.0));
         let (below, above) = (self.binary(Binary::Less, a, zero), self.binary(Binary::Less, zero, a));
         let minus_one = self.unary(Unary::Neg, one);
-        let rest = self.node(Node::Where(below, minus_one, a));
+        let magnitude = self.unary(Unary::Abs, a);
+        let rest = self.node(Node::Where(below, minus_one, magnitude));
         self.node(Node::Where(above, one, rest))
     }
 

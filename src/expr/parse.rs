@@ -36,6 +36,8 @@ pub(super) fn parse(text: &str) -> Result<Expression> {
     if parser.token != Token::End {
         return Err(parser.unexpected("an operator or the end"));
     }
+    // What the last token made, too.
+    parser.check_size()?;
     let Graph { nodes, names, .. } = parser.graph;
     Ok(Expression { text: text.into(), names, nodes, root })
 }
@@ -60,12 +62,15 @@ impl<'t> Parser<'t> {
         self.error(self.at, got, expected)
     }
 
+    fn check_size(&self) -> Result<()> {
+        let fits = self.graph.nodes.len() <= MOST_NODES;
+        if fits { Ok(()) } else { Err(self.error(self.at, "more terms", format!("at most {MOST_NODES}"))) }
+    }
+
     fn advance(&mut self) -> Result<()> {
         let rest = self.text[self.next..].trim_start();
         self.at = self.text.len() - rest.len();
-        if self.graph.nodes.len() > MOST_NODES {
-            return Err(self.error(self.at, "more terms", format!("at most {MOST_NODES}")));
-        }
+        self.check_size()?;
         let length = |belongs: &dyn Fn(char) -> bool| rest.find(|c| !belongs(c)).unwrap_or(rest.len());
         let (token, len) = match rest.chars().next() {
             None => (Token::End, 0),
@@ -258,8 +263,9 @@ impl<'t> Parser<'t> {
         }
         let Some(&(_, function)) = FUNCTIONS.iter().find(|(known, _)| *known == name) else {
             let known: Vec<_> = FUNCTIONS.iter().map(|&(name, _)| name).collect();
-            let near = known.iter().copied().min_by_key(|known| distance(name, known));
-            let near = near.filter(|known| distance(name, known) <= 1 + name.len() / 4);
+            let lower = name.to_lowercase();
+            let near = known.iter().copied().min_by_key(|known| distance(&lower, known));
+            let near = near.filter(|known| distance(&lower, known) <= 1 + name.len() / 4);
             let expected = match near {
                 Some(near) => format!("`{near}`, or another of {}", known.join(", ")),
                 None => format!("one of {}", known.join(", ")),

@@ -118,6 +118,8 @@ fn precedence_is_pythons() {
 fn errors_name_the_place_and_what_was_expected() {
     let long = format!("{}1{}", "(".repeat(500), ")".repeat(500));
     let many: String = (0..5000).map(|i| format!("+(x+{i})")).collect();
+    let last = format!("max({})", (0..2000).map(|i| format!("x+{i}")).collect::<Vec<_>>().join(", "));
+    let folded = format!("max(x{})", ", x".repeat(5000));
     for (text, column, expected) in [
         ("", 1, "a number, a name or `(`"),
         ("   ", 4, "a number, a name or `(`"),
@@ -143,10 +145,14 @@ fn errors_name_the_place_and_what_was_expected() {
         ("x // 2", 4, "a number, a name or `(`"),
         ("atn(x)", 1, "`atan`, or another of abs"),
         ("arcsine(x)", 1, "`arcsin`, or"),
+        ("Sin(x)", 1, "`sin`, or"),
+        ("ARCTAN(x)", 1, "`arctan`, or"),
         ("atan2(x)", 1, "2 arguments"),
         ("clip(x, 1)", 1, "clip(x, low, high)"),
         (&long, 129, "at most 128"),
         (&many, 0, "at most 4096"),
+        (&last, 0, "at most 4096"),
+        (&folded, 0, "at most 4096"),
     ] {
         let error = Expression::new(text).unwrap_err();
         let crate::Error::Invalid { got, expected: wanted, .. } = &error else { panic!("{error}") };
@@ -313,6 +319,15 @@ fn extremes_order_zeros_and_propagate_nan() {
         assert_eq!(f32::to_bits(Lane::max(a, b)), f32::to_bits(most));
     }
     assert!(Lane::min(f32::NAN, 1.0).is_nan() && Lane::max(1.0, f32::NAN).is_nan());
+}
+
+#[test]
+fn signs_of_zeros_are_plus_zero() {
+    for (x, expected) in [(0.0, 0.0), (-0.0, 0.0), (-3.0, -1.0), (f64::INFINITY, 1.0)] {
+        assert_eq!(value::<f64>("sign(x)", x, 0.0).to_bits(), f64::to_bits(expected), "{x}");
+        assert_eq!(value::<f32>("sign(x)", x, 0.0).to_bits(), f32::to_bits(expected as f32), "{x}");
+    }
+    assert!(value::<f32>("sign(x)", f64::NAN, 0.0).is_nan());
 }
 
 #[test]

@@ -118,3 +118,30 @@ fn every_method_goes_on_from_its_bytes() {
     let error = MonteCarloState::new(&MonteCarlo::pi().bits(8)).unwrap_err().to_string();
     assert!(error.contains("16 or 32"), "{error}");
 }
+
+/// Links are followed, to files that are not there yet too; pipes and devices are neither read without end nor replaced.
+#[cfg(unix)]
+#[test]
+fn states_are_kept_in_files_alone() {
+    use std::os::unix::fs::symlink;
+    let folder = std::env::temp_dir().join(format!("unisono-links-{}", std::process::id()));
+    std::fs::create_dir_all(folder.join("far")).unwrap();
+    let (link, real) = (folder.join("link"), folder.join("far/real"));
+    symlink("far/real", &link).unwrap();
+    let mut state = MonteCarloState::pi(1);
+    for samples in [65_536, 131_072] {
+        Backend::cpu().extend(&mut state, 0..samples).unwrap();
+        state.save(&link).unwrap();
+        assert!(link.is_symlink() && !real.is_symlink());
+        assert_eq!(MonteCarloState::load(&real).unwrap(), state);
+        assert_eq!(MonteCarloState::load_if_there(&link).unwrap().as_ref(), Some(&state));
+    }
+    let said = |error: Error| error.to_string();
+    for place in ["/dev/zero", "/dev/null"] {
+        let place = std::path::Path::new(place);
+        assert!(said(MonteCarloState::load(place).unwrap_err()).contains("a pipe or a device"));
+        assert!(said(state.save(place).unwrap_err()).contains("a pipe or a device"));
+    }
+    assert!(said(state.save(&folder.join("far")).unwrap_err()).contains("a folder"));
+    std::fs::remove_dir_all(&folder).unwrap();
+}

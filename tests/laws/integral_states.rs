@@ -81,6 +81,35 @@ fn importance_sampling_finds_what_plain_sampling_hardly_sees() {
     assert!(Backend::cpu().integrate(&infinite.samples(500)).unwrap().standard_error.is_nan());
 }
 
+/// Squares of what is near 1e-155 are no normal numbers; the grid is that of the same integrand times 2^507.
+#[test]
+fn importance_sampling_adapts_to_tiny_values() {
+    let text = "s*exp(-500*((x - 0.3)**2 + (y - 0.6)**2))";
+    let how = Integrate::new(text, &["x", "y"].map(|name| (name, 0.0, 1.0))).unwrap().dtype(Dtype::F64).seed(3);
+    let how = how.method(IntegralMethod::Vegas).round(2000).samples(12_000);
+    let one = Backend::cpu().integrate(&how.clone().param("s", 1.0)).unwrap();
+    let scale = 2f64.powi(-507);
+    for backend in devices::all() {
+        let tiny = backend.integrate(&how.clone().param("s", scale)).unwrap();
+        assert_eq!(tiny.estimate, one.estimate * scale, "{backend:?}");
+        assert!((tiny.standard_error / (one.standard_error * scale) - 1.0).abs() < 1e-6, "{backend:?} {tiny:?} {one:?}");
+    }
+}
+
+/// A look at the error takes no longer the more rounds there were.
+#[test]
+fn rounds_are_read_once() {
+    let how = example().method(IntegralMethod::Vegas).round(16).samples(4000 * 16);
+    let timed = |how: &Integrate| {
+        let began = std::time::Instant::now();
+        (Backend::cpu().integrate(how).unwrap(), began.elapsed())
+    };
+    let (all, without) = timed(&how);
+    let (looked, with) = timed(&how.clone().absolute_error(1e-300));
+    assert_eq!((looked.estimate, looked.chi2_per_dof, looked.converged), (all.estimate, all.chi2_per_dof, false));
+    assert!(with < 20 * without + Duration::from_secs(2), "{with:?}, not {without:?}");
+}
+
 #[test]
 fn a_cancelled_run_keeps_its_slices_and_goes_on_from_the_file() {
     let folder = std::env::temp_dir().join(format!("unisono-integrals-{}", std::process::id()));

@@ -139,6 +139,47 @@ fn ranges_merge_to_one_run_and_a_target_stops_where_it_is_met() {
     }
 }
 
+/// What the samples did not see is no error of 0.
+#[test]
+fn samples_of_one_value_meet_few_targets() {
+    let rare = Integrate::new("abs(x - 0.3) < 1e-4", &[("x", 0.0, 1.0)]).unwrap().round(100).samples(10_000_000).seed(2);
+    let most = Integrate::new("abs(x - 0.3) > 1e-2", &[("x", 0.0, 1.0)]).unwrap().round(10).samples(1 << 20).seed(2);
+    for method in IntegralMethod::ALL {
+        let integral = Backend::cpu().integrate(&rare.clone().method(method).relative_error(0.3)).unwrap();
+        assert!(integral.converged && integral.estimate > 0.0 && integral.samples > 100, "{method} {integral:?}");
+        // Nothing is no share of nothing, but less than something.
+        let of = |text: &str| Integrate::new(text, &[("x", 0.0, 1.0)]).unwrap().method(method).round(1 << 10).samples(1 << 13);
+        let nothing = Backend::cpu().integrate(&of("x < 0").relative_error(0.5)).unwrap();
+        assert!(!nothing.converged && (nothing.estimate, nothing.samples) == (0.0, 1 << 13), "{method} {nothing:?}");
+        assert!(Backend::cpu().integrate(&of("x < 0").absolute_error(1e-9)).unwrap().converged);
+        if method != IntegralMethod::Vegas {
+            let integral = Backend::cpu().integrate(&most.clone().method(method).absolute_error(1e-3)).unwrap();
+            assert!(integral.converged && integral.samples >= 1000, "{method} {integral:?}");
+            // A constant has no other values.
+            assert!(Backend::cpu().integrate(&of("2*s").param("s", 1.0).relative_error(1e-12)).unwrap().converged, "{method}");
+        }
+    }
+}
+
+/// Of bounds that float32 rounds, or has hardly a number between.
+#[test]
+fn rounded_bounds_leave_the_volume_alone() {
+    for (from, to) in [(2020.3, 2021.7), (1e6, 1e6 + 0.1), (1e8, 1e8 + 1.0), (0.3, 0.1)] {
+        for method in IntegralMethod::ALL {
+            for (text, mean) in [("1", 1.0), ("x", 0.5 * (from + to))] {
+                let how = Integrate::new(text, &[("x", from, to)]).unwrap().method(method).round(2000).samples(1 << 16);
+                let integral = Backend::cpu().integrate(&how).unwrap();
+                let off = integral.estimate / (mean * (to - from)) - 1.0;
+                let error = (integral.standard_error / integral.estimate).abs();
+                assert!(off.abs() < 5.0 * error + 1e-6 && error < 2e-3, "{method} {text} {integral:?}");
+                for backend in devices::all() {
+                    assert_eq!(backend.integrate(&how).unwrap(), integral, "{backend:?} {method} {text} {from}");
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn float64_is_the_same_on_every_device() {
     let how = Integrate::new("exp(x) * s", &[("x", 0.0, 1.0)]).unwrap().dtype(Dtype::F64).param("s", 2.0).samples(1 << 16);
@@ -173,6 +214,12 @@ fn what_cannot_be_integrated_is_named() {
     ] {
         let error = backend.integrate(&how).unwrap_err().to_string();
         assert!(error.contains(said), "{error}");
+    }
+    let names: Vec<String> = (0..40).map(|i| format!("x{i}")).collect();
+    for (width, volume) in [(1e10, "inf"), (1e-10, "0")] {
+        let many: Vec<_> = names.iter().map(|name| (name.as_str(), 0.0, width)).collect();
+        let error = backend.integrate(&of("x0", &many).dtype(Dtype::F64)).unwrap_err().to_string();
+        assert!(error.contains(&format!("bounds: got a volume of {volume}, ")), "{error}");
     }
     // A function that is infinite somewhere says so; coordinates need not be used.
     let integral = backend.integrate(&of("1/(x - x)", &[("x", 0.0, 1.0), ("unused", 0.0, 2.0)])).unwrap();

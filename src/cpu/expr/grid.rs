@@ -11,8 +11,8 @@ use crate::plan::{BIN_BITS, BINS, Cell, IntegratePlan, Sampling, counted};
 /// The cells of every axis, and where the samples of a block lie among them.
 pub(super) struct Cells<T> {
     axes: Vec<Axis<T>>,
-    /// One over the unit in which squares are counted.
-    per: f64,
+    /// Squares are counted in units of one over the product.
+    per: [f64; 2],
     weights: Box<[T; LANES]>,
     /// Of each axis, the cells that the samples of the block lie in.
     bins: Vec<[u8; LANES]>,
@@ -40,7 +40,7 @@ impl<T: Sample> Cells<T> {
         let Sampling::Grid(grid) = &plan.sampling else { return None };
         let axes: Vec<_> = grid.cells(&plan.bounds).iter().map(|cells| Axis::new(cells)).collect();
         Some(Self {
-            per: 2f64.powi(-grid.scale()),
+            per: grid.per_unit(),
             weights: Box::new([T::default(); LANES]),
             bins: vec![[0; LANES]; axes.len()],
             counts: vec![[0; BINS]; axes.len()],
@@ -94,7 +94,7 @@ impl<T: Sample> Kernel for Place<'_, T> {
 }
 
 struct Weigh<'a, T> {
-    per: f64,
+    per: [f64; 2],
     weights: &'a [T],
     bins: &'a [[u8; LANES]],
     lanes: Range<usize>,

@@ -182,8 +182,8 @@ fn integral(context: &Arc<Context>, plan: &IntegratePlan) -> Result<Uploaded> {
         if let Some(weight) = weight {
             value = tape.step(Op::Mul, &[value, weight]);
         }
-        let square = tape.step(Op::Mul, &[value, value]);
-        let units = tape.step(Op::Mul, &[square, Operand::Number(2f64.powi(-grid.scale()))]);
+        let [a, b] = grid.per_unit().map(|per| tape.step(Op::Mul, &[value, Operand::Number(per)]));
+        let units = tape.step(Op::Mul, &[a, b]);
         for d in 0..dimensions {
             let cell = tape.step(Op::Cell, &[axis(d)]);
             tape.step(Op::Count, &[cell, units]);

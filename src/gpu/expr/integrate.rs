@@ -6,7 +6,7 @@ use bytemuck::Zeroable;
 
 use super::source::{self, Places};
 use super::sums::{self, Slots};
-use super::{GROUP, Params, double, uploaded, user, values};
+use super::{GROUP, Params, double, unsupported, uploaded, user, values};
 use crate::expr::scalar::Lane;
 use crate::gpu::context::Context;
 use crate::gpu::dispatch::{Bind, Dispatch};
@@ -15,6 +15,9 @@ use crate::gpu::pipeline::{Shader, Slot, USERS};
 use crate::plan::{BINS, Grid, IntegralSums, IntegratePlan, Native, Replicate, Sampling};
 use crate::random::Sobol;
 use crate::{Control, Dtype, Error, Result};
+
+/// The most parameters that a function of WGSL has.
+const COORDINATES: usize = 255;
 
 /// The sums of an integrand over the plan's samples.
 pub(in crate::gpu) fn sums(context: &Arc<Context>, plan: &IntegratePlan, control: &Control) -> Result<IntegralSums> {
@@ -43,6 +46,9 @@ pub(in crate::gpu) fn sums(context: &Arc<Context>, plan: &IntegratePlan, control
         values: values(context, uniforms.into_iter().chain(numbers))?,
         ..Params::zeroed()
     };
+    if dimensions > COORDINATES {
+        return Err(unsupported(context, "an integral", format!("room for more than {COORDINATES} coordinates")));
+    }
     let mut slots = vec![Slot::ReadWrite, Slot::Uniform];
     if places == Places::Grid {
         slots.insert(0, Slot::Read);

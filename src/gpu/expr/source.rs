@@ -248,9 +248,14 @@ pub(super) fn integrate(
             for d in 0..dimensions {
                 body += &format!("    let p{d} = place_in_cell({}, {d}u);\n", word(d));
             }
+            // A line for each: parsers bound how deep calls nest.
+            body += "    let weight0 = p0.weight;\n";
+            for d in 1..dimensions {
+                body += &format!("    let weight{d} = e_mul(weight{}, p{d}.weight);\n", d - 1);
+            }
             let join = |field: &str| (0..dimensions).map(|d| format!("p{d}.{field}")).collect::<Vec<_>>();
-            let weight = join("weight").into_iter().reduce(|all, next| format!("e_mul({all}, {next})")).unwrap_or_default();
-            body += &format!("    let y = canonical(e_mul(evaluate({}), {weight}));\n", join("x").join(", "));
+            let (coordinates, last) = (join("x").join(", "), dimensions - 1);
+            body += &format!("    let y = canonical(e_mul(evaluate({coordinates}), weight{last}));\n");
             body += &format!("    let more = units(y, bitcast<i32>(value({uniforms}u)));\n");
             join("cell").iter().for_each(|cell| body += &format!("    count({cell}, more);\n"));
             body += "    return y;\n";

@@ -157,6 +157,23 @@ fn integrals_have_the_sums_of_the_cpu() {
     }
 }
 
+/// As many coordinates as functions of WGSL have parameters, and one more.
+#[test]
+fn integrals_have_as_many_coordinates_as_there_is_room_for() {
+    let names: Vec<String> = (0..256).map(|d| format!("x{d}")).collect();
+    let bounds: Vec<_> = names.iter().map(|name| (name.as_str(), 0.0, 1.0)).collect();
+    let plan = |dimensions: usize| {
+        let how = Integrate::new("x0 + 1", &bounds[..dimensions]).unwrap().method(IntegralMethod::Vegas);
+        IntegratePlan::new(&how, 0..100).unwrap()
+    };
+    let program = plan(255).program;
+    naga::front::wgsl::parse_str(&source::integrate((&program, None), Places::Grid, 255, 1, false)).unwrap();
+    for engine in engines() {
+        let error = engine.integrate(&plan(256), &Control::new()).unwrap_err();
+        assert!(error.to_string().contains("room for more than 255 coordinates"), "{engine:?}: {error}");
+    }
+}
+
 /// Numbers of every kind, with and without what makes a sum infinite or NaN, zeros of one sign, and more than an invocation adds
 /// before it carries.
 #[test]

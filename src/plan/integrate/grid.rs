@@ -50,15 +50,24 @@ impl Grid {
         self.scale.unwrap_or(UNCOUNTED)
     }
 
-    /// The cells of the axes with these bounds. A cell starts where the one before ends.
+    /// Two factors whose product is one over that unit: of the squares of tiny numbers no one factor would be finite.
+    pub(crate) fn per_unit(&self) -> [f64; 2] {
+        let half = self.scale() / 2;
+        [half, self.scale() - half].map(|scale| 2f64.powi(-scale))
+    }
+
+    /// The cells of the axes with these bounds. A cell starts where the one before ends, both rounded, and weighs what its rounded
+    /// ends say; but its share before rounding where there are so few numbers between the bounds that equal cells would be empty.
     pub(crate) fn cells<T: Lane + crate::exact::fast::Float>(&self, bounds: &[[f64; 2]]) -> Vec<Vec<Cell<T>>> {
         let axis = |(edges, &[from, to]): (&Vec<f64>, &[f64; 2])| {
             let at = |edge: f64| T::nearest(if edge == 1.0 { to } else { from + (to - from) * edge });
+            let width = |from: f64, to: f64| at(to).widen() - at(from).widen();
+            let (whole, each) = (width(0.0, 1.0), 1.0 / BINS as f64);
+            let coarse = (0..BINS).any(|i| width(i as f64 * each, (i + 1) as f64 * each) == 0.0);
             let cell = |pair: &[f64]| {
-                let (start, end) = (at(pair[0]), at(pair[1]));
-                let width = end.widen() - start.widen();
-                let weight = if to == from { 1.0 } else { BINS as f64 * (width / (to - from)) };
-                Cell { start, width: T::nearest(width), weight: T::nearest(weight) }
+                let width = width(pair[0], pair[1]);
+                let share = if coarse { pair[1] - pair[0] } else { width / whole };
+                Cell { start: at(pair[0]), width: T::nearest(width), weight: T::nearest(BINS as f64 * share) }
             };
             edges.windows(2).map(cell).collect()
         };
@@ -70,8 +79,7 @@ impl Grid {
     pub(super) fn set_scale(&mut self, sums: &IntegralSums) -> bool {
         let mean = sums.squares.mean_f64(sums.count);
         let known = mean > 0.0 && mean.is_finite();
-        let exponent = (mean.to_bits() >> 52) as i32 - 1023;
-        self.scale = Some(if known { exponent - MEAN_BITS } else { 0 });
+        self.scale = Some(if known { libm::ilogb(mean) - MEAN_BITS } else { 0 });
         known
     }
 
@@ -82,11 +90,11 @@ impl Grid {
     }
 }
 
-/// What one sample adds to the counts of its cells: its square in units of `1 / per`, which is a power of two. NaN adds nothing.
+/// What one sample adds to the counts of its cells: its square in [units](Grid::per_unit). NaN adds nothing.
 #[inline(always)]
-pub(crate) fn counted(value: f64, per: f64) -> u64 {
+pub(crate) fn counted(value: f64, [a, b]: [f64; 2]) -> u64 {
     // Of NaN and 0, `max` takes 0. What is left fits a signed integer, which vectors convert to.
-    (value * value * per).max(0.0).min(MOST_ADDED as f64) as i64 as u64
+    ((value * a) * (value * b)).max(0.0).min(MOST_ADDED as f64) as i64 as u64
 }
 
 fn refine(edges: &[f64], counts: &[u64]) -> Vec<f64> {
@@ -179,9 +187,35 @@ mod tests {
         assert!(grid.set_scale(&sums));
         // The mean square is 3.
         assert_eq!(grid.scale(), 1 - 16);
-        let per = 2f64.powi(15);
+        let per = grid.per_unit();
         assert_eq!((counted(1.5, per), counted(-0.01, per)), (9 << 13, 3));
         assert_eq!((counted(f64::NAN, per), counted(f64::INFINITY, per), counted(1e30, per)), (0, MOST_ADDED, MOST_ADDED));
-        assert_eq!(counted(1e30, 2f64.powi(-UNCOUNTED)), 0);
+        assert_eq!([1e30, f64::INFINITY, -1.0].map(|value| counted(value, Grid::new(1).per_unit())), [0; 3]);
+        // Mean squares of 3 · 2^-1070: a subnormal number.
+        let tiny = 2f64.powi(-535);
+        let mut sums = IntegralSums { count: 4, ..IntegralSums::default() };
+        sums.squares.push(12.0 * tiny * tiny);
+        assert!(grid.set_scale(&sums));
+        let per = grid.per_unit();
+        assert_eq!((grid.scale(), counted(1.5 * tiny, per), counted(-0.01 * tiny, per)), (1 - 16 - 1070, 9 << 13, 3));
+    }
+
+    #[test]
+    fn rounded_bounds_weigh_one_together() {
+        let mut counts = vec![1000; BINS];
+        counts[..8].fill(1 << 30);
+        let grid = Grid::new(1);
+        // What rounding moves; fewer numbers of binary32 than cells; one; none.
+        for bounds in [[2020.3, 2021.7], [1e6, 1e6 + 0.1], [1e8, 1e8 + 1.0], [3.0, 3.0], [-0.1, -0.7], [0.0, 1e-43]] {
+            for grid in [&grid, &grid.refined(&counts)] {
+                let cells = &grid.cells::<f32>(&[bounds])[0];
+                let mean = cells.iter().map(|cell| f64::from(cell.weight)).sum::<f64>() / BINS as f64;
+                assert!((mean - 1.0).abs() < 1e-6, "{bounds:?}: {mean}");
+                assert!(grid.scale.is_none() && cells.iter().all(|cell| cell.start.is_finite() && cell.weight >= 0.0));
+            }
+            // Hardly any cell weighs nothing before there is anything to adapt to.
+            let least = grid.cells::<f32>(&[bounds])[0].iter().map(|cell| cell.weight).fold(f32::INFINITY, f32::min);
+            assert!(least > 0.4, "{bounds:?}: {least}");
+        }
     }
 }

@@ -222,13 +222,17 @@ impl Integrate {
         self
     }
 
-    /// Stops after the first round with a standard error of at most this.
+    /// Stops after the first round with a standard error of at most this; of importance sampling after the fifth at the
+    /// earliest. With both targets either suffices.
     pub fn absolute_error(mut self, error: f64) -> Self {
         self.absolute = error;
         self
     }
 
-    /// Stops after the first round with a standard error of at most this share of the estimate.
+    /// As [`absolute_error`](Self::absolute_error), for a share of the estimate, which no estimate of 0 is known to.
+    ///
+    /// Samples of which no two differ tell no error: the estimate over their number, what another value among them might do, has
+    /// to meet either target, unless the expression names no coordinate.
     pub fn relative_error(mut self, error: f64) -> Self {
         self.relative = error;
         self
@@ -266,7 +270,16 @@ impl Integrate {
     /// what is narrow, and know nothing of it.
     pub(crate) fn is_met(&self, integral: &Integral) -> bool {
         let seen = self.method != IntegralMethod::Vegas || integral.samples >= FEW_ROUNDS * self.round_len();
-        self.has_target() && seen && integral.standard_error <= self.target(integral)
+        let (target, estimate, error) = (self.target(integral), integral.estimate, integral.standard_error);
+        // Equal samples say no more than that other values are rarer than one in them.
+        let error = if error == 0.0 && self.varies() { estimate.abs() / integral.samples as f64 } else { error };
+        seen && target > 0.0 && estimate.is_finite() && error <= target
+    }
+
+    /// Whether the integrand may have more than one value.
+    fn varies(&self) -> bool {
+        let named = |(name, ..): &(String, f64, f64)| self.expression.names().contains(name);
+        self.native.is_some() || self.bounds.iter().any(named)
     }
 
     /// How many indices of samples a run to its end takes.
@@ -366,8 +379,8 @@ impl IntegratePlan {
     /// Plans the samples of a range.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a range that ends before it starts, no coordinate, bounds that are not finite, errors below 0,
-    /// names without a value, with two, or unknown, too many coordinates for the method; [`Error::Dtype`] for other dtypes than float32 and float64.
+    /// [`Error::Invalid`] for a range that ends before it starts, no coordinate, bounds that are not finite or make a volume out of
+    /// binary64's reach, errors below 0, names without a value, with two, or unknown, too many coordinates for the method; [`Error::Dtype`] for other dtypes than float32 and float64.
     pub fn new(how: &Integrate, samples: Range<u64>) -> Result<Self> {
         check_dtype(how.dtype)?;
         let wanted = how.native.as_ref().map(|native| if let Native::Rust { .. } = native { Dtype::F64 } else { Dtype::F32 });
@@ -388,6 +401,11 @@ impl IntegratePlan {
                 let expected = format!("finite bounds, and a finite distance between them, in {}", how.dtype);
                 return Err(Error::invalid(format!("bounds of `{name}`"), format!("{from} to {to}"), expected));
             }
+        }
+        let widths = || how.bounds.iter().map(|(_, from, to)| to - from);
+        let volume: f64 = widths().product();
+        if !volume.is_finite() || volume == 0.0 && widths().all(|width| width != 0.0) {
+            return Err(Error::invalid("bounds", format!("a volume of {volume}"), "widths whose product float64 holds"));
         }
         for (what, error) in [("absolute error", how.absolute), ("relative error", how.relative)] {
             if error.is_nan() || error < 0.0 {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::bytes::{Reader, Writer, corrupt};
 use super::grid::{BINS, Grid};
 use super::sobol::turn_end;
+use super::sums::Rounds;
 use super::{Integral, IntegralMethod, IntegralSums, Integrate, IntegratePlan, Sampling};
 use crate::plan::{REPLICATES, Ranges};
 use crate::{Dtype, Error, ExactSum, Result, exact};
@@ -45,6 +46,8 @@ pub struct IntegralState {
     ranges: Ranges,
     /// One; of importance sampling one for each round, the last one in the making; of Sobol's points one for each replicate.
     parts: Vec<IntegralSums>,
+    /// Of importance sampling, what the parts but the last say.
+    over: Rounds,
 }
 
 impl PartialEq for IntegralState {
@@ -62,7 +65,7 @@ impl IntegralState {
     pub fn new(how: &Integrate) -> Result<Self> {
         let plan = IntegratePlan::new(how, 0..0)?;
         let parts = vec![plan.no_sums(); if how.method == IntegralMethod::Sobol { REPLICATES as usize } else { 1 }];
-        Ok(Self { how: how.clone(), plan, ranges: Ranges::default(), parts })
+        Ok(Self { how: how.clone(), plan, ranges: Ranges::default(), parts, over: Rounds::default() })
     }
 
     /// The problem.
@@ -90,7 +93,7 @@ impl IntegralState {
         let volume = self.plan.volume();
         match self.how.method {
             IntegralMethod::Plain => Integral::new(self.parts[0].clone(), volume),
-            IntegralMethod::Vegas => Integral::of_rounds(&self.parts[..self.parts.len() - 1], volume),
+            IntegralMethod::Vegas => self.over.integral(volume),
             IntegralMethod::Sobol => Integral::of_replicates(&self.parts, volume),
         }
     }
@@ -244,6 +247,7 @@ impl IntegralState {
             && last.count == round.end - round.start
         {
             let counts = std::mem::take(&mut last.counts);
+            self.over.push(last);
             self.plan.sampling = Sampling::Grid(Arc::new(grid.refined(&counts)));
             self.parts.push(self.plan.no_sums());
         }
@@ -353,7 +357,8 @@ impl IntegralState {
     fn read_grid(&mut self, from: &mut Reader<'_>) -> Result<()> {
         let dimensions = self.how.bounds.len();
         let (known, scale) = (from.word()?, from.word()? as i64);
-        let scale = i32::try_from(scale).map_err(|_| corrupt("a scale out of range"))?;
+        let scale = i32::try_from(scale).ok().filter(|scale| (-1100..1024).contains(scale));
+        let scale = scale.ok_or_else(|| corrupt("a scale out of range"))?;
         let mut edges = vec![vec![0.0; BINS + 1]; dimensions];
         for edge in edges.iter_mut().flatten() {
             *edge = from.number()?;
@@ -371,6 +376,7 @@ impl IntegralState {
             return Err(corrupt("a grid or rounds that no state has"));
         }
         last.counts = counts;
+        self.over = Rounds::of(over);
         self.plan.sampling = Sampling::Grid(Arc::new(Grid { edges, scale: (known == 1).then_some(scale) }));
         Ok(())
     }

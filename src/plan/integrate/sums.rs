@@ -149,32 +149,6 @@ impl Integral {
         Self { converged, ..self }
     }
 
-    /// The estimate from rounds of importance sampling: the mean of those after the first half, of which the grid was still in the
-    /// making, at most ten. They weigh alike: weights from their own variances would favour the rounds that saw little of what
-    /// varies most, and put estimates off by several of the errors that they report. Rounds without any variance have seen
-    /// nothing of the integrand beside one value: they count only where there are no others.
-    pub(super) fn of_rounds(rounds: &[IntegralSums], volume: f64) -> Self {
-        let mut all = IntegralSums::default();
-        rounds.iter().for_each(|sums| all.merge(sums));
-        let of = |sums: &IntegralSums| (sums.mean(), sums.standard_error());
-        let known: Vec<(f64, f64)> = rounds.iter().map(of).filter(|&(_, error)| error != 0.0).collect();
-        if known.is_empty() {
-            return Self::new(all, volume);
-        }
-        let late = &known[(known.len() / 2).min(WARM_UP)..];
-        let n = late.len() as f64;
-        let mean = late.iter().map(|(mean, _)| mean).sum::<f64>() / n;
-        let scale = scale_for_squares(late.iter().map(|(_, error)| *error));
-        let variance = late.iter().map(|(_, error)| (error * scale) * (error * scale)).sum::<f64>() / (n * n);
-        let chi2: f64 = late.iter().map(|(value, error)| ((value - mean) / error) * ((value - mean) / error)).sum();
-        Self {
-            estimate: volume * mean,
-            standard_error: volume.abs() * (variance.sqrt() / scale),
-            chi2_per_dof: (late.len() > 1).then(|| chi2 / (n - 1.0)),
-            ..Self::new(all, volume)
-        }
-    }
-
     /// The interval that holds the integral with this probability, by the central limit theorem; of Sobol's points Student's,
     /// with 31 degrees of freedom.
     ///
@@ -188,6 +162,53 @@ impl Integral {
         let z = if self.replicates.is_empty() { z } else { students(z, (self.replicates.len() - 1) as f64) };
         let reach = z * self.standard_error;
         Ok(self.estimate - reach..self.estimate + reach)
+    }
+}
+
+/// Rounds of importance sampling that are over, as a run to a target looks at them, again and again.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Rounds {
+    all: IntegralSums,
+    /// Mean and error of each that has one.
+    known: Vec<(f64, f64)>,
+}
+
+impl Rounds {
+    pub(super) fn of(rounds: &[IntegralSums]) -> Self {
+        let mut all = Self::default();
+        rounds.iter().for_each(|sums| all.push(sums));
+        all
+    }
+
+    /// Rounds without any variance have seen nothing of the integrand beside one value: they count only where there are no others.
+    pub(super) fn push(&mut self, sums: &IntegralSums) {
+        self.all.merge(sums);
+        let error = sums.standard_error();
+        if error != 0.0 {
+            self.known.push((sums.mean(), error));
+        }
+    }
+
+    /// The mean of those after the first half, of which the grid was still in the making, at most ten. They weigh alike: weights
+    /// from their own variances would favour the rounds that saw little of what varies most, and put estimates off by several of
+    /// the errors that they report.
+    pub(super) fn integral(&self, volume: f64) -> Integral {
+        let (all, known) = (Integral::new(self.all.clone(), volume), &self.known);
+        if known.is_empty() {
+            return all;
+        }
+        let late = &known[(known.len() / 2).min(WARM_UP)..];
+        let n = late.len() as f64;
+        let mean = late.iter().map(|(mean, _)| mean).sum::<f64>() / n;
+        let scale = scale_for_squares(late.iter().map(|(_, error)| *error));
+        let variance = late.iter().map(|(_, error)| (error * scale) * (error * scale)).sum::<f64>() / (n * n);
+        let chi2: f64 = late.iter().map(|(value, error)| ((value - mean) / error) * ((value - mean) / error)).sum();
+        Integral {
+            estimate: volume * mean,
+            standard_error: volume.abs() * (variance.sqrt() / scale),
+            chi2_per_dof: (late.len() > 1).then(|| chi2 / (n - 1.0)),
+            ..all
+        }
     }
 }
 
@@ -230,10 +251,10 @@ mod tests {
         };
         // Means 2 and 3, variances 1 and 4 of the means, after one that made the grid and one that saw nothing.
         let rounds = [of(&[7.0, 9.0]), of(&[0.0, 0.0]), of(&[1.0, 3.0]), of(&[1.0, 5.0])];
-        let integral = Integral::of_rounds(&rounds, 10.0);
+        let integral = Rounds::of(&rounds).integral(10.0);
         assert!((integral.estimate - 25.0).abs() < 1e-12 && (integral.standard_error - 10.0 * 1.25f64.sqrt()).abs() < 1e-12);
         assert!((integral.chi2_per_dof.unwrap() - (0.25 + 0.25 / 4.0)).abs() < 1e-12 && integral.samples == 8);
-        let nothing = Integral::of_rounds(&rounds[1..2], 10.0);
+        let nothing = Rounds::of(&rounds[1..2]).integral(10.0);
         assert_eq!((nothing.estimate, nothing.standard_error, nothing.chi2_per_dof), (0.0, 0.0, None));
     }
 
@@ -252,7 +273,7 @@ mod tests {
             let error = of(&[scale, 3.0 * scale]).standard_error();
             assert!(if known { (error / scale - 1.0).abs() < 1e-8 } else { error.is_nan() }, "{scale:e}: {error:e}");
             let rounds = [of(&[scale, 3.0 * scale]), of(&[2.0 * scale, 4.0 * scale])];
-            assert_eq!(Integral::of_rounds(&rounds, 1.0).standard_error.is_nan(), !known, "{scale:e}");
+            assert_eq!(Rounds::of(&rounds).integral(1.0).standard_error.is_nan(), !known, "{scale:e}");
         }
         assert_eq!((of(&[0.0; 3]).standard_error(), of(&[1.0; 3]).standard_error()), (0.0, 0.0));
     }

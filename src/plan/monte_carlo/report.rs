@@ -63,7 +63,9 @@ impl Pi {
         &self.tally.counts[..Tally::used(self.how.method)]
     }
 
-    /// The estimate from disjoint ranges of samples together: exactly that of one run over both.
+    /// The estimate from the samples of both together: of disjoint ranges under one seed exactly that of one run over both.
+    /// An estimate does not know its samples, so the caller answers for that none is counted twice;
+    /// [`MonteCarloState`](crate::MonteCarloState) does know, and refuses.
     ///
     /// # Errors
     /// [`Error::Invalid`] if they are of different methods or bits.
@@ -214,7 +216,7 @@ fn deviations(level: f64) -> Result<f64> {
 }
 
 /// The same of Student's distribution, from the normal deviation: Abramowitz and Stegun 26.7.5, within 10^-4 for 31 degrees
-/// of freedom and up to 4 standard deviations.
+/// of freedom; from 4 standard deviations on mended by Newton's method on the logarithm of the [tail](students_tail).
 pub(crate) fn students(z: f64, degrees: f64) -> f64 {
     let s = z * z;
     let terms = [
@@ -223,7 +225,30 @@ pub(crate) fn students(z: f64, degrees: f64) -> f64 {
         (((3.0 * s + 19.0) * s + 17.0) * s - 15.0) / 384.0,
         ((((79.0 * s + 776.0) * s + 1482.0) * s - 1920.0) * s - 945.0) / 92_160.0,
     ];
-    z * (1.0 + terms.iter().rev().fold(0.0, |sum, term| (sum + term) / degrees))
+    let near = z * (1.0 + terms.iter().rev().fold(0.0, |sum, term| (sum + term) / degrees));
+    if z < 4.0 {
+        return near;
+    }
+    let outside = libm::erfc(z / std::f64::consts::SQRT_2);
+    (0..3).fold(near, |t, _| {
+        let [tail, density] = students_tail(t, degrees);
+        t + libm::log(tail / outside) * tail / density
+    })
+}
+
+/// The share of Student's distribution beyond `t` on both sides, and how fast it falls there: the incomplete beta function's series
+/// in `x = n / (n + t²)`, `x^(n/2) / B(n/2, 1/2) · Σ (1/2)ₖ / k! · x^k / (n/2 + k)`.
+fn students_tail(t: f64, degrees: f64) -> [f64; 2] {
+    let (half, x) = (degrees / 2.0, degrees / (degrees + t * t));
+    let beta = libm::lgamma(half) + libm::lgamma(0.5) - libm::lgamma(half + 0.5);
+    let (mut sum, mut term) = (0.0, 1.0);
+    for k in 0..200 {
+        let k = f64::from(k);
+        sum += term / (half + k);
+        term *= x * (k + 0.5) / (k + 1.0);
+    }
+    let first = libm::exp(half * libm::log(x) - beta);
+    [first * sum, 2.0 * first * (x / degrees).sqrt()]
 }
 
 #[cfg(test)]
@@ -250,6 +275,11 @@ mod tests {
         for (level, t) in [(0.5, 0.682_756), (0.95, 2.042_272), (0.99, 2.749_996), (0.999, 3.645_959)] {
             let found = students(deviations(level).unwrap(), 30.0);
             assert!((found / t - 1.0).abs() < 1e-4, "{level}: {found}");
+        }
+        // SciPy's, of 31 degrees, far out.
+        for (z, t) in [(5.0, 6.268_236_231_340_322), (6.5, 9.619_254_207_649_046), (9.0, 20.153_964_887_555_49)] {
+            let found = students(z, 31.0);
+            assert!((found / t - 1.0).abs() < 1e-12, "{z}: {found}");
         }
     }
 
