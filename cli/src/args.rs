@@ -4,8 +4,8 @@ use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand};
-use unisono::{Accuracy, Algorithm, Boundary, Dtype, Mode};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use unisono::{Accuracy, Algorithm, Boundary, Centre, Dtype, Mode, Overflow};
 
 use crate::failure::{Failure, Result};
 
@@ -29,7 +29,8 @@ const DEVICES: &str = "Devices (--device, and the environment variable UNISONO_D
   gpu, gpu:1   a GPU in the order of `unisono devices`; gpu:NVIDIA picks by name
   cpu+gpu:0    several devices that share the work; `all` is the CPU and every hardware GPU
 
-Exit codes: 0 done, 1 something failed, 2 an argument cannot be used, 130 interrupted.";
+Exit codes: 0 done, 1 something failed, 2 an argument cannot be used, 130 interrupted (pi and
+integrate print what they have).";
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -59,7 +60,7 @@ pub struct Common {
     /// Memory that a device may take: 512MiB, 2GB … What does not fit is streamed piece by piece
     #[arg(long, value_name = "SIZE", value_parser = crate::size::bytes)]
     pub memory: Option<u64>,
-    /// Print JSON instead of text
+    /// Print JSON on one line instead of text
     #[arg(long)]
     pub json: bool,
 }
@@ -69,7 +70,7 @@ pub struct DevicesArgs {
     /// Show this device only
     #[arg(short, long, value_name = "DEVICE")]
     pub device: Option<String>,
-    /// Print JSON instead of text
+    /// Print JSON on one line instead of text
     #[arg(long)]
     pub json: bool,
 }
@@ -79,10 +80,13 @@ pub struct DevicesArgs {
   unisono convolve photo.jpg -o blurred.png --kernel gaussian:2
   unisono convolve photos/ -o edges/ --kernel sobel-x --boundary nearest
   unisono convolve stack.npy -o filtered.npy --kernel bank.npy --mode valid
+  unisono convolve features.npy -o next.npy --kernel layer.npy --correlate --mode valid --groups 1
+  unisono convolve sky.npy -o smooth.npy --kernel gaussian:2 --nan ignore --value nan
 
 Images keep their depth (8 or 16 bits a channel) and their alpha; results are rounded to the nearest value, ties to even,
-and saturated. A .npy result has NumPy's promotion of the two dtypes unless --dtype says otherwise. sobel-x is positive
-where brightness grows to the right, sobel-y where it grows downwards; an 8-bit image keeps the positive side only.")]
+and saturated. A .npy result has NumPy's promotion of the two dtypes unless --dtype says otherwise. sobel-x and prewitt-x are
+positive where brightness grows to the right, sobel-y and prewitt-y where it grows downwards; an 8-bit image keeps the positive
+side only.")]
 pub struct ConvolveArgs {
     /// Images, .npy arrays, or folders of them
     #[arg(required = true, value_name = "INPUT")]
@@ -90,7 +94,7 @@ pub struct ConvolveArgs {
     /// A file, whose extension decides the format, or a folder (created if there are several inputs)
     #[arg(short, long, value_name = "OUTPUT")]
     pub output: PathBuf,
-    /// gaussian:SIGMA, box:WIDTH, sharpen, sobel-x, sobel-y, laplace, identity, or a .npy file
+    /// gaussian:SIGMA, box:WIDTH, sharpen, sobel-x, sobel-y, prewitt-x, prewitt-y, laplace, identity, or a .npy file
     #[arg(short, long, value_name = "KERNEL")]
     pub kernel: String,
     /// full, same or valid
@@ -108,6 +112,10 @@ pub struct ConvolveArgs {
     /// How near the exact value float results are: default, elementwise or exact
     #[arg(long, default_value = "default", value_name = "ACCURACY")]
     pub accuracy: Accuracy,
+    /// Which element of a kernel of even length lies on the result's own pixel in same mode: signal, as in scipy.signal's convolve
+    /// and correlate, signal2d, as in its correlate2d, or ndimage, as in scipy.ndimage
+    #[arg(long, default_value = "signal", value_name = "CENTRE")]
+    pub centre: Centre,
     /// Shift of the kernel's centre in same mode: N or N,N
     #[arg(long, value_name = "N,N", value_delimiter = ',', default_value = "0", allow_hyphen_values = true)]
     pub origin: Vec<isize>,
@@ -117,6 +125,16 @@ pub struct ConvolveArgs {
     /// Spread the kernel's elements N pixels apart: N or N,N
     #[arg(long, value_name = "N,N", value_delimiter = ',', default_value = "1")]
     pub dilation: Vec<usize>,
+    /// Sum over channels: arrays [N.., C, H, W] with a bank [O.., C/N, h, w] give [N.., O.., H, W]; not for pictures
+    #[arg(long, value_name = "N", value_parser = groups)]
+    pub groups: Option<usize>,
+    /// What becomes of an integer that the result's dtype does not hold: error, wrap or saturate [default: error; pictures are
+    /// always saturated]
+    #[arg(long, value_name = "POLICY")]
+    pub overflow: Option<Overflow>,
+    /// NaN in arrays of floats: propagate, or ignore, which weighs what is there; --value nan leaves out what lies outside
+    #[arg(long, default_value = "propagate", value_name = "NAN", hide_possible_values = true)]
+    pub nan: Nan,
     /// Say on standard error where and how each image is convolved, and why
     #[arg(long)]
     pub explain: bool,
@@ -134,6 +152,13 @@ pub struct ConvolveArgs {
     pub quality: u8,
     #[command(flatten)]
     pub common: Common,
+}
+
+/// What becomes of NaN in the images.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Nan {
+    Propagate,
+    Ignore,
 }
 
 #[derive(Debug, Args)]
@@ -194,6 +219,12 @@ pub fn once(params: &[(String, f64)]) -> Result<()> {
     }
 }
 
+/// A number of groups.
+fn groups(text: &str) -> Result<usize, String> {
+    let groups = text.parse().ok().filter(|&groups| groups > 0);
+    groups.ok_or_else(|| format!("got {text:?}, expected a whole number of at least 1"))
+}
+
 /// A dtype of real numbers.
 fn real(text: &str) -> Result<Dtype, String> {
     match text.parse::<Dtype>() {
@@ -221,7 +252,7 @@ pub struct CompareArgs {
     /// Write report.json, chart.svg and chart.png into this folder
     #[arg(long, value_name = "DIR")]
     pub report: Option<PathBuf>,
-    /// Print JSON instead of text
+    /// Print JSON on one line instead of text
     #[arg(long)]
     pub json: bool,
 }

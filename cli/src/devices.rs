@@ -5,7 +5,7 @@ use unisono::{Device, DeviceInfo, Dtype};
 
 use crate::args::DevicesArgs;
 use crate::failure::{Outcome, Result};
-use crate::output::{bytes, print, print_json};
+use crate::output::{bytes, counted, print, print_json};
 
 #[derive(Serialize)]
 struct Report {
@@ -104,7 +104,7 @@ fn describe(text: &mut String, device: &Device) {
 fn limits(info: &DeviceInfo) -> String {
     let mut parts = Vec::new();
     if info.threads > 0 {
-        parts.push(format!("{} thread{}", info.threads, if info.threads == 1 { "" } else { "s" }));
+        parts.push(counted(info.threads, "thread"));
     }
     for (what, size) in
         [("buffer", info.max_buffer), ("binding", info.max_binding), ("workgroup memory", info.workgroup_memory.into())]

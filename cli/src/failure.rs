@@ -13,6 +13,8 @@ pub enum Outcome {
     Done,
     /// Some of it failed and was reported: exit code 1.
     Incomplete,
+    /// Ctrl-C came, and what was done until then was reported: exit code 130.
+    Interrupted,
 }
 
 /// Why a command stopped.

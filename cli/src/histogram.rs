@@ -12,7 +12,7 @@ use crate::failure::{Failure, Outcome, Result};
 use crate::interrupt;
 use crate::labels::occurring_in;
 use crate::npy::{self, Npy};
-use crate::output::{print, print_json_line};
+use crate::output::{print, print_json};
 use crate::sink::{Sink, refuse_inputs};
 
 #[derive(Serialize)]
@@ -84,7 +84,7 @@ fn whole(args: &HistogramArgs, backend: &Backend, found: &Histogram) -> Result<O
     let written = write(args, &vec, &[vec.len()])?;
     if args.common.json {
         let (file, device) = (args.file.to_string_lossy(), backend.info().id);
-        print_json_line(&Bars { file, device, edges: found.edges(), counts: found.counts(), values })?;
+        print_json(&Bars { file, device, edges: found.edges(), counts: found.counts(), values })?;
     } else if !written {
         let largest = values.iter().copied().fold(0.0, f64::max);
         let mut text = String::new();
@@ -108,13 +108,13 @@ fn by_label(
     labels: &Operand<'_>,
     edges: &[f64],
 ) -> Result<Outcome> {
-    let index = if args.index.is_empty() { occurring_in(backend, labels)? } else { args.index.clone() };
+    let index = args.wanted.or(|| occurring_in(backend, labels))?;
     let counts = backend.histogram_by_label(values, labels, &Bins::edges(edges), Some(&index))?;
     let (shape, counts) = (counts.shape().to_vec(), counts.into_host()?);
     let written = write(args, &counts, &shape)?;
     if args.common.json {
         let (device, counts) = (backend.info().id, (!written).then_some(Nested(&counts, &shape)));
-        print_json_line(&Rows { file: args.file.to_string_lossy(), device, edges, labels: &index, counts })?;
+        print_json(&Rows { file: args.file.to_string_lossy(), device, edges, labels: &index, counts })?;
     } else if !written {
         // Bins side by side, a line for every label.
         let mut text = String::from("label");
@@ -138,7 +138,7 @@ fn by_value(args: &HistogramArgs, backend: &Backend, values: &Operand<'_>, weigh
     let written = write(args, &found, &shape)?;
     if args.common.json {
         let (file, values) = (args.file.to_string_lossy(), (!written).then_some(Nested(&found, &shape)));
-        print_json_line(&Values { file, device: backend.info().id, dtype: found.dtype().name(), values })?;
+        print_json(&Values { file, device: backend.info().id, dtype: found.dtype().name(), values })?;
     } else if !written {
         print(Lines(|value| value, &found))?;
     }

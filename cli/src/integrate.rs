@@ -100,7 +100,7 @@ pub fn run(args: &IntegrateArgs) -> Result<Outcome> {
             text += &format!("resumed after {} samples\n", grouped(resumed));
         }
         if integral.samples == 0 {
-            return print(&text).map(|()| Outcome::Done);
+            return print(&text).map(|()| if interrupted { Outcome::Interrupted } else { Outcome::Done });
         }
         let reached = if integral.converged { "" } else { " (the target error was not reached)" };
         let chi2 = integral.chi2_per_dof.map_or_else(String::new, |chi2| format!("  χ² per dof      {chi2:.2}\n"));
@@ -117,5 +117,9 @@ pub fn run(args: &IntegrateArgs) -> Result<Outcome> {
         );
         print(&text)?;
     }
-    Ok(if integral.converged || interrupted { Outcome::Done } else { Outcome::Incomplete })
+    Ok(match (interrupted, integral.converged) {
+        (true, _) => Outcome::Interrupted,
+        (false, true) => Outcome::Done,
+        (false, false) => Outcome::Incomplete,
+    })
 }

@@ -31,7 +31,8 @@ pub enum Typed<'a> {
     File(&'a Npy),
 }
 
-const EXPECTED: &str = "expected gaussian:SIGMA, box:WIDTH, sharpen, sobel-x, sobel-y, laplace, identity or a .npy file";
+const EXPECTED: &str =
+    "expected gaussian:SIGMA, box:WIDTH, sharpen, sobel-x, sobel-y, prewitt-x, prewitt-y, laplace, identity or a .npy file";
 
 /// The widest kernel that a name can ask for.
 const WIDEST: usize = 4097;
@@ -56,6 +57,8 @@ impl Kernel {
             // Reversed by the convolution: positive where brightness grows to the right, or downwards.
             ("sobel-x", "") => product(&[1., 2., 1.], &[1., 0., -1.], true),
             ("sobel-y", "") => product(&[1., 0., -1.], &[1., 2., 1.], true),
+            ("prewitt-x", "") => product(&[1., 1., 1.], &[1., 0., -1.], true),
+            ("prewitt-y", "") => product(&[1., 0., -1.], &[1., 1., 1.], true),
             ("gaussian", _) => {
                 let sigma =
                     value.parse::<f64>().ok().filter(|&s| s > 0.0 && 8.0 * s + 1.0 <= WIDEST as f64).ok_or_else(|| {
@@ -195,6 +198,7 @@ mod tests {
             ("sharpen", 3, 1.0),
             ("laplace", 3, 0.0),
             ("sobel-x", 3, 0.0),
+            ("prewitt-y", 3, 0.0),
         ] {
             let kernel = Kernel::parse(text).unwrap();
             assert_eq!(kernel.shape(), [side, side]);

@@ -12,8 +12,8 @@ use crate::erased::{Lines, Nested};
 use crate::failure::{Failure, Outcome, Result};
 use crate::interrupt;
 use crate::npy::{self, Npy};
-use crate::order::Op;
-use crate::output::{print, print_json_line};
+use crate::order;
+use crate::output::{print, print_json};
 use crate::reduce::no_axis;
 use crate::sink::Sink;
 
@@ -35,25 +35,18 @@ struct Report<'a> {
 
 /// Runs the operation on mapped files, whose elements others label.
 pub fn run(args: &ReduceArgs, files: &[PathBuf], labels: &Path) -> Result<Outcome> {
-    let op = match &args.op {
-        Op::Reduce(unisono::ReduceOp::CountNonzero) => Err("count_nonzero".into()),
-        Op::Reduce(op) => op.name().parse::<GroupOp>().map_err(|_| op.name().to_string()),
-        Op::Quantile(None, false) => Ok(GroupOp::Median),
-        other => Err(other.name()),
-    };
-    let op = op.map_err(|op| {
-        let names: Vec<_> = GroupOp::ALL.into_iter().filter(|op| *op != GroupOp::Count).map(GroupOp::name).collect();
-        Failure::usage(format!("--op with --labels: got {op}, expected {}", names.join(", ")))
+    let name = args.op.name();
+    let op = name.parse::<GroupOp>().map_err(|_| {
+        Failure::usage(format!("--op with --labels: got {name}, expected {}", GroupOp::ALL.map(GroupOp::name).join(", ")))
     })?;
     if files.len() > 1 && !op.is_mergeable() {
-        let text = format!("{} files for {} by label, which needs all of them at once; expected one", files.len(), op.name());
-        return Err(Failure::usage(text));
+        return Err(order::files_for(&format!("{name} with --labels"), files.len(), "one: it takes all elements together"));
     }
     let (op, labels) = (op.ddof(args.ddof), Beside::open(labels, files)?);
     let control = Control::new();
     let backend = crate::backend(&args.common)?.with_control(&control);
     interrupt::cancels(&control)?;
-    let index = if args.index.is_empty() { occurring(&backend, &labels)? } else { args.index.clone() };
+    let index = args.wanted.or(|| occurring(&backend, &labels))?;
     let found = reduce(&backend, files, &labels, op, &index)?;
     if let Some(path) = &args.output {
         let sink = Sink::create(path)?;
@@ -68,7 +61,7 @@ pub fn run(args: &ReduceArgs, files: &[PathBuf], labels: &Path) -> Result<Outcom
             [one] => (Some(one.to_string_lossy()), None),
             many => (None, Some(many.len())),
         };
-        print_json_line(&Report { file, files, op: op.name(), device, labels: &index, dtype, value })?;
+        print_json(&Report { file, files, op: op.name(), device, labels: &index, dtype, value })?;
     } else if args.output.is_none() {
         print(Lines(|i| index[i], &found))?;
     }

@@ -7,7 +7,7 @@ use crate::args::{MapArgs, once};
 use crate::erased::Nested;
 use crate::failure::{Failure, Outcome, Result};
 use crate::npy::{self, Npy};
-use crate::output::{print, print_json_line};
+use crate::output::{print, print_json};
 use crate::sink::{Sink, refuse_inputs};
 use crate::{interrupt, progress};
 
@@ -52,7 +52,7 @@ pub fn run(args: &MapArgs) -> Result<Outcome> {
         sink.finish()?;
     }
     if args.common.json {
-        print_json_line(&Report {
+        print_json(&Report {
             device: backend.info().id,
             expression: &args.expression,
             dtype: values.dtype().name(),

@@ -13,13 +13,8 @@ pub fn print(text: impl Display) -> Result<()> {
     write(|out| write!(out, "{text}"))
 }
 
-/// Writes the value as JSON to standard output.
+/// Writes the value as JSON to standard output, on one line.
 pub fn print_json(value: &impl Serialize) -> Result<()> {
-    print(json(value)? + "\n")
-}
-
-/// Writes the value as JSON on one line: for long lists of numbers.
-pub fn print_json_line(value: &impl Serialize) -> Result<()> {
     write(|out| {
         serde_json::to_writer(&mut *out, value)?;
         out.write_all(b"\n")
@@ -40,7 +35,7 @@ pub fn say(line: impl Display) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
-/// The value as indented JSON.
+/// The value as indented JSON, for files.
 pub fn json(value: &impl Serialize) -> Result<String> {
     serde_json::to_string_pretty(value).map_err(|error| Failure::work(format!("JSON: {error}")))
 }
@@ -97,6 +92,11 @@ pub fn bytes(count: u64) -> String {
     if value.fract() == 0.0 { format!("{value} {unit}") } else { format!("{} {unit}", digits(value)) }
 }
 
+/// A count of things: `1 file`, `2 files`.
+pub fn counted(count: usize, thing: &str) -> String {
+    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
+}
+
 /// An integer with its digits in groups of three.
 pub fn grouped(value: u64) -> String {
     let digits = value.to_string();
@@ -123,6 +123,7 @@ mod tests {
         assert_eq!([123.4, 1.0, 0.071, 0.0071].map(times), ["123×", "1.00×", "0.071×", "0.0071×"]);
         assert_eq!(bytes(128 << 20), "128 MiB");
         assert_eq!(bytes(1_500_000), "1.43 MiB");
+        assert_eq!([0, 1, 2].map(|count| counted(count, "file")), ["0 files", "1 file", "2 files"]);
         assert_eq!([0, 999, 1000, 1234567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
     }
 }

@@ -57,6 +57,7 @@ pub fn run(args: &PiArgs) -> Result<Outcome> {
     let rate = (pi.samples - resumed) as f64 / seconds.as_secs_f64();
     let interval95 = pi.confidence_interval(0.95)?;
     let device = backend.info().id;
+    let outcome = if interrupted { Outcome::Interrupted } else { Outcome::Done };
     if args.common.json {
         print_json(&Report {
             device,
@@ -76,7 +77,7 @@ pub fn run(args: &PiArgs) -> Result<Outcome> {
             samples_per_second: rate,
             interrupted,
         })?;
-        return Ok(Outcome::Done);
+        return Ok(outcome);
     }
     let mut text = String::new();
     if interrupted {
@@ -87,7 +88,7 @@ pub fn run(args: &PiArgs) -> Result<Outcome> {
         text += &format!("resumed after {} samples\n", grouped(resumed));
     }
     if pi.samples == 0 {
-        return print(&text).map(|()| Outcome::Done);
+        return print(&text).map(|()| outcome);
     }
     let digits = if pi.standard_error < 1e-7 { 11 } else { 8 };
     let equivalent = match args.method {
@@ -110,5 +111,5 @@ pub fn run(args: &PiArgs) -> Result<Outcome> {
         duration(seconds),
         metric(rate),
     );
-    print(&text).map(|()| Outcome::Done)
+    print(&text).map(|()| outcome)
 }

@@ -15,8 +15,8 @@ use crate::beside::{self, Beside};
 use crate::erased::{Nested, with_dtype, with_pair};
 use crate::failure::{Failure, Outcome, Result};
 use crate::npy::{self, Npy};
-use crate::order::{self, Op};
-use crate::output::{print, print_json_line};
+use crate::order::{self, Kind};
+use crate::output::{print, print_json};
 use crate::sink::{Sink, refuse_inputs};
 use crate::{interrupt, labels, progress};
 
@@ -31,7 +31,7 @@ struct Report<'a> {
     file: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     files: Option<usize>,
-    op: &'static str,
+    op: String,
     device: String,
     input_dtype: &'static str,
     input_shape: &'a [usize],
@@ -41,16 +41,16 @@ struct Report<'a> {
 }
 
 pub fn run(args: &ReduceArgs) -> Result<Outcome> {
-    order::check(args, &args.op)?;
+    order::check(args)?;
     let files = expand(&args.files)?;
     let beside = [&args.labels, &args.mask, &args.weights].into_iter().flatten();
     refuse_inputs(args.output.as_deref(), files.iter().chain(beside))?;
     if let Some(path) = &args.labels {
         return labels::run(args, &files, path);
     }
-    let op = match &args.op {
-        Op::Reduce(op) if *op != ReduceOp::Dot && (args.mask.is_none() || files.len() > 1) => *op,
-        other => return order::run(args, &files, other),
+    let op = match args.op.kind {
+        Kind::Reduce(op) if op != ReduceOp::Dot && (args.mask.is_none() || files.len() > 1) => op,
+        _ => return order::run(args, &files),
     };
     let mask = args.mask.as_deref().map(|path| Beside::open(path, &files)).transpose()?;
     let how = how(args, op)?;
@@ -76,10 +76,10 @@ pub fn run(args: &ReduceArgs) -> Result<Outcome> {
     }
     if args.common.json {
         let single = files.len() == 1;
-        print_json_line(&Report {
+        print_json(&Report {
             file: single.then(|| files[0].to_string_lossy()),
             files: (!single).then_some(files.len()),
-            op: plan.op.name(),
+            op: args.op.name(),
             device: backend.info().id,
             input_dtype: dtype.name(),
             input_shape: &input,
@@ -106,7 +106,7 @@ pub fn how(args: &ReduceArgs, op: ReduceOp) -> Result<Reduce> {
     if let Some(dtype) = args.dtype {
         how = how.out_dtype(dtype);
     }
-    let how = if args.skip_nan { how.skip_nan() } else { how };
+    let how = if args.skips_nan() { how.skip_nan() } else { how };
     let how = args.initial.iter().fold(how, |how, &initial| how.initial(initial));
     Ok(if args.keepdims { how.keepdims() } else { how })
 }

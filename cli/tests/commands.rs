@@ -14,10 +14,46 @@ fn help_and_version_are_there() {
     }
     for command in ["devices", "convolve", "reduce", "map", "integrate", "pi", "compare"] {
         let help = stdout(&[command, "--help"]);
-        assert!(help.contains("--json") && help.contains("--device"), "{command}");
+        assert!(help.contains("JSON on one line") && help.contains("--device"), "{command}");
+    }
+    for (command, text) in [("reduce", "all of them, of topk the last"), ("integrate", "1e7 (in Python and Rust 2^20)")] {
+        assert!(stdout(&[command, "--help"]).contains(text), "{command}");
     }
     unisono(&[]).assert().code(2);
     error(2, &["frobnicate"]);
+}
+
+/// A program that reads lines has a report with each.
+#[test]
+fn reports_in_json_are_one_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let [array, picture] = ["x.npy", "x.png"].map(|name| folder.path().join(name));
+    ndarray_npy::write_npy(&array, &ndarray::array![[1.0, 2.0], [3.0, 4.0]]).unwrap();
+    let (camera, named) = (common::data("camera.png"), format!("x={}", arg(&array)));
+    for args in [
+        &["devices"][..],
+        &["pi", "-n", "1e4"],
+        &["integrate", "x", "x=0:1", "-n", "1e4"],
+        &["convolve", arg(&camera), "-o", arg(&picture), "-k", "box:3"],
+        &["reduce", arg(&array), "--op", "cumsum"],
+        &["map", "2*x", &named],
+        &["histogram", arg(&array)],
+    ] {
+        let text = stdout(&[args, &["--json"]].concat());
+        assert!(text.ends_with('\n') && text.lines().count() == 1, "{args:?}: {text}");
+    }
+}
+
+/// Without a seed the samples are those of the library without one.
+#[test]
+fn the_seed_is_0_unless_another_is_given() {
+    let report = json(&["pi", "-n", "1e5"]);
+    let expected = unisono::Backend::cpu().pi(100_000, 0).unwrap();
+    assert_eq!((report["seed"].as_u64(), report["hits"].as_u64()), (Some(0), Some(expected.hits)));
+    let report = json(&["integrate", "x*x", "x=0:1", "-n", "1e5"]);
+    let how = unisono::Integrate::new("x*x", &[("x", 0.0, 1.0)]).unwrap().samples(100_000);
+    let expected = unisono::Backend::cpu().integrate(&how).unwrap();
+    assert_eq!((report["seed"].as_u64(), report["estimate"].as_f64()), (Some(0), Some(expected.estimate)));
 }
 
 #[test]
@@ -87,7 +123,7 @@ fn an_interrupted_run_prints_what_it_has() {
             std::thread::sleep(Duration::from_millis(2));
         }
         let output = child.wait_with_output().unwrap();
-        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
         let text = String::from_utf8(output.stdout).unwrap();
         if json {
             let report: Value = serde_json::from_str(&text).unwrap();
@@ -132,6 +168,7 @@ fn compare_finds_the_answers_identical_and_draws_them() {
 #[test]
 fn compare_goes_on_past_a_device_that_fails() {
     let output = unisono(&["compare", "--quick", "--device", "gpu:99", "--json"]).assert().code(1).get_output().clone();
+    assert_eq!(output.stdout.iter().filter(|&&byte| byte == b'\n').count(), 1);
     let value: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(value["ok"], Value::Bool(false));
     for workload in value["workloads"].as_array().unwrap() {
@@ -246,9 +283,9 @@ fn a_killed_run_goes_on_from_its_checkpoint() {
     child.kill().unwrap();
     child.wait().unwrap();
     let saved = MonteCarloState::load(&file).unwrap();
-    assert_eq!(saved.estimate(), unisono::Backend::cpu().pi(saved.samples(), 42).unwrap());
+    assert_eq!(saved.estimate(), unisono::Backend::cpu().pi(saved.samples(), 0).unwrap());
     let more = saved.samples() + 1_000_003;
     let report = json(&["pi", "-n", &more.to_string(), "--checkpoint", arg(&file)]);
     assert_eq!((report["resumed"].as_u64(), report["samples"].as_u64()), (Some(saved.samples()), Some(more)));
-    assert_eq!(report["hits"].as_u64(), Some(unisono::Backend::cpu().pi(more, 42).unwrap().hits));
+    assert_eq!(report["hits"].as_u64(), Some(unisono::Backend::cpu().pi(more, 0).unwrap().hits));
 }

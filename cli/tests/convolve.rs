@@ -10,7 +10,8 @@ use image::{DynamicImage, GrayImage, ImageBuffer, Luma, LumaA, Rgb, RgbImage, Rg
 use ndarray::{Array2, Array3, ArrayD, array};
 use ndarray_npy::{read_npy, write_npy};
 use tempfile::tempdir;
-use unisono::{Backend, Boundary, Convolve};
+use unisono::filters::{self, Axes};
+use unisono::{Backend, Boundary, Centre, Convolve, Overflow};
 
 fn convolve(input: &Path, output: &Path, rest: &[&str]) {
     unisono(&[&["convolve", arg(input), "-o", arg(output)], rest].concat()).assert().success();
@@ -128,6 +129,111 @@ fn arrays_agree_with_the_library() {
     convolve(&at("grey.npy"), &at("grey.png"), &["-k", "identity"]);
     convolve(&at("grey.png"), &at("back.npy"), &["-k", "identity", "--dtype", "uint16"]);
     assert_eq!(read_npy::<_, Array2<u16>>(at("back.npy")).unwrap(), grey);
+}
+
+#[test]
+fn channels_centres_overflow_and_nan_are_those_of_the_library() {
+    let folder = tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let run = |rest: &[&str]| {
+        convolve(&at("x.npy"), &at("y.npy"), &[&["-k", arg(&at("k.npy"))], rest].concat());
+    };
+    let images = ArrayD::from_shape_fn(&[2, 4, 6, 5][..], |i| ((i[0] * 57 + i[1] * 31 + i[2] * 13 + i[3]) % 90) as i16 - 40);
+    let layer = ArrayD::from_shape_fn(&[6, 2, 3, 2][..], |i| (i[0] * 12 + i[1] * 6 + i[2] * 2 + i[3]) as u8);
+    write_npy(at("x.npy"), &images).unwrap();
+    write_npy(at("k.npy"), &layer).unwrap();
+    run(&["--groups", "2", "--mode", "valid", "--correlate"]);
+    let result: ArrayD<i16> = read_npy(at("y.npy")).unwrap();
+    let how = Convolve::d2().valid();
+    assert_eq!(result, Backend::cpu().correlate(&images, &layer, &how.clone().groups(2)).unwrap().into_ndarray().unwrap());
+    assert_eq!(result.shape(), [2, 6, 4, 4]);
+    let [input, kernel, no] = ["x.npy", "k.npy", "no.npy"].map(at);
+    let refused = |code, groups: &str, kernel: &str| {
+        error(code, &["convolve", arg(&input), "-o", arg(&no), "-k", kernel, "--groups", groups])
+    };
+    assert!(refused(2, "0", arg(&kernel)).contains("at least 1"));
+    assert!(refused(1, "3", arg(&kernel)).contains("groups: got 3"));
+    assert!(refused(2, "2", "box:3").contains("in groups of channels"));
+
+    let kernel = array![[1i16, 2], [3, 4]];
+    write_npy(at("k.npy"), &kernel).unwrap();
+    for centre in [Centre::Signal, Centre::Signal2d, Centre::Ndimage] {
+        for flag in [&[][..], &["--correlate"]] {
+            run(&[&["--centre", &centre.to_string()], flag].concat());
+            let how = Convolve::d2().same().boundary(Boundary::Reflect).centre(centre);
+            let expected = match flag {
+                [] => Backend::cpu().convolve(&images, &kernel, &how),
+                _ => Backend::cpu().correlate(&images, &kernel, &how),
+            };
+            assert_eq!(read_npy::<_, ArrayD<i16>>(at("y.npy")).unwrap(), expected.unwrap().into_ndarray().unwrap(), "{centre}");
+        }
+    }
+
+    write_npy(at("x.npy"), &array![[200u8, 100]]).unwrap();
+    write_npy(at("k.npy"), &array![[2u8]]).unwrap();
+    let text = error(1, &["convolve", arg(&input), "-o", arg(&no), "-k", arg(&at("k.npy"))]);
+    assert!(text.contains("does not fit uint8"), "{text}");
+    for (policy, expected) in [(Overflow::Wrap, 144), (Overflow::Saturate, 255)] {
+        run(&["--overflow", &policy.to_string()]);
+        assert_eq!(read_npy::<_, Array2<u8>>(at("y.npy")).unwrap(), array![[expected, 200]]);
+    }
+
+    let x = array![[1f32, f32::NAN, 4.0, 6.0], [2.0, f32::NAN, f32::NAN, 5.0]];
+    let k = array![[1f32, 2.0, 1.0]];
+    write_npy(at("x.npy"), &x).unwrap();
+    write_npy(at("k.npy"), &k).unwrap();
+    run(&["--nan", "ignore", "--value", "nan"]);
+    let found: Array2<f32> = read_npy(at("y.npy")).unwrap();
+    assert_eq!(found, array![[1.0, 2.5, 14.0 / 3.0, 16.0 / 3.0], [2.0, 2.0, 5.0, 5.0]]);
+    run(&["--nan", "ignore"]);
+    let how = Convolve::d2().same().boundary(Boundary::Reflect);
+    let expected = Backend::cpu().convolve_without_nan(&x, &k, &how).unwrap().into_ndarray().unwrap();
+    assert_eq!(read_npy::<_, Array2<f32>>(at("y.npy")).unwrap(), expected);
+    run(&[]);
+    assert!(read_npy::<_, Array2<f32>>(at("y.npy")).unwrap()[[0, 0]].is_nan());
+}
+
+/// Pictures have no axis of channels to sum over and no NaN, and are saturated.
+#[test]
+fn what_pictures_have_not_is_refused() {
+    let folder = tempdir().unwrap();
+    let (picture, array) = (folder.path().join("out.png"), folder.path().join("out.npy"));
+    let (camera, bank) = (data("camera.png"), folder.path().join("bank.npy"));
+    write_npy(&bank, &Array3::<f32>::ones((1, 3, 3))).unwrap();
+    for (output, kernel, option, expected) in [
+        (&picture, arg(&bank), ["--groups", "1"], "--groups: got 1 for a picture, expected .npy arrays"),
+        (&array, "box:3", ["--nan", "ignore"], "--nan: got ignore for a picture, expected .npy arrays"),
+        (&picture, "box:3", ["--overflow", "wrap"], "--overflow: got wrap for a picture, expected saturate"),
+        (&picture, "box:3", ["--overflow", "error"], "--overflow: got error for a picture, expected saturate"),
+    ] {
+        let args = ["convolve", arg(&camera), "-o", arg(output), "-k", kernel];
+        let text = error(1, &[&args[..], &option].concat());
+        assert!(text.contains("camera.png: ") && text.contains(expected), "{text}");
+    }
+    assert!(!picture.exists() && !array.exists());
+    convolve(&camera, &picture, &["-k", "sharpen", "--overflow", "saturate"]);
+    convolve(&camera, &array, &["-k", "sharpen", "--overflow", "wrap"]);
+    let text = error(2, &["convolve", arg(&camera), "-o", arg(&picture), "-k", "box:3", "--nan", "drop"]);
+    assert!(text.contains("propagate") && text.contains("ignore"), "{text}");
+}
+
+#[test]
+fn edges_are_those_of_scipy() {
+    let folder = tempdir().unwrap();
+    let [input, output] = ["in.npy", "out.npy"].map(|name| folder.path().join(name));
+    let image = Array2::from_shape_fn((7, 9), |(y, x)| ((y * 31 + x * x * 7) % 50) as i32);
+    write_npy(&input, &image).unwrap();
+    let axes = Axes::last2();
+    for (name, filter) in [
+        ("sobel-x", filters::sobel(-1, &axes)),
+        ("sobel-y", filters::sobel(-2, &axes)),
+        ("prewitt-x", filters::prewitt(-1, &axes)),
+        ("prewitt-y", filters::prewitt(-2, &axes)),
+    ] {
+        convolve(&input, &output, &["-k", name]);
+        let expected: ArrayD<i32> = Backend::cpu().separable(&image, &filter.unwrap()).unwrap().into_ndarray().unwrap();
+        assert_eq!(read_npy::<_, ArrayD<i32>>(&output).unwrap(), expected, "{name}");
+    }
 }
 
 #[test]

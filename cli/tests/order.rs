@@ -7,6 +7,7 @@ use ndarray::{Array1, Array2, arr1, arr2};
 use ndarray_npy::{read_npy, write_npy};
 use serde_json::json;
 use tempfile::tempdir;
+use unisono::{Dtype, Scan, ScanPlan};
 
 #[test]
 fn quantiles_and_scans_are_operations_of_reduce() {
@@ -39,6 +40,33 @@ fn quantiles_and_scans_are_operations_of_reduce() {
     }
 }
 
+/// NumPy's names with `nan` in front are those without it, with --skip-nan.
+#[test]
+fn nan_in_front_passes_over_it() {
+    let folder = tempdir().unwrap();
+    let [first, second] = ["a.npy", "b.npy"].map(|name| folder.path().join(name));
+    write_npy(&first, &arr2(&[[7.0, f64::NAN, 4.0], [3.0, 9.0, f64::NAN]])).unwrap();
+    write_npy(&second, &arr2(&[[f64::NAN, 2.0, 5.0]])).unwrap();
+    let run = |files: &[&str], op: &str, rest: &[&str]| json(&[&["reduce", "--op", op][..], files, rest].concat());
+    let (one, both) = ([arg(&first)], [arg(&first), arg(&second)]);
+    for op in ["sum", "prod", "mean", "var", "std", "min", "max", "argmin", "argmax", "median", "cumsum", "cumprod"] {
+        let (name, axis) = (format!("nan{op}"), ["--axis", "0"]);
+        let found = run(&one, &name, &axis);
+        assert_eq!(found["op"], json!(name));
+        assert_eq!(found["value"], run(&one, op, &[&axis[..], &["--skip-nan"]].concat())["value"], "{op}");
+        assert!(!found["value"].to_string().contains("nan"), "{found}");
+    }
+    assert_eq!(run(&one, "nancumsum", &[])["value"], json!([7.0, 7.0, 11.0, 14.0, 23.0, 23.0]));
+    assert_eq!(run(&both, "nansum", &["--axis", "0", "--initial", "1"])["value"], json!([11.0, 12.0, 10.0]));
+    assert_eq!(run(&both, "nanvar", &["--axis", "0", "--ddof", "1"])["value"], json!([8.0, 24.5, 0.5]));
+    for op in ["nanptp", "nanany", "nannorm", "nancummax", "nantopk:1", "nandot", "nancount"] {
+        let text = error(2, &["reduce", arg(&first), "--op", op]);
+        assert!(text.contains(&format!("got \"{op}\", expected sum")) && text.contains("nansum, nanmedian"), "{text}");
+    }
+    let text = error(2, &["reduce", arg(&first), "--op", "nansum", "--ddof", "1"]);
+    assert_eq!(text, "error: --ddof is for var and std, not for nansum\n");
+}
+
 /// Every option is refused with the operations that would not look at it, and taken with those that do.
 #[test]
 fn no_option_is_passed_over() {
@@ -52,7 +80,9 @@ fn no_option_is_passed_over() {
         (&["--overflow", "wrap"], "mean min var any norm median cummax topk:1 logsumexp"),
         (&["--initial", "1"], "mean cumsum median topk:1"),
         (&["--keepdims"], "cumsum topk:1"),
-        (&["--skip-nan"], "topk:1 logsumexp"),
+        (&["--skip-nan"], "topk:1 logsumexp cummin cummax"),
+        (&["--exclusive"], "sum median cummin cummax"),
+        (&["--include-initial"], "sum median cummin cummax"),
         (&["--weights", "x.npy"], "sum cumsum topk:1 logsumexp"),
     ] {
         for op in ops.split(' ') {
@@ -62,6 +92,16 @@ fn no_option_is_passed_over() {
     }
     let text = error(2, &["reduce", arg(&path), "--op", "min", "--mode", "fast"]);
     assert_eq!(text, "error: --mode is for sum and mean, not for min\n");
+    let text = error(2, &["reduce", arg(&path), "--op", "cummax", "--exclusive"]);
+    assert_eq!(text, "error: --exclusive is for cumsum and cumprod, not for cummax\n");
+    for (how, text) in [
+        (Scan::max().exclusive(), "cummax: got exclusive"),
+        (Scan::max().include_initial(), "cummax: got include_initial"),
+        (Scan::min().skip_nan(), "cummin: got skip_nan"),
+    ] {
+        let expected = format!("{text}, expected cumsum or cumprod: an extreme needs at least one element");
+        assert_eq!(ScanPlan::new(&how, Dtype::F64, &[3]).unwrap_err().to_string(), expected);
+    }
     for (options, ops) in [
         (&["--ord", "1"][..], "norm"),
         (&["--ddof", "1"], "var std"),
@@ -141,6 +181,10 @@ fn the_largest_masks_and_dots_are_operations_of_reduce() {
     assert_eq!((&report["value"], &report["indices"]), (&json!([[1e200, 3.0], [4.0, 1.0]]), &json!([[0, 1], [1, 2]])));
     let report = json(&["reduce", arg(&y), "--op", "topk:1", "--axis", "0", "--smallest"]);
     assert_eq!((&report["value"], &report["indices"]), (&json!([[0.0, 3.0, 1.0]]), &json!([[1, 0, 0]])));
+    let output = file("largest.npy");
+    let report = json(&["reduce", arg(&y), "--op", "topk:1", "-o", arg(&output)]);
+    assert_eq!((&report["value"], &report["indices"]), (&json!(null), &json!([[0], [1]])));
+    assert_eq!(read_npy::<_, Array2<f64>>(&output).unwrap(), arr2(&[[1e200], [4.0]]));
     assert_eq!(value(&[arg(&y), "--op", "dot", "--axis", "1"]), json!(["inf", "nan"]));
     assert_eq!(value(&["--op", "sum", "--where", arg(&mask)]), json!(-1.0));
     assert_eq!(value(&["--op", "median", "--where", arg(&mask)]), json!(1.5));
@@ -151,7 +195,9 @@ fn the_largest_masks_and_dots_are_operations_of_reduce() {
     let wrapped = json(&["reduce", arg(&y), "--op", "cumsum", "--dtype", "uint8", "--overflow", "wrap"]);
     assert_eq!((&wrapped["value"], &wrapped["dtype"]), (&json!([100, 200, 44]), &json!("uint8")));
     assert!(error(1, &["reduce", arg(&y), "--op", "cumsum", "--dtype", "uint8"]).contains("does not fit"));
-    assert!(error(2, &["reduce", arg(&x), "--op", "dot"]).contains("expected two"));
+    assert_eq!(error(2, &["reduce", arg(&x), "--op", "dot"]), "error: --op dot: got 1 file, expected two\n");
+    let text = error(2, &["reduce", arg(&x), arg(&y), "--op", "cumsum"]);
+    assert_eq!(text, "error: --op cumsum: got 2 files, expected one: it takes all elements together\n");
     assert!(error(2, &["reduce", arg(&x), "--op", "cumsum", "--where", arg(&mask)]).contains("--where is for"));
     assert!(error(2, &["reduce", arg(&x), "--op", "topk"]).contains("topk:10"));
     assert!(error(2, &["reduce", arg(&x), "--op", "sum", "--where", arg(&y)]).contains("expected bool"));
@@ -169,13 +215,16 @@ fn labels_have_a_result_each() {
     assert_eq!(run(&["--op", "var", "--ddof", "1", "--index", "1"])["value"], json!([8.0]));
     assert_eq!(run(&["--op", "median", "--index", "1,7,3"])["value"], json!([3.0, "nan", 2.0]));
     assert_eq!(run(&["--op", "argmax"])["value"], json!([4, 2, 1]));
+    assert_eq!((&run(&["--op", "count"])["value"], &run(&["--op", "count"])["dtype"]), (&json!([2, 2, 1]), &json!("uint64")));
+    assert_eq!(run(&["--op", "count", "--index", "7,1"])["value"], json!([0, 2]));
+    assert!(error(2, &["reduce", arg(&x), "--op", "count"]).contains("--op count is for --labels"));
     let base = ["reduce", arg(&x), "--labels", arg(&labels)];
     assert_eq!(stdout(&[&base[..], &["--op", "min", "--index", "3,-2"]].concat()), "3\t2.0\n-2\t8.0\n");
     assert_eq!(stdout(&[&base[..], &["--op", "sum", "-o", arg(&output)]].concat()), "");
     assert_eq!(read_npy::<_, Array1<f64>>(&output).unwrap(), arr1(&[1e100, 6.0, 2.0]));
     let wrong = |args: &[&str]| error(2, &[&base[..], args].concat());
-    for (op, name) in [("prod", "prod"), ("cumsum", "cumsum"), ("topk:1", "topk:1"), ("nanmedian", "nanmedian")] {
-        assert!(wrong(&["--op", op]).contains(&format!("got {name}, expected sum")));
+    for op in ["prod", "count_nonzero", "cumsum", "topk:1", "nansum", "nanmedian"] {
+        assert!(wrong(&["--op", op]).contains(&format!("got {op}, expected count, sum")));
     }
     for options in [
         &["--weights", arg(&x)][..],

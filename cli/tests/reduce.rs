@@ -147,7 +147,7 @@ fn masks_and_labels_may_be_folders_too() {
         }
     }
     let [label, each] = ["label.npy", "labels"].map(at);
-    for op in ["sum", "var", "min", "argmax"] {
+    for op in ["count", "sum", "var", "min", "argmax"] {
         let whole = run(&all, &["--op", op, "--labels", arg(&label)]);
         for labels in [&label, &each] {
             assert_eq!(run(&parts, &["--op", op, "--labels", arg(labels)]), whole, "{op}");

@@ -184,19 +184,13 @@ impl ScanPlan {
     pub fn new(how: &Scan, dtype: Dtype, input: &[usize]) -> Result<Self> {
         let Scan { op, axis, first, reverse, wrapping, out_dtype, skip_nan } = *how;
         let lanes = Lanes::new(op.name(), dtype, input, axis.as_ref().map(std::slice::from_ref))?;
-        if first != First::Inclusive && !op.has_identity() {
-            return Err(Error::invalid(
-                format!("first result of {op}"),
-                format!("{first:?}"),
-                "Inclusive: nothing has no extreme",
-            ));
-        }
-        if skip_nan && !op.has_identity() {
-            return Err(Error::invalid(
-                format!("NaN in {op}"),
-                "passed over",
-                "NaN from the first on: sums and products pass over it",
-            ));
+        let got = match first {
+            First::Exclusive => Some("exclusive"),
+            First::Initial => Some("include_initial"),
+            First::Inclusive => skip_nan.then_some("skip_nan"),
+        };
+        if let Some(got) = got.filter(|_| !op.has_identity()) {
+            return Err(Error::invalid(op.name(), got, "cumsum or cumprod: an extreme needs at least one element"));
         }
         let out_dtype = match op {
             ScanOp::Sum => super::reduce::out_dtype(ReduceOp::Sum, dtype, out_dtype)?,

@@ -35,7 +35,8 @@ pub struct IntegrateArgs {
     /// The value of a parameter (repeatable): NAME=NUMBER
     #[arg(long, value_name = "NAME=NUMBER", value_parser = param)]
     pub param: Vec<(String, f64)>,
-    /// How many samples to draw; with a target error, at most [default: 1e7; of sobol, best with powers of two, 2^23]
+    /// How many samples to draw; with a target error, at most [default: 1e7 (in Python and Rust 2^20); of sobol, best with powers of
+    /// two, 2^23]
     #[arg(short = 'n', long, value_name = "N", value_parser = samples, allow_negative_numbers = true)]
     pub samples: Option<u64>,
     /// Stop at this standard error
@@ -45,7 +46,7 @@ pub struct IntegrateArgs {
     #[arg(long, default_value_t = 0.0, value_name = "ERROR")]
     pub relative_error: f64,
     /// The seed of the random numbers
-    #[arg(long, default_value_t = 42, value_name = "SEED")]
+    #[arg(long, default_value_t = 0, value_name = "SEED")]
     pub seed: u64,
     /// float32 or float64
     #[arg(long, default_value = "float32", value_name = "DTYPE")]
@@ -92,7 +93,7 @@ pub struct PiArgs {
     #[arg(long, value_name = "BITS")]
     pub bits: Option<u32>,
     /// The seed of the random numbers
-    #[arg(long, default_value_t = 42, value_name = "SEED")]
+    #[arg(long, default_value_t = 0, value_name = "SEED")]
     pub seed: u64,
     /// Keep the samples drawn so far in this file, and go on from it if it is there
     #[arg(long, value_name = "FILE")]

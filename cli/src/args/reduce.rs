@@ -6,6 +6,7 @@ use clap::Args;
 use unisono::{Dtype, NormOrder, Overflow, QuantileMethod, Scalar, SumMode};
 
 use super::Common;
+use crate::failure::Result;
 use crate::order::Op;
 
 #[derive(Debug, Args)]
@@ -13,7 +14,7 @@ use crate::order::Op;
   unisono reduce huge.npy --op sum
   unisono reduce stack.npy --op mean --axis 0 -o average.npy
   unisono reduce x.npy --op argmax --axis 0,-1 --keepdims --json
-  unisono reduce week/ --op std --ddof 1 --skip-nan
+  unisono reduce week/ --op nanstd --ddof 1
   unisono reduce x.npy --op quantile:0.9 --axis 0
   unisono reduce x.npy --op quantile:0.5 --weights w.npy
   unisono reduce x.npy y.npy --op dot
@@ -30,11 +31,13 @@ pub struct ReduceArgs {
     /// .npy files, and folders of them
     #[arg(required = true, value_name = "FILE.npy|DIR")]
     pub files: Vec<PathBuf>,
-    /// sum, prod, mean, var, std, min, max, ptp, argmin, argmax, norm, any, all, count_nonzero; of one file median, quantile:0.9, percentile:90 (with `nan` in
-    /// front: NaN passed over), topk:10; cumsum, cumprod, cummin, cummax; logsumexp; of two files dot
+    /// sum, prod, mean, var, std, min, max, argmin, argmax, ptp, norm, any, all, count_nonzero; of one file median, quantile:0.9,
+    /// percentile:90, cumsum, cumprod, cummin, cummax, topk:10, logsumexp; of two files dot; with --labels also count. NumPy's
+    /// nansum, nanmean, nanmedian, nancumsum and their like pass over NaN
     #[arg(long, value_name = "OP")]
     pub op: Op,
-    /// The axes to reduce over (repeatable, or a list: 0,-1); all of them if not given
+    /// The axes to reduce over (repeatable, or a list: 0,-1), of scans and topk one; if not given, all of them, of topk the
+    /// last
     #[arg(long, value_name = "AXIS", value_delimiter = ',', allow_negative_numbers = true, allow_hyphen_values = true)]
     pub axis: Vec<isize>,
     /// Leave the reduced axes in the result with length 1
@@ -46,7 +49,7 @@ pub struct ReduceArgs {
     /// What var and std take off the count
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub ddof: u64,
-    /// Pass over NaN
+    /// Pass over NaN: reductions, cumsum, cumprod and quantiles
     #[arg(long)]
     pub skip_nan: bool,
     /// What sum, prod, min and max start from, as one element more: a number
@@ -56,20 +59,12 @@ pub struct ReduceArgs {
     /// shape of the whole, or of each file (not for scans)
     #[arg(long = "where", value_name = "MASK.npy|DIR")]
     pub mask: Option<PathBuf>,
-    /// A result for every label in this .npy file of integers, or in those of the same names in this folder: sum, mean, var, std,
-    /// median, min, max, argmin, argmax
+    /// A result for every label in this .npy file of integers, or in those of the same names in this folder: count, sum, mean,
+    /// var, std, median, min, max, argmin, argmax
     #[arg(long, value_name = "LABELS.npy|DIR")]
     pub labels: Option<PathBuf>,
-    /// The labels that a result is wanted for (repeatable, or a list: 1,2,7); all that occur if not given
-    #[arg(
-        long,
-        value_name = "LABEL",
-        value_delimiter = ',',
-        allow_negative_numbers = true,
-        allow_hyphen_values = true,
-        requires = "labels"
-    )]
-    pub index: Vec<i64>,
+    #[command(flatten)]
+    pub wanted: Wanted,
     /// How much each element counts, in a .npy file that broadcasts to the array: of quantiles, by --method inverted_cdf
     #[arg(long, value_name = "WEIGHTS.npy", conflicts_with = "mask")]
     pub weights: Option<PathBuf>,
@@ -82,10 +77,10 @@ pub struct ReduceArgs {
     /// Of topk, the smallest elements
     #[arg(long)]
     pub smallest: bool,
-    /// Of scans, each result without its own element
+    /// Of cumsum and cumprod, each result without its own element
     #[arg(long)]
     pub exclusive: bool,
-    /// Of scans, the value of nothing in front of all results
+    /// Of cumsum and cumprod, the value of nothing in front of all results
     #[arg(long, conflicts_with = "exclusive")]
     pub include_initial: bool,
     /// Of scans, from the last element to the first
@@ -139,30 +134,50 @@ pub struct HistogramArgs {
     )]
     pub min_length: usize,
     /// Sum these weights, a .npy file of the same shape, instead of counting
-    #[arg(long, value_name = "FILE.npy")]
+    #[arg(long, value_name = "FILE.npy", conflicts_with_all = ["labels", "index"])]
     pub weights: Option<PathBuf>,
     /// A histogram for every label in this .npy file of integers, of the same shape
-    #[arg(long, value_name = "LABELS.npy", conflicts_with_all = ["weights", "density"])]
+    #[arg(long, value_name = "LABELS.npy")]
     pub labels: Option<PathBuf>,
-    /// The labels that a histogram is wanted for (repeatable, or a list: 1,2,7); all that occur if not given
-    #[arg(
-        long,
-        value_name = "LABEL",
-        value_delimiter = ',',
-        allow_negative_numbers = true,
-        allow_hyphen_values = true,
-        requires = "labels",
-        conflicts_with_all = ["weights", "density"]
-    )]
-    pub index: Vec<i64>,
+    #[command(flatten)]
+    pub wanted: Wanted,
     /// Divide by the bins' widths and the sum of all
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["labels", "index"])]
     pub density: bool,
     /// Write the result to this .npy file instead of printing it
     #[arg(short, long, value_name = "FILE.npy")]
     pub output: Option<PathBuf>,
     #[command(flatten)]
     pub common: Common,
+}
+
+impl ReduceArgs {
+    /// Whether NaN is passed over.
+    pub fn skips_nan(&self) -> bool {
+        self.skip_nan || self.op.skip_nan
+    }
+}
+
+// What is flattened has no text of its own.
+#[derive(Debug, Args)]
+pub struct Wanted {
+    /// The labels that a result is wanted for (repeatable, or a list: 1,2,7); all that occur if not given
+    #[arg(
+        long,
+        value_name = "LABEL",
+        value_delimiter = ',',
+        allow_negative_numbers = true,
+        allow_hyphen_values = true,
+        requires = "labels"
+    )]
+    index: Vec<i64>,
+}
+
+impl Wanted {
+    /// Those named, or else those that occur.
+    pub fn or(&self, occurring: impl FnOnce() -> Result<Vec<i64>>) -> Result<Vec<i64>> {
+        if self.index.is_empty() { occurring() } else { Ok(self.index.clone()) }
+    }
 }
 
 /// A number that a reduction starts from: an integer, or a float.

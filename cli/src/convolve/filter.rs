@@ -5,9 +5,10 @@ use std::path::Path;
 use ndarray::{ArrayView3, ArrayViewMut3, s};
 use unisono::{
     Accuracy, Algorithm, AsOperand, AsOutput, Backend, Boundary, Convolve, ConvolvePlan, Direction, Dtype, Element, Factor,
-    HostVec, Mode, Operand, Output, Separable,
+    HostVec, Mode, Operand, Output, Overflow, Separable,
 };
 
+use crate::args::Nan;
 use crate::erased::with_vec;
 use crate::failure::{Failure, Result};
 use crate::image_io::{self, Format, Picture};
@@ -39,6 +40,9 @@ pub struct Filter {
     pub algorithm: Algorithm,
     pub accuracy: Accuracy,
     pub direction: Direction,
+    pub groups: Option<usize>,
+    pub overflow: Option<Overflow>,
+    pub nan: Nan,
     pub dtype: Option<Dtype>,
     pub explain: bool,
 }
@@ -46,6 +50,7 @@ pub struct Filter {
 impl Filter {
     /// Filters the content of `input` for a file of `format`.
     pub fn run(&self, content: Content, format: Format) -> Result<Filtered> {
+        self.check(&content, format)?;
         match content {
             Content::Picture(picture) => {
                 let dtype = match (self.dtype, format) {
@@ -56,6 +61,25 @@ impl Filter {
                 with_vec!(&picture.values, values => self.picture(&picture, values, dtype, format))
             }
             Content::Array(npy) => self.array(&npy, format),
+        }
+    }
+
+    /// Refuses what pictures have not.
+    fn check(&self, content: &Content, format: Format) -> Result<()> {
+        let (from, to) = (matches!(content, Content::Picture(_)), format != Format::Npy);
+        if !from && !to {
+            return Ok(());
+        }
+        let refused = |option: &str, got: String, expected: &str| {
+            Err(Failure::usage(format!("{option}: got {got} for a picture, expected {expected}")))
+        };
+        match (self.groups, self.nan, self.overflow) {
+            (Some(groups), ..) => refused("--groups", groups.to_string(), ".npy arrays: each channel of a picture is an image"),
+            (_, Nan::Ignore, _) => refused("--nan", "ignore".into(), ".npy arrays of floats"),
+            (.., Some(policy @ (Overflow::Error | Overflow::Wrap))) if to || self.dtype.is_some() => {
+                refused("--overflow", policy.to_string(), "saturate: its results are rounded and saturated")
+            }
+            _ => Ok(()),
         }
     }
 
@@ -133,7 +157,7 @@ impl Filter {
                 let mut delta = ndarray::Array2::<f32>::zeros((side_h, side_w));
                 let centre = |n: usize| if self.direction == Direction::Convolve { (n - 1) / 2 } else { n / 2 };
                 delta[[centre(side_h), centre(side_w)]] = 1.0;
-                let how = self.how.clone().origin(&[0]);
+                let how = self.how.clone().origin(&[0]).overflow(Overflow::Error);
                 self.direct(&pixels.slice(s![colours.., .., ..]).as_operand(), &delta.as_operand(), &how, rest.as_output())?;
             }
         });
@@ -163,9 +187,10 @@ impl Filter {
         };
         let (images, kernels) = (npy.operand()?, kernel.operand()?);
         self.explain(|| self.backend.explain_convolve(&images, &kernels, &how));
-        let result = match self.direction {
-            Direction::Convolve => self.backend.convolve_dyn(&images, &kernels, &how)?,
-            Direction::Correlate => self.backend.correlate_dyn(&images, &kernels, &how)?,
+        let result = match (self.nan, self.direction) {
+            (Nan::Ignore, direction) => self.backend.convolve_dyn_without_nan(direction, &images, &kernels, &how)?,
+            (Nan::Propagate, Direction::Convolve) => self.backend.convolve_dyn(&images, &kernels, &how)?,
+            (Nan::Propagate, Direction::Correlate) => self.backend.correlate_dyn(&images, &kernels, &how)?,
         };
         let shape = result.shape().to_vec();
         let values = result.into_host()?;

@@ -9,9 +9,9 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use unisono::{Boundary, Control, Convolve, ConvolvePlan, Direction, Dtype};
+use unisono::{Accuracy, Boundary, Control, Convolve, ConvolvePlan, Direction, Dtype};
 
-use crate::args::ConvolveArgs;
+use crate::args::{ConvolveArgs, Nan};
 use crate::failure::{Failure, Outcome, Result};
 use crate::image_io::{self, Format};
 use crate::kernels::Kernel;
@@ -52,16 +52,22 @@ struct Report {
 pub fn run(args: &ConvolveArgs) -> Result<Outcome> {
     let kernel = Kernel::parse(&args.kernel)?;
     let boundary = boundary(args)?;
-    let how = Convolve::d2().mode(args.mode).origin(&args.origin).stride(&args.stride).dilation(&args.dilation);
+    let how = Convolve::d2().mode(args.mode).centre(args.centre).origin(&args.origin);
+    let how = how.stride(&args.stride).dilation(&args.dilation).overflow(args.overflow.unwrap_or_default());
+    let how = args.groups.iter().fold(how, |how, &groups| how.groups(groups));
     let direction = if args.correlate { Direction::Correlate } else { Direction::Convolve };
     // What no image fits is said before any work, by the smallest one.
-    ConvolvePlan::new(&how, direction, (Dtype::U8, &[1, 1]), (Dtype::U8, kernel.shape()))?;
+    let smallest = smallest(args.groups, kernel.shape());
+    ConvolvePlan::new(&how, direction, (Dtype::U8, &smallest), (Dtype::U8, kernel.shape()))?;
     let jobs = jobs(args)?;
     let control = Control::new();
     let backend = crate::backend(&args.common)?.with_control(&control);
     interrupt::cancels(&control)?;
     let device = backend.info().id;
-    let how = how.boundary(boundary).algorithm(args.algorithm).accuracy(args.accuracy);
+    // As passing over NaN is anyhow: said here, it is explained so.
+    let elementwise = args.nan == Nan::Ignore && args.accuracy == Accuracy::Default;
+    let accuracy = if elementwise { Accuracy::Elementwise } else { args.accuracy };
+    let how = how.boundary(boundary).algorithm(args.algorithm).accuracy(accuracy);
     let all = |values: &[usize]| values.iter().all(|&n| n == 1);
     let plain = args.origin.iter().all(|&n| n == 0) && all(&args.stride) && all(&args.dilation);
     let (mode, algorithm) = (args.mode, args.algorithm);
@@ -73,8 +79,11 @@ pub fn run(args: &ConvolveArgs) -> Result<Outcome> {
         plain,
         boundary,
         algorithm,
-        accuracy: args.accuracy,
+        accuracy,
         direction,
+        groups: args.groups,
+        overflow: args.overflow,
+        nan: args.nan,
         dtype: args.dtype,
         explain: args.explain,
     };
@@ -142,6 +151,15 @@ pub fn run(args: &ConvolveArgs) -> Result<Outcome> {
 fn named(path: &Path, message: &str) -> String {
     let name = path.display().to_string();
     if message.starts_with(&name) { message.to_string() } else { format!("{name}: {message}") }
+}
+
+/// The shape of the smallest image for such kernels.
+fn smallest(groups: Option<usize>, kernel: &[usize]) -> Vec<usize> {
+    match (groups, kernel) {
+        (None, _) => vec![1, 1],
+        (Some(groups), [.., channels, _, _]) => vec![groups.saturating_mul(*channels), 1, 1],
+        (Some(groups), _) => vec![groups, 1, 1],
+    }
 }
 
 fn boundary(args: &ConvolveArgs) -> Result<Boundary> {
