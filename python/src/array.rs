@@ -1,6 +1,7 @@
 //! NumPy arrays and arrays on devices as operands and outputs, and results as NumPy arrays; nothing is copied.
 
 use ndarray::{ArrayD, IxDyn};
+use num_complex::Complex64;
 use numpy::{PyArrayDescr, PyArrayDescrMethods, PyArrayDyn, PyArrayMethods, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
@@ -8,34 +9,58 @@ use pyo3::prelude::*;
 use unisono::{Dtype, DynArray, HostVec, Operand, Output, View, ViewMut};
 
 use crate::device_array::Array;
-use crate::error::invalid;
+use crate::error::{invalid, raise};
 
 /// The most axes that the bindings of NumPy take.
 const RANK: usize = 32;
 
-/// The dtype in the library's terms.
+/// The elements that an array may have.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Takes {
+    Real,
+    /// Real ones, of which only matters whether they are nonzero.
+    Truth,
+    Integers,
+    Complex,
+    /// Those of the result that is written to it.
+    Results,
+}
+
+impl Takes {
+    /// The dtype in the library's terms. Only what the library does not know is refused here, in terms of what would do.
+    pub(crate) fn dtype(self, what: &str, descr: &Bound<'_, PyArrayDescr>) -> PyResult<Dtype> {
+        let dtype = match (descr.kind(), descr.itemsize()) {
+            (b'b', 1) => Dtype::Bool,
+            (b'u', 1) => Dtype::U8,
+            (b'u', 2) => Dtype::U16,
+            (b'u', 4) => Dtype::U32,
+            (b'u', 8) => Dtype::U64,
+            (b'i', 1) => Dtype::I8,
+            (b'i', 2) => Dtype::I16,
+            (b'i', 4) => Dtype::I32,
+            (b'i', 8) => Dtype::I64,
+            (b'f', 4) => Dtype::F32,
+            (b'f', 8) => Dtype::F64,
+            (b'c', 8) => Dtype::C64,
+            (b'c', 16) => Dtype::C128,
+            _ => {
+                let integers = "bool, uint8, int8, uint16, int16, uint32, int32, uint64";
+                let expected = match self {
+                    Self::Integers => format!("{integers} or int64"),
+                    Self::Real | Self::Truth => format!("{integers}, int64, float32 or float64"),
+                    Self::Complex => format!("{integers}, int64, float32, float64, complex64 or complex128"),
+                    Self::Results => "that of the result".into(),
+                };
+                return Err(PyTypeError::new_err(format!("{what}: got dtype {descr}, expected {expected}")));
+            }
+        };
+        Ok(dtype)
+    }
+}
+
+/// The dtype of real elements in the library's terms.
 pub(crate) fn dtype_of(what: &str, descr: &Bound<'_, PyArrayDescr>) -> PyResult<Dtype> {
-    let dtype = match (descr.kind(), descr.itemsize()) {
-        (b'b', 1) => Some(Dtype::Bool),
-        (b'u', 1) => Some(Dtype::U8),
-        (b'u', 2) => Some(Dtype::U16),
-        (b'u', 4) => Some(Dtype::U32),
-        (b'u', 8) => Some(Dtype::U64),
-        (b'i', 1) => Some(Dtype::I8),
-        (b'i', 2) => Some(Dtype::I16),
-        (b'i', 4) => Some(Dtype::I32),
-        (b'i', 8) => Some(Dtype::I64),
-        (b'f', 4) => Some(Dtype::F32),
-        (b'f', 8) => Some(Dtype::F64),
-        (b'c', 8) => Some(Dtype::C64),
-        (b'c', 16) => Some(Dtype::C128),
-        _ => None,
-    };
-    dtype.ok_or_else(|| {
-        let expected =
-            "bool, uint8, int8, uint16, int16, uint32, int32, uint64, int64, float32, float64, complex64 or complex128";
-        PyTypeError::new_err(format!("{what}: got dtype {descr}, expected {expected}"))
-    })
+    Takes::Real.dtype(what, descr)
 }
 
 /// An operand, kept alive and unchanged in shape while it is in use.
@@ -46,8 +71,8 @@ pub(crate) enum Source<'py> {
 
 impl<'py> Source<'py> {
     /// The array, or an array made from `object` by `numpy.asarray`. Copied only if its elements are byte-swapped or not
-    /// aligned. With `truth`, only whether elements are nonzero matters. A mask would be lost, and is refused.
-    pub(crate) fn new(what: &str, object: &Bound<'py, PyAny>, truth: bool) -> PyResult<Self> {
+    /// aligned. A mask would be lost, and is refused.
+    pub(crate) fn new(what: &str, object: &Bound<'py, PyAny>, takes: Takes) -> PyResult<Self> {
         let py = object.py();
         if let Ok(object) = object.cast::<Array>() {
             let array = object.borrow().get()?.clone();
@@ -59,13 +84,13 @@ impl<'py> Source<'py> {
         };
         refuse_mask(what, &array)?;
         expect_rank(what, array.ndim())?;
-        let mut dtype = dtype_of(what, &array.dtype())?;
+        let mut dtype = takes.dtype(what, &array.dtype())?;
         if array.dtype().is_native_byteorder() == Some(false) || strides(&array, dtype).is_none() {
             let native = array.dtype().call_method1(intern!(py, "newbyteorder"), ("=",))?;
             array = array.call_method1(intern!(py, "astype"), (native, "C"))?.cast_into()?;
         }
         if dtype == Dtype::Bool {
-            if truth {
+            if takes == Takes::Truth {
                 dtype = Dtype::U8;
             } else {
                 array = canonical_bool(array)?;
@@ -106,7 +131,14 @@ impl<'py> Source<'py> {
 fn canonical_bool(array: Bound<'_, PyUntypedArray>) -> PyResult<Bound<'_, PyUntypedArray>> {
     let py = array.py();
     let bytes = array.call_method1(intern!(py, "view"), ("uint8",))?;
-    if array.is_empty() || bytes.call_method0(intern!(py, "max"))?.extract::<u8>()? <= 1 {
+    let canonical = {
+        let bytes = bytes.cast::<PyArrayDyn<u8>>()?;
+        // SAFETY: no thread writes to an argument during the call, which is documented as the caller's part.
+        let bytes = unsafe { bytes.as_array() };
+        let all = |bytes: &[u8]| bytes.iter().fold(0, |all, byte| all | byte) <= 1;
+        bytes.as_slice_memory_order().map_or_else(|| bytes.iter().all(|&byte| byte <= 1), |bytes| bytes.chunks(1 << 12).all(all))
+    };
+    if canonical {
         return Ok(array);
     }
     Ok(bytes.call_method1(intern!(py, "astype"), ("bool",))?.cast_into()?)
@@ -151,7 +183,7 @@ impl<'py> Sink<'py> {
         };
         refuse_mask("out", array)?;
         expect_rank("out", array.ndim())?;
-        let dtype = dtype_of("out", &array.dtype())?;
+        let dtype = Takes::Results.dtype("out", &array.dtype())?;
         if array.dtype().is_native_byteorder() == Some(false) {
             let text: String = array.dtype().getattr("str")?.extract()?;
             return Err(PyTypeError::new_err(format!("out: got dtype {text:?}, expected native byte order")));
@@ -227,6 +259,19 @@ fn refuse_mask(what: &str, array: &Bound<'_, PyUntypedArray>) -> PyResult<()> {
     }
     let expected = "a plain one: its filled(), or its data with where=~mask";
     Err(PyTypeError::new_err(format!("{what}: got a masked array, expected {expected}")))
+}
+
+/// Makes now what the bindings of Python and NumPy make at first use: a child that is forked while another thread makes it would wait for
+/// that thread for ever.
+pub(crate) fn prepare(py: Python<'_>) -> PyResult<()> {
+    for dtype in Dtype::ALL.into_iter().chain([Dtype::C64, Dtype::C128]) {
+        let array = into_numpy(py, &[1], HostVec::zeros(dtype, 1).map_err(raise)?)?;
+        let source = Source::new("array", &array, Takes::Complex)?;
+        Sink::new(&into_numpy(py, &[1], HostVec::zeros(dtype, 1).map_err(raise)?)?, &[&source])?.output();
+        source.operand();
+        array.get_item(0)?.extract::<Complex64>()?;
+    }
+    dtype_of("dtype", &PyArrayDescr::new(py, "float64")?).map(drop)
 }
 
 fn expect_rank(what: &str, rank: usize) -> PyResult<()> {

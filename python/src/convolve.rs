@@ -5,7 +5,7 @@ use numpy::PyArrayDescr;
 use pyo3::prelude::*;
 use unisono::{Boundary, Convolve, Direction, Mode};
 
-use crate::array::{Sink, Source, dtype_of};
+use crate::array::{Sink, Source, Takes};
 use crate::device_array::Placed;
 use crate::error::{invalid, raise};
 use crate::{device, run};
@@ -40,11 +40,11 @@ pub(crate) fn convolve<'py>(
     let direction = if correlate { Direction::Correlate } else { Direction::Convolve };
     let mut how = describe(mode, &boundary, fill_value, ndim, (algorithm, accuracy), options)?;
 
-    let images = Source::new("images", images, false)?;
-    let kernels = Source::new("kernels", kernels, false)?;
+    let images = Source::new("images", images, Takes::Complex)?;
+    let kernels = Source::new("kernels", kernels, Takes::Complex)?;
     let units = images.len().saturating_mul(kernels.len());
     let backend = device::backend(device)?;
-    let dtype = out_dtype.map(|descr| dtype_of("out_dtype", descr)).transpose()?;
+    let dtype = out_dtype.map(|descr| Takes::Complex.dtype("out_dtype", descr)).transpose()?;
     if let Some(dtype) = dtype {
         how = how.out_dtype(dtype);
     }
@@ -76,7 +76,12 @@ pub(crate) fn describe(
     (algorithm, accuracy): (&str, &str),
     options: Options,
 ) -> PyResult<Convolve> {
-    let boundaries = boundary.iter().map(|text| parse_boundary(text, fill_value)).collect::<PyResult<Vec<_>>>()?;
+    let read = boundary.iter().map(|text| parse_boundary(text, fill_value)).collect::<PyResult<Vec<_>>>()?;
+    let (boundaries, filled): (Vec<_>, Vec<_>) = read.into_iter().unzip();
+    if fill_value != Complex64::ZERO && !filled.contains(&true) {
+        let got = if fill_value.im == 0.0 { fill_value.re.to_string() } else { fill_value.to_string() };
+        return Err(invalid("fill_value", got, &format!("0 where the boundary is {}", boundary.join(", "))));
+    }
     let mut how = Convolve::rank(ndim).mode(mode.parse::<Mode>().map_err(raise)?);
     how = how.algorithm(algorithm.parse().map_err(raise)?).accuracy(accuracy.parse().map_err(raise)?);
     let (centre, origin, stride, dilation, groups, overflow) = options;
@@ -88,12 +93,14 @@ pub(crate) fn describe(
     Ok(if let [one] = boundaries[..] { how.boundary(one) } else { how.boundaries(&boundaries) })
 }
 
-/// A boundary's name; a constant without a value of its own gets `fill_value`.
-fn parse_boundary(text: &str, fill_value: Complex64) -> PyResult<Boundary> {
+/// A boundary's name, and whether it is a constant without a value of its own, which gets `fill_value`.
+fn parse_boundary(text: &str, fill_value: Complex64) -> PyResult<(Boundary, bool)> {
     let boundary = text.parse().map_err(raise)?;
-    Ok(match fill_value {
-        _ if boundary != Boundary::ZERO || text.contains(':') => boundary,
+    let filled = boundary == Boundary::ZERO && !text.contains(':');
+    let boundary = match fill_value {
+        _ if !filled => boundary,
         Complex64 { re, im: 0.0 } => Boundary::Constant(re),
         Complex64 { re, im } => Boundary::ConstantComplex(re, im),
-    })
+    };
+    Ok((boundary, filled))
 }

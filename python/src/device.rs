@@ -1,19 +1,59 @@
 //! Devices by their text: opened once per process, listed, described.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use unisono::{Backend, DeviceInfo};
+use unisono::{Backend, DeviceInfo, Progress};
 
 use crate::error::raise;
 
 /// The backends opened so far, by process and text. A forked child opens its own; its parent's stay here untouched,
 /// because their threads do not exist in the child. Locked only while the GIL is held, so never across a fork.
 static OPENED: Mutex<BTreeMap<(u32, String), Backend>> = Mutex::new(BTreeMap::new());
+
+/// A device, opened.
+#[derive(Clone)]
+pub(crate) struct Opened {
+    backend: Backend,
+    /// Whom calls tell how far they are.
+    pub(crate) report: Option<Report>,
+}
+
+impl Deref for Opened {
+    type Target = Backend;
+
+    fn deref(&self) -> &Backend {
+        &self.backend
+    }
+}
+
+impl Opened {
+    /// The same for one call of several, in which so many units were done before and nobody knows how many there are.
+    pub(crate) fn continued(&self, before: u64) -> Self {
+        let report = self.report.as_ref().map(|report| Report { callable: report.callable.clone(), before: Some(before) });
+        Self { backend: self.backend.clone(), report }
+    }
+}
+
+/// A Python callable that is told how far a call is.
+#[derive(Clone)]
+pub(crate) struct Report {
+    callable: Arc<Py<PyAny>>,
+    before: Option<u64>,
+}
+
+impl Report {
+    /// Calls it with the units done and those in all, 0 while that is not known.
+    pub(crate) fn tell(&self, py: Python<'_>, Progress { done, total }: Progress) -> PyResult<()> {
+        let (done, total) = self.before.map_or((done, total), |before| (before.saturating_add(done), 0));
+        self.callable.call1(py, (done, total)).map(drop)
+    }
+}
 
 /// The text of a device, or of the Python class `Backend`.
 fn text(device: &Bound<'_, PyAny>) -> PyResult<String> {
@@ -30,14 +70,19 @@ fn text(device: &Bound<'_, PyAny>) -> PyResult<String> {
     )
 }
 
-/// The backend that `device` names, with the memory limit that it has.
-pub(crate) fn backend(device: &Bound<'_, PyAny>) -> PyResult<Backend> {
+/// The backend that `device` names, with the memory limit and the progress that it has.
+pub(crate) fn backend(device: &Bound<'_, PyAny>) -> PyResult<Opened> {
     let backend = opened(device)?;
+    let report = match device.getattr_opt(intern!(device.py(), "progress"))? {
+        Some(callable) if !callable.is_none() => Some(Report { callable: Arc::new(callable.unbind()), before: None }),
+        _ => None,
+    };
     let limit = match device.getattr_opt(intern!(device.py(), "memory_limit"))? {
         Some(limit) if !limit.is_none() => limit.extract::<u64>().ok(),
         _ => None,
     };
-    Ok(limit.map_or_else(|| backend.clone(), |bytes| backend.with_memory_limit(bytes)))
+    let backend = limit.map_or_else(|| backend.clone(), |bytes| backend.with_memory_limit(bytes));
+    Ok(Opened { backend, report })
 }
 
 /// The backend that `device` names, opened at its first use in this process.

@@ -1,11 +1,13 @@
 //! Arrays that stay where they were computed.
 
 use numpy::PyArrayDescr;
+use pyo3::basic::CompareOp;
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use unisono::{DynArray, HostVec, Result};
 
-use crate::array::{Source, into_numpy};
+use crate::array::{Source, Takes, into_numpy};
 use crate::error::{invalid, raise};
 use crate::{device, run};
 
@@ -15,6 +17,10 @@ use crate::{device, run};
 /// :meth:`numpy` is called. Immutable, except as ``out``, which reuses its memory: a call that is refused leaves it as it was;
 /// work that fails (a device, an integer that does not fit) leaves zeros, or its old elements if it was an operand too.
 ///
+/// Comparisons are NumPy's, of the elements brought to the host, and so are the truth value, ``float()`` and the other
+/// conversions of the only element. A copy shares the elements until either is an ``out``; a pickle takes them along, and lies
+/// on the host when it is read.
+///
 /// Examples
 /// --------
 /// >>> image = unisono.upload(np.ones((3, 3)))
@@ -23,6 +29,11 @@ use crate::{device, run};
 /// np.float64(4.0)
 /// >>> blurred
 /// <unisono.Array shape=(2, 2) dtype=float64>
+/// >>> blurred == 1
+/// array([[ True,  True],
+///        [ True,  True]])
+/// >>> f"{unisono.mean(blurred):.2f}"
+/// '1.00'
 #[pyclass(module = "unisono")]
 pub(crate) struct Array(Option<DynArray>);
 
@@ -38,6 +49,17 @@ impl Array {
 
     pub(crate) fn put(&mut self, array: DynArray) {
         self.0 = Some(array);
+    }
+
+    /// The only element, to be converted; some of NumPy's conversions take no axes.
+    fn only<'py>(slf: &Bound<'py, Self>, conversion: &str, axes: bool) -> PyResult<Bound<'py, PyAny>> {
+        let (rank, size) = (slf.borrow().ndim()?, slf.borrow().size()?);
+        if size == 1 && (axes || rank == 0) {
+            return Self::item(slf);
+        }
+        let expected = if axes { "exactly one element" } else { "no axes" };
+        let text = format!("array for {conversion}: got shape {}, expected {expected}", slf.getattr("shape")?);
+        Err(PyTypeError::new_err(text))
     }
 }
 
@@ -113,15 +135,67 @@ impl Array {
         }
     }
 
+    fn __richcmp__<'py>(slf: &Bound<'py, Self>, other: &Bound<'py, PyAny>, op: CompareOp) -> PyResult<Bound<'py, PyAny>> {
+        Self::numpy(slf)?.rich_compare(other, op)
+    }
+
+    fn __bool__(slf: &Bound<'_, Self>) -> PyResult<bool> {
+        if slf.borrow().size()? != 1 {
+            let got = format!("shape {}, which is ambiguous", slf.getattr("shape")?);
+            return Err(invalid("array for bool()", got, "exactly one element, as any() and all() give"));
+        }
+        Self::item(slf)?.is_truthy()
+    }
+
+    fn __float__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        builtin(&Self::only(slf, "float()", true)?, "float")
+    }
+
+    fn __int__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        builtin(&Self::only(slf, "int()", true)?, "int")
+    }
+
+    fn __complex__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        builtin(&Self::only(slf, "complex()", true)?, "complex")
+    }
+
+    fn __index__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        slf.py().import("operator")?.call_method1("index", (Self::only(slf, "an index", false)?,))
+    }
+
+    fn __format__<'py>(slf: &Bound<'py, Self>, spec: &str) -> PyResult<Bound<'py, PyAny>> {
+        if spec.is_empty() && slf.borrow().ndim()? > 0 {
+            return Ok(slf.str()?.into_any());
+        }
+        slf.py().import("builtins")?.call_method1("format", (Self::only(slf, "a format", false)?, spec))
+    }
+
+    fn __copy__(&self) -> PyResult<Self> {
+        self.get().cloned().map(|array| Self(Some(array)))
+    }
+
+    fn __deepcopy__(&self, _memo: &Bound<'_, PyAny>) -> PyResult<Self> {
+        self.__copy__()
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyAny>, &'static str))> {
+        Ok((slf.py().import("unisono")?.getattr("upload")?, (Self::numpy(slf)?, "cpu")))
+    }
+
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
         Ok(format!("<unisono.Array shape={} dtype={}>", slf.getattr("shape")?, slf.borrow().get()?.dtype()))
     }
 }
 
+/// The value as a type of Python's.
+fn builtin<'py>(value: &Bound<'py, PyAny>, name: &str) -> PyResult<Bound<'py, PyAny>> {
+    value.py().import("builtins")?.call_method1(name, (value,))
+}
+
 /// Copies an array to a device, so that several operations on it share one transfer.
 #[pyfunction]
 pub(crate) fn upload(a: &Bound<'_, PyAny>, device: &Bound<'_, PyAny>) -> PyResult<Array> {
-    let source = Source::new("array", a, false)?;
+    let source = Source::new("array", a, Takes::Complex)?;
     let backend = device::backend(device)?;
     let operand = source.operand();
     run::run(a.py(), &backend, source.len(), |on| on.upload_dyn(&operand)).map(|array| Array(Some(array)))

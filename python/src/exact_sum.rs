@@ -7,7 +7,7 @@ use pyo3::types::PyTuple;
 use unisono::{Dtype, Error, HostVec, Partials, Reduce};
 
 use crate::arguments::count;
-use crate::array::{Source, dtype_of, into_numpy};
+use crate::array::{Source, Takes, dtype_of, into_numpy};
 use crate::carried::carried;
 use crate::error::raise;
 use crate::{device, run};
@@ -40,7 +40,7 @@ impl ExactSum {
     #[pyo3(signature = (a, device = None))]
     fn add(slf: &Bound<'_, Self>, a: &Bound<'_, PyAny>, device: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
         let py = slf.py();
-        let source = Source::new("array", a, false)?;
+        let source = Source::new("array", a, Takes::Real)?;
         let auto = intern!(py, "auto").as_any();
         let backend = device::backend(device.unwrap_or(auto))?;
         let operand = source.operand();

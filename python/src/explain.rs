@@ -4,7 +4,7 @@ use num_complex::Complex64;
 use numpy::PyArrayDescr;
 use pyo3::prelude::*;
 
-use crate::array::{Source, dtype_of};
+use crate::array::{Source, Takes};
 use crate::convolve::{Options, describe};
 use crate::device;
 use crate::error::raise;
@@ -28,9 +28,9 @@ pub(crate) fn explain_convolve<'py>(
 ) -> PyResult<String> {
     let mut how = describe(mode, &boundary, fill_value, ndim, (algorithm, accuracy), options)?;
     if let Some(descr) = out_dtype {
-        how = how.out_dtype(dtype_of("out_dtype", descr)?);
+        how = how.out_dtype(Takes::Complex.dtype("out_dtype", descr)?);
     }
-    let (images, kernels) = (Source::new("images", images, false)?, Source::new("kernels", kernels, false)?);
+    let (images, kernels) = (Source::new("images", images, Takes::Complex)?, Source::new("kernels", kernels, Takes::Complex)?);
     let backend = device::backend(device)?;
     let (a, b) = (images.operand(), kernels.operand());
     py.detach(|| backend.explain_convolve(&a, &b, &how)).map_err(raise)

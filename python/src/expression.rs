@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use unisono::{HostVec, Map, Operand, ReduceOp};
 
-use crate::array::{Sink, Source, dtype_of};
+use crate::array::{Sink, Source, Takes, dtype_of};
 use crate::device_array::Placed;
 use crate::error::raise;
 use crate::{device, run};
@@ -34,7 +34,7 @@ impl<'py> Call<'py> {
         }
         let (mut names, mut sources) = (vec![], vec![]);
         for (name, array) in arrays {
-            sources.push(Source::new(&name, &array, false)?);
+            sources.push(Source::new(&name, &array, Takes::Real)?);
             names.push(name);
         }
         Ok(Self { names, sources, how })

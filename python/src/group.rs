@@ -8,7 +8,7 @@ use pyo3::types::{PyBytes, PyTuple};
 use unisono::{AsOperand, Bins, Dtype, GroupOp, HostVec, Operand};
 
 use crate::arguments;
-use crate::array::{Source, into_numpy};
+use crate::array::{Source, Takes, into_numpy};
 use crate::carried::carried;
 use crate::device_array::Placed;
 use crate::error::{invalid, raise};
@@ -37,6 +37,15 @@ pub(crate) struct Histogram {
     edges: Vec<f64>,
     /// `None` also of counts that are all 0: a value is its bytes, and those do not tell them apart.
     filled: Option<unisono::Histogram>,
+}
+
+/// What is added up, in words.
+fn weights_of(histogram: &unisono::Histogram) -> &'static str {
+    match histogram.is_weighted() {
+        false => "none",
+        true if histogram.integers().is_some() => "integers",
+        true => "floats",
+    }
 }
 
 /// The histogram, if there is anything in it or what will be are weights.
@@ -92,14 +101,18 @@ impl Histogram {
         device: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
         let py = slf.py();
-        let source = Source::new("array", a, false)?;
-        let weights = weights.map(|weights| Source::new("weights", weights, false)).transpose()?;
+        let source = Source::new("array", a, Takes::Real)?;
+        let weights = weights.map(|weights| Source::new("weights", weights, Takes::Real)).transpose()?;
         let auto = intern!(py, "auto").as_any();
         let backend = device::backend(device.unwrap_or(auto))?;
         let (operand, second) = (source.operand(), weights.as_ref().map(Source::operand));
         let bins = Bins::edges(&slf.borrow().edges);
         let more = run::run(py, &backend, source.len(), |on| on.histogram_dyn(&operand, second.as_ref(), &bins))?;
-        slf.borrow_mut().take(more)
+        let mut this = slf.borrow_mut();
+        match this.filled.as_ref().map(weights_of).filter(|before| *before != weights_of(&more)) {
+            Some(before) => Err(invalid("weights", weights_of(&more), &format!("{before}, as were added before"))),
+            None => this.take(more),
+        }
     }
 
     /// Adds another histogram with the same edges.
@@ -173,8 +186,8 @@ pub(crate) fn histogram<'py>(
     density: bool,
     device: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let source = Source::new("array", array, false)?;
-    let weights = weights.map(|weights| Source::new("weights", weights, false)).transpose()?;
+    let source = Source::new("array", array, Takes::Real)?;
+    let weights = weights.map(|weights| Source::new("weights", weights, Takes::Real)).transpose()?;
     let backend = device::backend(device)?;
     let (operand, second) = (source.operand(), weights.as_ref().map(Source::operand));
     let bins = Bins::edges(&edges);
@@ -208,8 +221,8 @@ pub(crate) fn bincount<'py>(
     #[pyo3(from_py_with = arguments::minlength)] minlength: usize,
     device: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let source = Source::new("array", array, false)?;
-    let weights = weights.map(|weights| Source::new("weights", weights, false)).transpose()?;
+    let source = Source::new("array", array, Takes::Integers)?;
+    let weights = weights.map(|weights| Source::new("weights", weights, Takes::Real)).transpose()?;
     let backend = device::backend(device)?;
     let (operand, second) = (source.operand(), weights.as_ref().map(Source::operand));
     let counted = second.is_none();
@@ -233,7 +246,7 @@ pub(crate) fn by_label<'py>(
     device: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let op = op.parse::<GroupOp>().map_err(raise)?.ddof(ddof);
-    let (source, keys) = (Source::new("values", values, false)?, Source::new("labels", labels, false)?);
+    let (source, keys) = (Source::new("values", values, Takes::Real)?, Source::new("labels", labels, Takes::Integers)?);
     let backend = device::backend(device)?;
     let (operand, second) = (source.operand(), keys.operand());
     let placed = run::run(py, &backend, source.len(), |on| {
@@ -262,7 +275,7 @@ pub(crate) fn histogram_by_label<'py>(
     #[pyo3(from_py_with = arguments::index)] index: Option<Vec<i64>>,
     device: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let (source, keys) = (Source::new("values", values, false)?, Source::new("labels", labels, false)?);
+    let (source, keys) = (Source::new("values", values, Takes::Real)?, Source::new("labels", labels, Takes::Integers)?);
     let backend = device::backend(device)?;
     let (operand, second, bins) = (source.operand(), keys.operand(), Bins::edges(&edges));
     let placed = run::run(py, &backend, source.len(), |on| {
@@ -279,11 +292,11 @@ pub(crate) fn histogram_by_label<'py>(
 /// Parameters
 /// ----------
 /// values, labels : array_like
-///     The first part: as for :func:`unisono.sum_by_label`, of one shape.
+///     The first part: as for :func:`unisono.sum_by_label`.
 /// op : str
 ///     ``"sum"``, ``"mean"``, ``"var"``, ``"std"``, ``"min"``, ``"max"``, ``"argmin"``, ``"argmax"`` or ``"count"``.
 /// index : sequence of int, optional
-///     The labels of which a result is wanted; all labels above 0 together if not given.
+///     The labels of which a result is wanted; all labels above 0 together if not given. Results have one axis, or none.
 /// device : str or Backend, optional
 ///     Where to compute.
 /// ddof : int
@@ -314,8 +327,11 @@ impl LabelPartials {
         #[pyo3(from_py_with = arguments::ddof)] ddof: u64,
     ) -> PyResult<Self> {
         let op = op.parse::<GroupOp>().map_err(raise)?.ddof(ddof);
-        let (source, keys) = (Source::new("values", values, false)?, Source::new("labels", labels, false)?);
-        let backend = device::backend(device.unwrap_or(intern!(py, "auto").as_any()))?;
+        let device = device.unwrap_or(intern!(py, "auto").as_any());
+        let broadcast = py.import(intern!(py, "unisono._group"))?.getattr(intern!(py, "_together"))?;
+        let (values, labels): (Bound<'_, PyAny>, Bound<'_, PyAny>) = broadcast.call1((values, labels, device))?.extract()?;
+        let (source, keys) = (Source::new("values", &values, Takes::Real)?, Source::new("labels", &labels, Takes::Integers)?);
+        let backend = device::backend(device)?;
         let (operand, second) = (source.operand(), keys.operand());
         run::run(py, &backend, source.len(), |on| on.label_partials(&operand, &second, op, index.as_deref())).map(Self)
     }

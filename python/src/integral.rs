@@ -8,10 +8,11 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use unisono::Integrate;
 
-use crate::arguments::seconds;
+use crate::arguments::{end, round, samples, seconds, seed, start};
 use crate::array::dtype_of;
 use crate::carried::carried;
 use crate::error::{invalid, raise};
+use crate::exclusive::Exclusive;
 use crate::{device, run};
 
 /// An estimate of an integral: the volume of the box times the mean of the integrand over random points.
@@ -67,7 +68,7 @@ impl Integral {
         self.read.samples
     }
 
-    /// Whether the target error was reached; true where none was set.
+    /// Whether the target error was reached (:func:`integrate`); true where none was set.
     #[getter]
     fn converged(&self) -> bool {
         self.read.converged
@@ -123,8 +124,9 @@ impl Integral {
     }
 
     fn __repr__(&self) -> String {
-        let unisono::Integral { estimate, standard_error, samples, .. } = &self.read;
-        format!("Integral(estimate={estimate:?}, standard_error={standard_error:.2e}, samples={samples})")
+        let unisono::Integral { estimate, standard_error, samples, converged, .. } = &self.read;
+        let missed = if *converged { "" } else { ", converged=False" };
+        format!("Integral(estimate={estimate:?}, standard_error={standard_error:.2e}, samples={samples}{missed})")
     }
 }
 
@@ -183,11 +185,11 @@ pub(crate) fn integrate(
     expr: Integrand,
     bounds: Vec<(String, f64, f64)>,
     params: Vec<(String, f64)>,
-    samples: u64,
-    start: u64,
-    seed: u64,
+    #[pyo3(from_py_with = samples)] samples: u64,
+    #[pyo3(from_py_with = start)] start: u64,
+    #[pyo3(from_py_with = seed)] seed: u64,
     errors: (f64, f64),
-    round: Option<u64>,
+    #[pyo3(from_py_with = round)] round: Option<u64>,
     dtype: &Bound<'_, PyArrayDescr>,
     method: &str,
     device: &Bound<'_, PyAny>,
@@ -273,11 +275,11 @@ impl IntegralState {
         py: Python<'_>,
         expr: Integrand,
         bounds: &Bound<'_, PyDict>,
-        seed: u64,
+        #[pyo3(from_py_with = seed)] seed: u64,
         params: Option<&Bound<'_, PyDict>>,
         dtype: Option<&Bound<'_, PyAny>>,
         method: &str,
-        round: Option<u64>,
+        #[pyo3(from_py_with = round)] round: Option<u64>,
     ) -> PyResult<Self> {
         let bounds = bounds.iter().map(|(name, ends)| {
             let (from, to): (f64, f64) = ends.extract()?;
@@ -307,7 +309,7 @@ impl IntegralState {
 
     /// The samples of ``range(start, end)`` that were not drawn yet, as a list of ``(start, end)``.
     #[pyo3(signature = (end, start = 0))]
-    fn missing(&self, end: u64, start: u64) -> Vec<(u64, u64)> {
+    fn missing(&self, #[pyo3(from_py_with = end)] end: u64, #[pyo3(from_py_with = start)] start: u64) -> Vec<(u64, u64)> {
         self.0.missing(start..end).iter().map(|range| (range.start, range.end)).collect()
     }
 
@@ -318,9 +320,15 @@ impl IntegralState {
 
     /// Draws the samples of ``range(start, end)`` that were not drawn yet, on ``device``. Ctrl-C keeps what was done.
     #[pyo3(signature = (end, start = 0, device = None))]
-    fn extend(slf: &Bound<'_, Self>, end: u64, start: u64, device: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+    fn extend(
+        slf: &Bound<'_, Self>,
+        #[pyo3(from_py_with = end)] end: u64,
+        #[pyo3(from_py_with = start)] start: u64,
+        device: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
         let py = slf.py();
         let backend = device::backend(device.unwrap_or(intern!(py, "auto").as_any()))?;
+        let _alone = Exclusive::new(slf)?;
         let mut state = slf.borrow().0.clone();
         let done = run::run(py, &backend, end.saturating_sub(start), |on| on.extend_integral(&mut state, start..end));
         slf.borrow_mut().0 = state;
@@ -334,7 +342,7 @@ impl IntegralState {
     #[pyo3(signature = (samples, *, absolute_error = 0.0, relative_error = 0.0, device = None, checkpoint = None, interval = 10.0))]
     fn integrate(
         slf: &Bound<'_, Self>,
-        samples: u64,
+        #[pyo3(from_py_with = samples)] samples: u64,
         absolute_error: f64,
         relative_error: f64,
         device: Option<&Bound<'_, PyAny>>,
@@ -344,6 +352,7 @@ impl IntegralState {
         let py = slf.py();
         let interval = seconds("interval", interval)?;
         let backend = device::backend(device.unwrap_or(intern!(py, "auto").as_any()))?;
+        let _alone = Exclusive::new(slf)?;
         let mut state = slf.borrow().0.clone();
         let how = state.problem().clone().samples(samples).absolute_error(absolute_error).relative_error(relative_error);
         let done = run::run(py, &backend, samples, |on| match &checkpoint {
@@ -356,6 +365,7 @@ impl IntegralState {
 
     /// Adds the samples of another state of the same problem, which must have none in common.
     fn merge(slf: &Bound<'_, Self>, other: &Bound<'_, Self>) -> PyResult<()> {
+        let _alone = Exclusive::new(slf)?;
         let other = other.borrow().0.clone();
         slf.borrow_mut().0.merge(&other).map_err(raise)
     }

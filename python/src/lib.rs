@@ -11,6 +11,7 @@ mod device;
 mod device_array;
 mod error;
 mod exact_sum;
+mod exclusive;
 mod explain;
 mod expression;
 mod group;
@@ -63,6 +64,7 @@ mod _unisono {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        super::array::prepare(module.py())?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 }

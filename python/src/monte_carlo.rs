@@ -6,9 +6,10 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use unisono::Goal;
 
-use crate::arguments::seconds;
+use crate::arguments::{bits, end, end_if_any, seconds, seed, start};
 use crate::carried::carried;
 use crate::error::{invalid, raise};
+use crate::exclusive::Exclusive;
 use crate::{device, pi, run};
 
 /// The samples that an estimate of pi has drawn, and their hits: extended, merged, saved and resumed.
@@ -37,7 +38,11 @@ impl MonteCarloState {
     /// No sample yet under ``seed``, by a method and with coordinates of so many bits (:func:`unisono.pi`).
     #[new]
     #[pyo3(signature = (seed = 0, method = "plain", bits = None))]
-    fn new(seed: u64, method: &str, bits: Option<u32>) -> PyResult<Self> {
+    fn new(
+        #[pyo3(from_py_with = seed)] seed: u64,
+        method: &str,
+        #[pyo3(from_py_with = bits)] bits: Option<u32>,
+    ) -> PyResult<Self> {
         unisono::MonteCarloState::new(&pi::problem(seed, method, bits)?).map(Self).map_err(raise)
     }
 
@@ -73,7 +78,7 @@ impl MonteCarloState {
 
     /// The samples of ``range(start, end)`` that were not drawn yet, as a list of ``(start, end)``.
     #[pyo3(signature = (end, start = 0))]
-    fn missing(&self, end: u64, start: u64) -> Vec<(u64, u64)> {
+    fn missing(&self, #[pyo3(from_py_with = end)] end: u64, #[pyo3(from_py_with = start)] start: u64) -> Vec<(u64, u64)> {
         self.0.missing(start..end).iter().map(|range| (range.start, range.end)).collect()
     }
 
@@ -93,8 +98,8 @@ impl MonteCarloState {
     #[pyo3(signature = (end = None, start = 0, device = None, checkpoint = None, interval = 10.0, standard_error = None))]
     fn extend(
         slf: &Bound<'_, Self>,
-        end: Option<u64>,
-        start: u64,
+        #[pyo3(from_py_with = end_if_any)] end: Option<u64>,
+        #[pyo3(from_py_with = start)] start: u64,
         device: Option<&Bound<'_, PyAny>>,
         checkpoint: Option<PathBuf>,
         interval: f64,
@@ -103,9 +108,11 @@ impl MonteCarloState {
         let py = slf.py();
         let interval = seconds("interval", interval)?;
         let backend = device::backend(device.unwrap_or(intern!(py, "auto").as_any()))?;
+        let _alone = Exclusive::new(slf)?;
         let mut state = slf.borrow().0.clone();
         let (goal, units) = match (end, standard_error) {
             (Some(end), None) => (Goal::Samples(start..end), end.saturating_sub(start) / 16),
+            (None, Some(_)) if start != 0 => return Err(invalid("start", start, "0 where a standard_error is given")),
             (None, Some(error)) => (Goal::StandardError(error), u64::MAX),
             _ => return Err(invalid("end and standard_error", "both or none", "one of them")),
         };
@@ -119,6 +126,7 @@ impl MonteCarloState {
 
     /// Adds the samples of another state of the same seed, method and bits, which must have none in common.
     fn merge(slf: &Bound<'_, Self>, other: &Bound<'_, Self>) -> PyResult<()> {
+        let _alone = Exclusive::new(slf)?;
         let other = other.borrow().0.clone();
         slf.borrow_mut().0.merge(&other).map_err(raise)
     }

@@ -8,7 +8,7 @@ use pyo3::types::PyTuple;
 use unisono::{DynArray, LogSumExp, Quantile, Result, Scan, TopK};
 
 use crate::arguments::k;
-use crate::array::{Sink, Source, dtype_of};
+use crate::array::{Sink, Source, Takes, dtype_of};
 use crate::device_array::Placed;
 use crate::error::{invalid, raise};
 use crate::{device, run};
@@ -57,7 +57,7 @@ pub(crate) fn scan<'py>(
     if let Some(dtype) = dtype {
         how = how.out_dtype(dtype_of("dtype", &PyArrayDescr::new(py, dtype)?)?);
     }
-    let source = Source::new("array", array, false)?;
+    let source = Source::new("array", array, Takes::Real)?;
     let backend = device::backend(device)?;
     let operand = source.operand();
     if let Some(out) = out {
@@ -99,14 +99,14 @@ pub(crate) fn quantile<'py>(
     }
     how = if keepdims { how.keepdims() } else { how };
     how = if ignore_nan { how.ignore_nan() } else { how };
-    let source = Source::new("array", array, false)?;
+    let source = Source::new("array", array, Takes::Real)?;
     let backend = device::backend(device)?;
     let operand = source.operand();
     if let Some((second, weighted)) = weights.map(|one| (one, true)).or(mask.map(|one| (one, false))) {
         if weights.is_some() && mask.is_some() {
             return Err(invalid("weights and where", "both", "one at most"));
         }
-        let second = Source::new(if weighted { "weights" } else { "where" }, second, false)?;
+        let second = Source::new(if weighted { "weights" } else { "where" }, second, Takes::Real)?;
         let beside = second.operand();
         if let Some(out) = out {
             let mut out = Sink::new(out, &[&source, &second])?;
@@ -146,7 +146,7 @@ pub(crate) fn topk<'py>(
     device: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let how = if largest { TopK::largest(k) } else { TopK::smallest(k) }.axis(axis);
-    let source = Source::new("array", array, false)?;
+    let source = Source::new("array", array, Takes::Real)?;
     let backend = device::backend(device)?;
     let operand = source.operand();
     let stay = source.is_array();
@@ -176,8 +176,8 @@ pub(crate) fn logsumexp<'py>(
     }
     how = if keepdims { how.keepdims() } else { how };
     how = if signed { how.signed() } else { how };
-    let source = Source::new("array", array, false)?;
-    let factors = factors.map(|factors| Source::new("b", factors, false)).transpose()?;
+    let source = Source::new("array", array, Takes::Real)?;
+    let factors = factors.map(|factors| Source::new("b", factors, Takes::Real)).transpose()?;
     let backend = device::backend(device)?;
     let (operand, second) = (source.operand(), factors.as_ref().map(Source::operand));
     let stay = source.is_array();

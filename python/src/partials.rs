@@ -2,16 +2,15 @@
 
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
 use unisono::{Dtype, Error, HostVec, Operand, ReduceOp};
 
 use crate::arguments::ddof;
-use crate::array::Source;
+use crate::array::{Source, Takes};
 use crate::carried::carried;
 use crate::device_array::Placed;
 use crate::error::{invalid, raise};
 use crate::exact_sum::{scalar, single};
-use crate::reduce::{Options, how};
+use crate::reduce::{Options, how, into_python};
 use crate::{device, run};
 
 /// Count, exact sum and exact sum of squares of numbers that come in pieces.
@@ -42,7 +41,7 @@ impl Moments {
     #[pyo3(signature = (a, device = None))]
     fn add(slf: &Bound<'_, Self>, a: &Bound<'_, PyAny>, device: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
         let py = slf.py();
-        let source = Source::new("array", a, false)?;
+        let source = Source::new("array", a, Takes::Real)?;
         let auto = intern!(py, "auto").as_any();
         let backend = device::backend(device.unwrap_or(auto))?;
         let operand = source.operand();
@@ -139,7 +138,7 @@ impl ExactDot {
         device: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
         let py = slf.py();
-        let (x, y) = (Source::new("first array", x1, false)?, Source::new("second array", x2, false)?);
+        let (x, y) = (Source::new("first array", x1, Takes::Real)?, Source::new("second array", x2, Takes::Real)?);
         let auto = intern!(py, "auto").as_any();
         let backend = device::backend(device.unwrap_or(auto))?;
         let (a, b) = (x.operand(), y.operand());
@@ -193,7 +192,7 @@ impl MinMax {
     #[new]
     #[pyo3(signature = (a, device = None))]
     fn new(py: Python<'_>, a: &Bound<'_, PyAny>, device: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
-        let source = Source::new("array", a, false)?;
+        let source = Source::new("array", a, Takes::Real)?;
         let auto = intern!(py, "auto").as_any();
         let backend = device::backend(device.unwrap_or(auto))?;
         let operand = source.operand();
@@ -266,11 +265,13 @@ fn element<'py>(py: Python<'py>, found: &unisono::MinMax, smaller: bool) -> PyRe
 #[pyclass(module = "unisono")]
 pub(crate) struct Chunked {
     inner: Option<unisono::Chunked>,
-    backend: unisono::Backend,
+    backend: device::Opened,
     how: unisono::Reduce<ReduceOp>,
-    counts: bool,
+    op: String,
     /// Dtype and shape of the first chunk: the library does not look at those of chunks without elements.
     first: Option<(Dtype, Vec<usize>)>,
+    /// Elements of the chunks so far.
+    seen: u64,
 }
 
 #[pymethods]
@@ -286,24 +287,29 @@ impl Chunked {
     ) -> PyResult<Self> {
         let how = how(py, op, axes, keepdims, &options)?;
         let backend = device::backend(device)?;
-        Ok(Self { inner: None, backend, how, counts: matches!(op, "argmin" | "argmax" | "count_nonzero"), first: None })
+        Ok(Self { inner: None, backend, how, op: op.into(), first: None, seen: 0 })
     }
 
-    /// Reduces the next chunk.
-    fn push(slf: &Bound<'_, Self>, a: &Bound<'_, PyAny>) -> PyResult<()> {
+    /// Reduces the next chunk, or the elements of it that a mask selects.
+    #[pyo3(signature = (a, mask = None))]
+    fn push(slf: &Bound<'_, Self>, a: &Bound<'_, PyAny>, mask: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
         let py = slf.py();
-        let source = Source::new("chunk", a, false)?;
-        let operand = source.operand();
+        let source = Source::new("chunk", a, Takes::Real)?;
+        let mask = mask.map(|mask| Source::new("where", mask, Takes::Real)).transpose()?;
+        let (operand, mask) = (source.operand(), mask.as_ref().map(Source::operand));
         let (backend, how, inner) = {
             let mut this = slf.try_borrow_mut()?;
             this.expect(&operand)?;
-            (this.backend.clone(), this.how.clone(), this.inner.take())
+            (this.backend.continued(this.seen), this.how.clone(), this.inner.take())
         };
         let mut inner = inner.unwrap_or_else(|| backend.chunked(&how));
         let (done, inner) = {
             let done = run::run(py, &backend, source.len(), |on| {
                 let mut on = std::mem::replace(&mut inner, on.chunked(&how)).on(on);
-                let done = on.push(&operand);
+                let done = match &mask {
+                    Some(mask) => on.push_where(&operand, mask),
+                    None => on.push(&operand),
+                };
                 inner = on;
                 Ok(done)
             })?;
@@ -312,6 +318,7 @@ impl Chunked {
         let mut this = slf.try_borrow_mut()?;
         this.inner = Some(inner);
         done.map_err(raise)?;
+        this.seen = this.seen.saturating_add(source.len());
         this.first.get_or_insert((operand.dtype(), operand.shape().to_vec()));
         Ok(())
     }
@@ -325,10 +332,7 @@ impl Chunked {
             }
             error => raise(error),
         })?;
-        let scalar = matches!(&result, Placed::Host(shape, _) if shape.is_empty());
-        let found = result.into_python(py)?;
-        let found = if self.counts { found.call_method1(intern!(py, "view"), ("int64",))? } else { found };
-        if scalar { found.get_item(PyTuple::empty(py)) } else { Ok(found) }
+        into_python(py, &self.op, result)
     }
 }
 

@@ -3,6 +3,7 @@
 use pyo3::prelude::*;
 use unisono::{MonteCarlo, Tally};
 
+use crate::arguments::{bits, samples, seed, start};
 use crate::error::{invalid, raise};
 use crate::{device, run};
 
@@ -35,11 +36,11 @@ fn estimate((samples, counts, method, bits): &Known) -> PyResult<unisono::Pi> {
 #[pyfunction]
 pub(crate) fn pi(
     py: Python<'_>,
-    samples: u64,
-    seed: u64,
-    start: u64,
+    #[pyo3(from_py_with = samples)] samples: u64,
+    #[pyo3(from_py_with = seed)] seed: u64,
+    #[pyo3(from_py_with = start)] start: u64,
     method: &str,
-    bits: Option<u32>,
+    #[pyo3(from_py_with = bits)] bits: Option<u32>,
     device: &Bound<'_, PyAny>,
 ) -> PyResult<Fields> {
     let end = start.checked_add(samples).filter(|_| samples > 0);

@@ -8,7 +8,7 @@ use pyo3::types::PyTuple;
 use unisono::{HostVec, NormOrder, Reduce, ReduceOp, Scalar, op};
 
 use crate::arguments::{ddof, held};
-use crate::array::{Sink, Source, dtype_of};
+use crate::array::{Sink, Source, Takes, dtype_of};
 use crate::device_array::Placed;
 use crate::error::raise;
 use crate::{device, run};
@@ -75,9 +75,7 @@ pub(crate) fn how(
     Ok(if *skip_nan { how.skip_nan() } else { how })
 }
 
-/// Reduces over all axes or some; `second` is the mask, or the other operand of a dot product. A result without axes is a
-/// scalar: `int` for indices and counts, `bool` for `any` and `all`, a NumPy scalar otherwise. Arrays of indices and counts
-/// are `int64`, as NumPy's.
+/// Reduces over all axes or some; `second` is the mask, or the other operand of a dot product.
 #[pyfunction]
 #[allow(clippy::too_many_arguments)]
 pub(crate) fn reduce<'py>(
@@ -92,12 +90,11 @@ pub(crate) fn reduce<'py>(
     out: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let how = how(py, op, axes, keepdims, &options)?;
-    let counts = matches!(op, "argmin" | "argmax" | "count_nonzero");
-    let truth = matches!(op, "any" | "all" | "count_nonzero");
-    let source = Source::new("array", array, truth)?;
+    let takes = if matches!(op, "any" | "all" | "count_nonzero") { Takes::Truth } else { Takes::Real };
+    let source = Source::new("array", array, takes)?;
     let dot = op == "dot";
     let what = if dot { "second operand" } else { "where" };
-    let second = second.map(|second| Source::new(what, second, false)).transpose()?;
+    let second = second.map(|second| Source::new(what, second, Takes::Real)).transpose()?;
     let backend = device::backend(device)?;
     let sources: Vec<&Source<'py>> = std::iter::once(&source).chain(&second).collect();
     let out = out.map(|out| Sink::new(out, &sources)).transpose()?;
@@ -105,7 +102,7 @@ pub(crate) fn reduce<'py>(
     let second = second.as_ref().map(Source::operand);
     let (units, stay) = (source.len(), source.is_array() || (dot && sources.iter().any(|one| one.is_array())));
     if let Some(out) = out {
-        let mut out = if counts { out.of_indices() } else { out };
+        let mut out = if counts(op) { out.of_indices() } else { out };
         let target = out.output();
         let done = run::run(py, &backend, units, |on| match &second {
             Some(second) if dot => on.vecdot_dyn_into(&operand, second, &how.retyped(op::Dot), target),
@@ -122,11 +119,24 @@ pub(crate) fn reduce<'py>(
         };
         if stay { Ok(Placed::Stays(result)) } else { Placed::host(result) }
     })?;
+    into_python(py, op, result)
+}
+
+/// Whether the results of a reduction of this name are indices or counts.
+fn counts(op: &str) -> bool {
+    matches!(op, "argmin" | "argmax" | "count_nonzero")
+}
+
+/// A result; one without axes as a scalar: `int` for indices and counts, `bool` for `any` and `all`, a NumPy scalar otherwise.
+/// Arrays of indices and counts are `int64`, as NumPy's.
+pub(crate) fn into_python<'py>(py: Python<'py>, op: &str, result: Placed) -> PyResult<Bound<'py, PyAny>> {
     match &result {
-        Placed::Host(shape, HostVec::U64(one)) if counts && shape.is_empty() => one.first().into_bound_py_any(py),
-        Placed::Host(shape, HostVec::Bool(one)) if truth && shape.is_empty() => one.first().into_bound_py_any(py),
+        Placed::Host(shape, HostVec::U64(one)) if counts(op) && shape.is_empty() => one.first().into_bound_py_any(py),
+        Placed::Host(shape, HostVec::Bool(one)) if matches!(op, "any" | "all") && shape.is_empty() => {
+            one.first().into_bound_py_any(py)
+        }
         Placed::Host(shape, _) if shape.is_empty() => result.into_python(py)?.get_item(PyTuple::empty(py)),
-        Placed::Host(..) if counts => result.into_python(py)?.call_method1(intern!(py, "view"), ("int64",)),
+        Placed::Host(..) if counts(op) => result.into_python(py)?.call_method1(intern!(py, "view"), ("int64",)),
         _ => result.into_python(py),
     }
 }

@@ -5,7 +5,7 @@ use numpy::PyArrayDescr;
 use pyo3::prelude::*;
 use unisono::{Boundary, Direction, Factor, Separable};
 
-use crate::array::{Sink, Source, dtype_of};
+use crate::array::{Sink, Source, Takes, dtype_of};
 use crate::convolve::{Options, describe};
 use crate::device_array::Placed;
 use crate::error::{invalid, raise};
@@ -28,7 +28,7 @@ pub(crate) fn separable<'py>(
     out: Option<&Bound<'py, PyAny>>,
     out_dtype: Option<&Bound<'py, PyArrayDescr>>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let array = Source::new("input", array, false)?;
+    let array = Source::new("input", array, Takes::Real)?;
     let weights: usize = terms.iter().flatten().map(|pass| pass.1.len()).sum();
     let units = array.len().saturating_mul(weights as u64);
     let mut how: Option<Separable> = None;
@@ -94,7 +94,7 @@ pub(crate) fn convolve_without_nan<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let direction = if correlate { Direction::Correlate } else { Direction::Convolve };
     let how = describe(mode, &boundary, fill_value, ndim, (algorithm, accuracy), options)?;
-    let (images, kernels) = (Source::new("images", images, false)?, Source::new("kernels", kernels, false)?);
+    let (images, kernels) = (Source::new("images", images, Takes::Complex)?, Source::new("kernels", kernels, Takes::Complex)?);
     let units = images.len().saturating_mul(2 * kernels.len());
     let backend = device::backend(device)?;
     let (a, b) = (images.operand(), kernels.operand());

@@ -35,6 +35,35 @@ def test_backend(device):
     assert backend.counters.operations >= before + 2
 
 
+def test_progress_is_told_and_may_stop_the_call(device):
+    told = []
+    backend = unisono.Backend(device, progress=lambda *at: told.append(at))
+    assert backend != unisono.Backend(device) and unisono.Backend(backend) == backend and "progress=" in repr(backend)
+    assert pickle.loads(pickle.dumps(backend)) == unisono.Backend(device)
+    backend.mean(np.ones((30, 50)))
+    backend.convolve(np.ones((300, 300), "float32"), np.ones((5, 5), "float32"))
+    assert all(0 <= done <= total or total == 0 for done, total in told)
+    assert [at for at in told if at[0] == at[1]][0] == (1500, 1500) and told[-1][0] == told[-1][1] > 0
+    told.clear()
+    assert backend.reduce_chunks(np.ones((3, 2000)), "sum", axis=None) == 6000
+    assert [at for at in told if at[0] % 2000 == 0] == [(2000, 0), (4000, 0), (6000, 0)]
+
+    class Enough(Exception):
+        pass
+
+    def enough(done, total):
+        told.append(done)
+        if done > 0:
+            raise Enough
+
+    state = unisono.MonteCarloState(seed=1)
+    with pytest.raises(Enough):
+        state.extend(10**15, device=unisono.Backend(device, progress=enough))
+    assert told[-1] > 0 and 0 <= state.samples < 10**15
+    with pytest.raises(TypeError, match="progress: got int, expected a callable"):
+        unisono.Backend(device, progress=3)
+
+
 def test_methods_are_the_functions(device):
     backend = unisono.Backend(device)
     x, k = np.arange(20).reshape(4, 5), np.arange(6).reshape(2, 3)

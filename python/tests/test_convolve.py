@@ -41,8 +41,8 @@ def test_integers_equal_the_definition(device, rng, mode, boundary):
         image, kernel = rng.integers(-99, 100, shape), rng.integers(-99, 100, kernel_shape)
         for dtype in ("int16", "int64"):
             how = {"mode": mode, "boundary": boundary, "ndim": len(shape), "device": device, "out_dtype": "int64"}
-            how["fill_value"] = -7
-            want = convolved(image, kernel, mode, boundary, -7)
+            how["fill_value"] = fill = -7 if boundary == "constant" else 0
+            want = convolved(image, kernel, mode, boundary, fill)
             got = unisono.convolve(image.astype(dtype), kernel.astype(dtype), **how)
             np.testing.assert_array_equal(got, want)
             flipped = kernel.astype(dtype)[(slice(None, None, -1),) * kernel.ndim]
@@ -58,10 +58,11 @@ def test_floats_within_the_bound(device, rng, dtype, boundary):
         pytest.skip("the device has no float64, and says so")
     for shape, kernel_shape in SIZES:
         image, kernel = floats(rng, shape, dtype), floats(rng, kernel_shape, dtype)
+        fill = 0.25 if boundary == "constant" else 0
         for mode in ("full", "same"):
-            got = unisono.convolve(image, kernel, mode, boundary, 0.25, len(shape), device)
+            got = unisono.convolve(image, kernel, mode, boundary, fill, len(shape), device)
             assert got.dtype == dtype
-            assert_close(got, image, kernel, mode, boundary, 0.25)
+            assert_close(got, image, kernel, mode, boundary, fill)
 
 
 @pytest.mark.parametrize("mode", ["full", "same", "valid"])
@@ -78,17 +79,18 @@ def test_against_scipy_signal(device, rng, mode):
 def test_against_scipy_ndimage(device, rng, boundary):
     for shape, kernel_shape in [((20, 31), (5, 3)), ((6, 7), (7, 5)), ((40,), (9,)), ((7, 8, 9), (3, 3, 5))]:
         image, kernel = rng.integers(0, 100, shape), rng.integers(-50, 50, kernel_shape)
+        fill = 3 if boundary == "constant" else 0
         for name in ("convolve", "correlate"):
-            want = getattr(ndimage, name)(image, kernel, mode=boundary, cval=3)
-            got = getattr(unisono, name)(image, kernel, "same", boundary, 3, len(shape), device)
+            want = getattr(ndimage, name)(image, kernel, mode=boundary, cval=fill)
+            got = getattr(unisono, name)(image, kernel, "same", boundary, fill, len(shape), device)
             np.testing.assert_array_equal(got, want)
 
 
 def test_signal_boundaries(device, rng):
     image, kernel = rng.integers(0, 9, (12, 13)), rng.integers(0, 9, (3, 5))
-    for boundary in ("fill", "symm", "wrap"):
-        want = signal.convolve2d(image, kernel, "full", boundary, 2)
-        got = unisono.convolve(image, kernel, "full", boundary, 2, device=device)
+    for boundary, fill in (("fill", 2), ("symm", 0), ("wrap", 0)):
+        want = signal.convolve2d(image, kernel, "full", boundary, fill)
+        got = unisono.convolve(image, kernel, "full", boundary, fill, device=device)
         np.testing.assert_array_equal(got, want)
 
 
@@ -105,6 +107,17 @@ def test_boundary_per_axis(device, rng):
     got = unisono.convolve(image, kernel, "same", ["wrap", "nearest"], device=device)
     padded = np.pad(np.pad(image, ((1, 1), (0, 0)), mode="wrap"), ((0, 0), (1, 1)), mode="edge")
     np.testing.assert_array_equal(got, signal.convolve(padded, kernel, "valid", method="direct"))
+
+
+def test_a_fill_value_needs_a_constant_boundary():
+    x = np.ones((4, 4))
+    found = unisono.convolve(x, np.ones((3, 3)), "same", ["wrap", "constant"], 2.0)
+    assert np.array_equal(found, signal.convolve2d(np.pad(x, ((0, 0), (1, 1)), constant_values=2), np.ones((3, 3)), "same", "wrap")[:, 1:-1])
+    for boundary in ("reflect", ["wrap", "mirror"], "constant:2"):
+        with pytest.raises(ValueError, match="fill_value: got 3, expected 0 where the boundary is"):
+            unisono.convolve(x, x, boundary=boundary, fill_value=3)
+    with pytest.raises(ValueError, match="fill_value: got 1, expected 0 where the boundary is wrap"):
+        unisono.explain_convolve(x, x, boundary="wrap", fill_value=1)
 
 
 def test_boundary_aliases():

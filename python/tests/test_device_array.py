@@ -1,5 +1,9 @@
 """Arrays that stay where they were computed."""
 
+import copy
+import operator
+import pickle
+
 import numpy as np
 import pytest
 
@@ -151,3 +155,61 @@ def test_errors():
     with pytest.raises(ValueError, match="copy"):
         np.array(x, copy=False)
     assert repr(x) == "<unisono.Array shape=(2,) dtype=float64>"
+
+
+def test_one_element_is_a_number(device):
+    backend = unisono.Backend(device)
+    x = backend.upload([[1.5, 2.0], [0.0, 4.0]])
+    assert not backend.all(x) and backend.any(x)
+    total = backend.sum(x)
+    assert (float(total), int(total), complex(total), bool(total)) == (7.5, 7, 7.5, True)
+    assert f"{total:.2f} {total}" == "7.50 7.5" and f"{x}" == repr(x)
+    assert float(backend.upload([[2.5]])) == 2.5 and not backend.upload([0])
+    most = backend.argmax(x)
+    assert operator.index(most) == 3 and list(range(10))[most] == 3 and unisono.topk(range(5), most)[0].tolist() == [4, 3, 2]
+    for shape in [(2,), (0,), (2, 2)]:
+        many = backend.upload(np.ones(shape))
+        with pytest.raises(ValueError, match=r"array for bool\(\): got shape \(.*\), which is ambiguous"):
+            bool(many)
+        for convert in (float, int, complex, operator.index, "{:.2f}".format):
+            with pytest.raises(TypeError, match="got shape"):
+                convert(many)
+    for convert in (operator.index, "{:d}".format):
+        with pytest.raises(TypeError, match=r"got shape \(1,\), expected no axes"):
+            convert(backend.upload([1]))
+    with pytest.raises(TypeError, match="integer"):
+        operator.index(total)
+
+
+def test_comparisons_are_numpys(device):
+    x = np.array([[1, 2], [3, 4]])
+    a, b = unisono.upload(x, device), unisono.upload(x.T, device)
+    for compare in (operator.eq, operator.ne, operator.lt, operator.le, operator.gt, operator.ge):
+        for found, want in [(compare(a, b), compare(x, x.T)), (compare(a, 2), compare(x, 2)), (compare(x.T, a), compare(x.T, x))]:
+            assert found.dtype == bool and np.array_equal(found, want)
+    assert not np.any(a == None)  # noqa: E711
+    with pytest.raises(ValueError, match="ambiguous"):
+        assert a == b
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(a)
+
+
+def test_copies_and_pickles(device):
+    x = np.arange(6, dtype=np.float32).reshape(2, 3)
+    a = unisono.upload(x, device)
+    copies = [copy.copy(a), copy.deepcopy(a)]
+    assert all(one is not a and one.on_device == a.on_device for one in copies)
+    unisono.map("a + 1", a=a, out=a, device=device)
+    assert np.array_equal(a.numpy(), x + 1) and all(np.array_equal(one.numpy(), x) for one in copies)
+    again = pickle.loads(pickle.dumps(a))
+    assert isinstance(again, unisono.Array) and not again.on_device and again.dtype == x.dtype
+    assert unisono.sum(again, device=device).item() == x.sum() + 6
+    z = unisono.upload([1j], "cpu")
+    assert complex(pickle.loads(pickle.dumps(z))) == 1j
+
+
+def test_dot_products_go_where_they_should(device):
+    backend = unisono.Backend(device)
+    x = np.arange(3.0)
+    for out in (np.empty(()), backend.upload(0.0)):
+        assert backend.dot(x, x, out=out) is out and float(out) == 5

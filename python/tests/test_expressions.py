@@ -22,6 +22,14 @@ def test_map_is_numpys_expression(device):
     np.testing.assert_array_equal(out, np.where(a > b, np.float32(2), np.float32(-2)))
 
 
+def test_signs_are_numpys(device):
+    for dtype in ["f4", "f8"]:
+        x = np.array([-2, -0.0, 0.0, 3, np.nan, -np.inf], dtype)
+        got = unisono.map("sign(x)", x=x, device=device)
+        np.testing.assert_array_equal(got, np.sign(x))
+        np.testing.assert_array_equal(np.signbit(got[:4]), np.signbit(np.sign(x))[:4])
+
+
 def test_functions_are_near_numpys_and_dtypes_promote():
     x = np.linspace(0.01, 20, 1001)
     for text, expected in [("exp(-x)", np.exp(-x)), ("log(x)", np.log(x)), ("sin(x)", np.sin(x)), ("x**1.5", x**1.5)]:
@@ -54,7 +62,12 @@ def test_integrals_converge_and_merge(device):
     low, high = whole.interval(0.95)
     assert high - low == pytest.approx(2 * 1.959964 * whole.standard_error)
     reached = unisono.integrate("x", {"x": (0, 2)}, 10**7, relative_error=1e-3, device=device)
-    assert reached.converged and reached.samples < 10**6
+    assert reached.converged and reached.samples < 10**6 and "converged" not in repr(reached)
+    missed = unisono.integrate("x < 0", {"x": (0, 2)}, 1000, relative_error=0.5, device=device)
+    assert not missed.converged and repr(missed).endswith("samples=1000, converged=False)")
+    assert unisono.integrate("1", {"x": (0, 2)}, 1000, relative_error=1e-9, device=device).converged
+    rounded = unisono.integrate("1", {"x": (1e6, 1e6 + 0.1)}, 2**17, method="vegas", device=device)
+    assert rounded.estimate == pytest.approx(0.1, rel=1e-3)
 
 
 def test_states_of_integrals(device, tmp_path):
@@ -97,6 +110,8 @@ def test_the_example_runs(capsys, monkeypatch):
 def test_errors_say_where():
     with pytest.raises(ValueError, match="column 5"):
         unisono.map("a + ", a=[1.0])
+    with pytest.raises(ValueError, match="expected `sin`"):
+        unisono.map("Sin(1)")
     with pytest.raises(ValueError, match="`b`, which has no value"):
         unisono.map("a + b", a=[1.0])
     with pytest.raises(ValueError, match="broadcast"):

@@ -158,6 +158,19 @@ def test_differences(device, rng, name, smooth):
         check(found, exact, scale, 4 * x.ndim, x.dtype)
 
 
+@pytest.mark.parametrize("name", ["sobel", "prewitt"])
+def test_differences_along_some_axes(device, rng, name):
+    image = rng.standard_normal((7, 8, 3)).astype(np.float32)
+    for axis in (0, 1):
+        for cval in (0.0, 2.0):
+            how = {"mode": ["constant", "wrap"], "cval": cval}
+            want = np.stack([getattr(ndimage, name)(image[..., i], axis, **how) for i in range(3)], -1)
+            found = getattr(unisono, name)(image, axis, **how, axes=(0, 1), device=device)
+            np.testing.assert_allclose(found, want, atol=1e-5)
+    alone = getattr(unisono, name)(image, -2, axes=1, device=device)
+    np.testing.assert_allclose(alone, ndimage.correlate1d(image, [-1, 0, 1], 1), atol=1e-5)
+
+
 def test_laplace(device, rng):
     for _ in range(CASES // 2):
         x = draw(rng, device)

@@ -123,7 +123,7 @@ def test_histograms_are_their_bytes():
         assert same == empty and same.to_bytes() == empty.to_bytes()
         same.add([0.5], weights=[2.5])
         assert same.values.tolist() == [2.5, 0] and same != empty
-        with pytest.raises(ValueError, match="kind of weights"):
+        with pytest.raises(ValueError, match="weights: got none, expected floats"):
             same.add([0.5])
     weighted = unisono.Histogram(edges)
     weighted.add([], weights=np.zeros(0))
@@ -286,3 +286,22 @@ def test_partials_by_label_merge_and_travel(device, rng):
         unisono.LabelPartials.from_bytes(b"\x09" + whole.to_bytes()[1:])
     with pytest.raises(ValueError, match="median"):
         unisono.LabelPartials(x, labels, "median", device=device)
+
+
+def test_weights_are_of_one_kind():
+    for before, now, text in [
+        (None, [1.0], "weights: got floats, expected none, as were added before"),
+        ([2], None, "weights: got none, expected integers, as were added before"),
+        ([2.0], [2], "weights: got integers, expected floats, as were added before"),
+    ]:
+        histogram = unisono.Histogram([0, 1, 2])
+        histogram.add([0.5], before)
+        with pytest.raises(ValueError, match=text):
+            histogram.add([1.5], now)
+        assert histogram.counts.tolist() == [1, 0]
+
+
+def test_labels_of_partials_broadcast(device):
+    x, labels = np.arange(6.0).reshape(2, 3), np.array([1, 2, 1])
+    found = unisono.LabelPartials(x, labels, "sum", [1, 2], device)
+    assert np.array_equal(found.result(), unisono.sum_by_label(x, labels, [1, 2], device))

@@ -225,7 +225,38 @@ def test_chunks_have_the_bits_of_the_whole(tmp_path, device, rng):
             got = unisono.reduce_chunks(files, op, axis=axis, keepdims=True, device=device)
             want = getattr(unisono, op)(x, axis=axis, keepdims=True, device=device)
             assert got.dtype == want.dtype and np.array_equal(got, want), (op, axis)
+            if op in ("sum", "mean", "var", "std", "count_nonzero", "norm"):
+                pieces, mask = np.array_split(x, 4), x > 0
+                got = unisono.reduce_chunks(iter(pieces), op, axis=axis, where=iter(np.array_split(mask, 4)), device=device)
+                want = getattr(unisono, op)(x, axis=axis, where=mask, device=device)
+                np.testing.assert_array_equal(got, want, err_msg=f"{op} {axis}")
+    fast = unisono.reduce_chunks(np.array_split(x, 4), "mean", mode="fast", device=device)
+    assert type(fast) is np.float32 and np.isclose(fast, x.mean(dtype=float))
+    assert unisono.reduce_chunks([x], "max", initial=99, where=[x > 99], device=device) == 99
     with pytest.raises(ValueError, match="at least one"):
         unisono.reduce_chunks([])
     with pytest.raises(ValueError, match="shape of a chunk"):
         unisono.reduce_chunks([np.zeros((2, 3)), np.zeros((2, 4))])
+
+
+def test_chunks_give_what_the_functions_give():
+    x = np.array([[0, 3], [5, 1]], np.int16)
+    for op in ("sum", "mean", "var", "std", "min", "max", "argmin", "argmax", "any", "all", "count_nonzero", "prod", "ptp", "norm"):
+        got, want = unisono.reduce_chunks([x[:1], x[1:]], op), getattr(unisono, op)(x)
+        assert type(got) is type(want) and got == want, op
+
+
+def test_siblings_take_the_same_options(device):
+    large = np.array([2**62, 2**62, 3])
+    for op in ("sum", "prod"):
+        plain, nan = getattr(unisono, op), getattr(unisono, f"nan{op}")
+        for overflow in ("wrap", "saturate"):
+            assert nan(large, overflow=overflow, device=device) == plain(large, overflow=overflow, device=device)
+        with pytest.raises(ValueError, match="does not fit"):
+            nan(large, device=device)
+    x = np.where(np.arange(9000) % 3, np.linspace(0, 1, 9000), np.nan)
+    assert np.isclose(unisono.nansum(x, mode="fast", device=device), np.nansum(x))
+    assert np.isclose(unisono.nanmean(x, mode="fast", device=device), np.nanmean(x))
+    for axis in ((0, 1), [0, 1], range(2), np.array([0, 1])):
+        assert unisono.sum(np.ones((2, 3, 4)), axis, 1, device).shape == (1, 1, 4)
+        assert unisono.median(np.ones((2, 3, 4)), axis, np.True_, device).shape == (1, 1, 4)

@@ -5,6 +5,7 @@ import pathlib
 import pickle
 import runpy
 import sys
+import threading
 
 import pytest
 
@@ -30,9 +31,10 @@ def test_to_a_standard_error(device):
     assert state.ranges == [(0, 3 * 2**20)] and state.estimate().standard_error <= 1e-3
     low, high = state.estimate().confidence_interval(0.9)
     assert low < float(state.estimate()) < high and high - low == pytest.approx(2 * 1.645e-3, rel=0.1)
-    for wrong in [dict(), dict(end=5, standard_error=1.0), dict(standard_error=1e-9)]:
+    for wrong in [dict(), dict(end=5, standard_error=1.0), dict(standard_error=1e-9), dict(start=5, standard_error=1.0)]:
         with pytest.raises(ValueError, match="standard"):
             state.extend(device=device, **wrong)
+    assert state.ranges == [(0, 3 * 2**20)]
 
 
 def test_intervals_of_checkpoints(tmp_path):
@@ -59,6 +61,8 @@ def test_what_does_not_fit(tmp_path):
         unisono.MonteCarloState.from_bytes(state.to_bytes()[:-1] + b"x")
     with pytest.raises(OSError, match="nowhere"):
         state.save(tmp_path / "nowhere" / "pi.state")
+    with pytest.raises(OSError, match='^"": it names no file'):
+        state.save("")
     assert state.samples == 1000 and repr(state) == "<unisono.MonteCarloState seed=1 samples=1000>"
 
 
@@ -99,3 +103,31 @@ def test_the_example_runs(capsys, monkeypatch, tmp_path):
     runpy.run_path(str(example), run_name="__main__")
     assert "standard error" in capsys.readouterr().out
     assert unisono.MonteCarloState.load(tmp_path / "pi.state").estimate().standard_error <= 1e-3
+
+
+def test_a_state_belongs_to_one_call_at_a_time():
+    for state in (unisono.MonteCarloState(seed=1), unisono.IntegralState("x*x", {"x": (0, 1)})):
+        begun, stop = threading.Event(), threading.Event()
+
+        def progress(done, total):
+            begun.set()
+            if stop.is_set():
+                raise KeyboardInterrupt
+
+        def work():
+            with pytest.raises(KeyboardInterrupt):
+                state.extend(10**15, device=unisono.Backend("cpu", progress=progress))
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        try:
+            assert begun.wait(20)
+            for change in (lambda: state.extend(5), lambda: state.merge(type(state).from_bytes(state.to_bytes()))):
+                with pytest.raises(ValueError, match="one call at a time"):
+                    change()
+        finally:
+            stop.set()
+            thread.join()
+        before = state.samples
+        state.extend(before + 70_000, start=before, device="cpu")
+        assert state.samples == before + 70_000

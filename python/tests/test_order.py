@@ -359,3 +359,15 @@ def test_second_arrays_broadcast_and_results_go_where_they_should(device, rng):
     if device.startswith("gpu"):
         with pytest.raises(ValueError, match="at least 65536 bytes"):
             unisono.sum(x, device=unisono.Backend(device, memory_limit=1000))
+
+
+def test_cumulative_sums_and_products_in_every_form(device):
+    x = np.array([3, 1, 4])
+    assert unisono.cumulative_sum(x, reverse=True, device=device).tolist() == [8, 5, 4]
+    assert unisono.cumulative_sum(x, include_initial=True, reverse=True, device=device).tolist() == [8, 5, 4, 0]
+    assert unisono.cumulative_prod(x, include_initial=True, reverse=True, device=device).tolist() == [12, 4, 4, 1]
+    large = np.array([2**62, 2**62, 2])
+    with pytest.raises(ValueError, match="does not fit"):
+        unisono.cumulative_sum(large, device=device)
+    assert np.array_equal(unisono.cumulative_sum(large, wrapping=True, device=device), large.cumsum())
+    assert np.array_equal(unisono.cumulative_prod(large, wrapping=True, device=device), large.cumprod())

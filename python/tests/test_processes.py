@@ -47,3 +47,39 @@ def test_pool(device, method, tmp_path):
         assert done.stdout == "same\n" or ("refused:" in done.stdout and "fork" in done.stdout)
     else:
         assert done.stdout == "same\n"
+
+
+FORKED_MEANWHILE = """
+import os, sys, threading, time
+import numpy as np
+import unisono
+
+x, a, b = np.arange(3000.0), np.ones((300, 300)), np.ones((60, 60))
+calls = [lambda: unisono.sum(x, device="cpu"), lambda: unisono.convolve(a, b, device="cpu"),
+         lambda: unisono.random.default_rng(1, device="cpu").normal(size=100),
+         lambda: unisono.integrate("x*y", {"x": (0, 1), "y": (0, 1)}, 1000, method="sobol", device="cpu")]
+call = calls[int(sys.argv[1])]
+thread = threading.Thread(target=call)
+thread.start()
+time.sleep(float(sys.argv[2]))
+child = os.fork()
+if child == 0:
+    call()
+    os._exit(0)
+thread.join()
+deadline = time.monotonic() + 30
+while os.waitpid(child, os.WNOHANG) == (0, 0):
+    if time.monotonic() > deadline:
+        os.kill(child, 9)
+        sys.exit("the child hangs")
+    time.sleep(0.01)
+"""
+
+
+@pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="no fork here")
+@pytest.mark.parametrize("call", range(4))
+def test_a_child_forked_during_the_first_call_does_not_hang(call):
+    for pause in (0, 0.001, 0.003):
+        program = [sys.executable, "-W", "ignore", "-c", FORKED_MEANWHILE, str(call), str(pause)]
+        done = subprocess.run(program, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr

@@ -84,5 +84,25 @@ def test_what_cannot_be_drawn():
             draw()
     with pytest.raises(TypeError, match="float32 or float64"):
         rng.normal(size=3, dtype=np.int32)
-    with pytest.raises(OverflowError):
-        unisono.random.default_rng(2**64)
+    assert rng.position == 0
+
+
+def test_numbers_of_a_generator():
+    rng = unisono.random.default_rng()
+    assert rng.seed == 0 and rng.random() == unisono.random.default_rng(0).random()
+    for name, call in [
+        ("seed", lambda: unisono.random.default_rng(-1)),
+        ("seed", lambda: unisono.random.default_rng(2**64)),
+        ("seed", lambda: setattr(rng, "seed", -1)),
+        ("stream", lambda: unisono.random.Generator(1, stream=-1)),
+        ("position", lambda: unisono.random.Generator(1, position=2**64)),
+        ("position", lambda: setattr(rng, "position", -1)),
+        ("size", lambda: rng.random(-1)),
+        ("size", lambda: rng.normal(size=(2, -3))),
+    ]:
+        with pytest.raises(ValueError, match=rf"{name}: got -?\d+, expected 0 to 2\^64 - 1"):
+            call()
+    assert rng.position == 1
+    for name, call in [("seed", lambda: unisono.random.default_rng(None)), ("size", lambda: rng.random(1.5))]:
+        with pytest.raises(TypeError, match=f"{name}: got .*, expected an integer"):
+            call()

@@ -107,7 +107,7 @@ def test_signal_convolve2d_and_correlate2d(device):
             shape, kernel_shape = kernel_shape, shape
         first, second = dtypes(rng, device)
         image, kernel = draw(rng, shape, first), draw(rng, kernel_shape, second)
-        name, fill = str(rng.choice(["convolve", "correlate"])), int(rng.integers(0, 9))
+        name, fill = str(rng.choice(["convolve", "correlate"])), int(rng.integers(0, 9)) * (boundary == "fill")
         how = options(image, kernel, device, boundary=boundary, fill_value=fill, centre="signal2d")
         got = getattr(unisono, name)(image, kernel, mode, **how)
         scipy_function = getattr(signal, name + "2d")
@@ -137,6 +137,7 @@ def test_ndimage_convolve_and_correlate(device):
         if boundary == "reflect" and any(2 * k > 4 * n for n, k in zip(shape, kernel_shape)):
             # SciPy 1.17 loses count where a kernel reaches four lengths of the image beyond it.
             boundary = "mirror"
+        fill *= boundary == "constant"
         how = options(image, kernel, device, boundary=boundary, fill_value=fill, origin=origin, centre="ndimage")
         got = getattr(unisono, name)(image, kernel, "same", **how)
         scipy_function = getattr(ndimage, name)

@@ -17,15 +17,17 @@ of a name), ``"all"``, several joined by ``+``, or a :class:`Backend`. :func:`de
 its first use in a process; forked children open their own.
 
 **Arrays.** Anything :func:`numpy.asarray` takes, of dtype bool, (u)int8 to (u)int64, float32 or float64 (convolution: complex64
-and complex128 too), with any strides and at
-most 32 axes; masked arrays are refused. On the CPU nothing is copied (except byte-swapped and unaligned arrays, and bools whose
-bytes are not 0 or 1). ``out`` is a writable array of the result's shape and dtype with any strides that shares no memory with
-the operands. An :class:`Array` stays where it was computed: operations on one return one, and on a GPU nothing is moved in
-between; one that is ``out`` may be an operand too. The GIL is released while the work runs, so no other thread may write to the
-arguments of a call or use its ``out``.
+and complex128 too), with any strides and at most 32 axes; masked arrays are refused. On the CPU nothing is copied (except
+byte-swapped and unaligned arrays, and bools whose bytes are not 0 or 1). ``out`` is a writable array of the result's shape and
+dtype with any strides that shares no memory with the operands. The GIL is released while the work runs, so no other thread may
+write to the arguments of a call or use its ``out``.
 
-**Errors.** ``ValueError`` for arguments, devices and results that do not fit, ``TypeError`` for dtypes, ``RuntimeError``
-for failures of a device.
+An :class:`Array` stays where it was computed: what is computed of one elementwise, by convolution, along axes or over all of them
+is one, and on a GPU nothing is moved in between; one that is ``out`` may be an operand too. :func:`map_reduce`,
+:func:`reduce_chunks`, :func:`histogram`, :func:`bincount` and all that is by label bring their results to the host.
+
+**Errors.** ``ValueError`` for arguments, devices and results that do not fit, ``TypeError`` for dtypes, ``OSError`` (such as
+``FileNotFoundError``) for files, ``RuntimeError`` for failures of a device.
 """
 
 from . import random

@@ -1,7 +1,6 @@
 """Devices: listing them, and the handle that remembers one."""
 
 import inspect
-import operator
 from dataclasses import dataclass
 
 from . import _filters, _functions, _group, _order, _reductions, _unisono
@@ -83,7 +82,7 @@ def devices():
 
 
 class Backend:
-    """A device, opened: its methods are the functions of the package without ``device``.
+    """A device, opened: its methods are the functions of the package that take a ``device``, without it.
 
     Cheap to make again (a device is opened once per process), usable from any thread, and picklable: an unpickled
     backend, or one that a forked child inherited, opens the device anew in its own process.
@@ -97,6 +96,11 @@ class Backend:
         fit piece by piece and streams it, and brings results that would take too much of it to the host; results do not depend
         on it, but for convolutions of floats within their bound. A limit too small makes the operation raise `ValueError`,
         which names one that would do.
+    progress : callable, optional
+        ``progress(done, total)`` is called some twenty times a second while a call is at work, on the thread that made the call,
+        and once at its end with ``done == total``. The units are the operation's own (multiply-adds, elements, samples);
+        ``total`` is 0 while it is not known, as in :func:`reduce_chunks`. What it raises stops the call. A pickled backend
+        leaves it behind.
 
     Raises
     ------
@@ -110,32 +114,46 @@ class Backend:
     np.int64(6)
     >>> unisono.sum([1, 2, 3], device=cpu)
     np.int64(6)
+    >>> told = []
+    >>> unisono.Backend("cpu", progress=lambda done, total: told.append((done, total))).sum(np.ones(1000))
+    np.float64(1000.0)
+    >>> told
+    [(1000, 1000)]
     """
 
-    __slots__ = ("device", "memory_limit")
+    __slots__ = ("device", "memory_limit", "progress")
 
-    def __init__(self, device="auto", memory_limit=None):
+    def __init__(self, device="auto", memory_limit=None, progress=None):
+        progress = getattr(device, "progress", None) if progress is None else progress
+        if not (progress is None or callable(progress)):
+            raise TypeError(f"progress: got {type(progress).__name__}, expected a callable of the units done and those in all")
         if memory_limit is None:
             memory_limit = getattr(device, "memory_limit", None)
-        elif not 0 < operator.index(memory_limit) < 2**64:
+        elif not 0 < _filters._index("memory_limit", memory_limit) < 2**64:
             raise ValueError(f"memory_limit: got {memory_limit}, expected a positive number of bytes")
         else:
-            memory_limit = operator.index(memory_limit)
+            memory_limit = _filters._index("memory_limit", memory_limit)
         object.__setattr__(self, "device", _unisono.open(device))
         object.__setattr__(self, "memory_limit", memory_limit)
+        object.__setattr__(self, "progress", progress)
 
     def __setattr__(self, name, value):
         raise AttributeError(f"Backend is immutable: {name} cannot be set")
 
     def __repr__(self):
         limit = "" if self.memory_limit is None else f", memory_limit={self.memory_limit}"
-        return f"unisono.Backend({self.device!r}{limit})"
+        progress = "" if self.progress is None else f", progress={self.progress!r}"
+        return f"unisono.Backend({self.device!r}{limit}{progress})"
 
     def __eq__(self, other):
-        return isinstance(other, Backend) and (self.device, self.memory_limit) == (other.device, other.memory_limit)
+        return isinstance(other, Backend) and self._known == other._known
 
     def __hash__(self):
-        return hash((Backend, self.device, self.memory_limit))
+        return hash((Backend, *self._known))
+
+    @property
+    def _known(self):
+        return self.device, self.memory_limit, self.progress and id(self.progress)
 
     def __reduce__(self):
         return Backend, (self.device, self.memory_limit)
@@ -176,6 +194,7 @@ for _function in (
     _functions.upload,
     _functions.convolve,
     _functions.correlate,
+    _functions.explain_convolve,
     _functions.pi,
     _functions.map,
     _functions.map_reduce,
@@ -205,6 +224,7 @@ for _function in (
     _reductions.norm,
     _reductions.vecdot,
     _reductions.dot,
+    _reductions.reduce_chunks,
     _order.cumsum,
     _order.cumprod,
     _order.nancumsum,

@@ -1,4 +1,4 @@
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, overload
 
@@ -42,10 +42,16 @@ class Counters:
 def devices() -> list[Device]: ...
 
 class Backend:
-    __slots__ = ("device", "memory_limit")
+    __slots__ = ("device", "memory_limit", "progress")
     device: str
     memory_limit: int | None
-    def __init__(self, device: str | Backend = "auto", memory_limit: int | None = None) -> None: ...
+    progress: Callable[[int, int], object] | None
+    def __init__(
+        self,
+        device: str | Backend = "auto",
+        memory_limit: int | None = None,
+        progress: Callable[[int, int], object] | None = None,
+    ) -> None: ...
     def __setattr__(self, name: str, value: object) -> None: ...
     def __eq__(self, other: object) -> bool: ...
     def __hash__(self) -> int: ...
@@ -81,6 +87,28 @@ class Backend:
     def convolve(
         self,
         images: ArrayLike,
+        kernels: Array,
+        mode: _Mode = "full",
+        boundary: str | Sequence[str] = "constant",
+        fill_value: complex = 0,
+        ndim: Literal[1, 2, 3] = 2,
+        out: None = None,
+        out_dtype: DTypeLike | None = None,
+        algorithm: _Algorithm = "auto",
+        accuracy: _Accuracy = "default",
+        *,
+        centre: _Centre = "signal",
+        origin: int | Sequence[int] = 0,
+        stride: int | Sequence[int] = 1,
+        dilation: int | Sequence[int] = 1,
+        groups: int | None = None,
+        overflow: _Overflow = "error",
+        nan: Literal["propagate", "ignore"] = "propagate",
+    ) -> Array: ...
+    @overload
+    def convolve(
+        self,
+        images: ArrayLike,
         kernels: ArrayLike,
         mode: _Mode = "full",
         boundary: str | Sequence[str] = "constant",
@@ -122,10 +150,54 @@ class Backend:
         nan: Literal["propagate", "ignore"] = "propagate",
     ) -> _OutT: ...
     @overload
+    def convolve(
+        self,
+        images: ArrayLike | Array,
+        kernels: ArrayLike | Array,
+        mode: _Mode,
+        boundary: str | Sequence[str],
+        fill_value: complex,
+        ndim: Literal[1, 2, 3],
+        out: _OutT,
+        out_dtype: DTypeLike | None = None,
+        algorithm: _Algorithm = "auto",
+        accuracy: _Accuracy = "default",
+        *,
+        centre: _Centre = "signal",
+        origin: int | Sequence[int] = 0,
+        stride: int | Sequence[int] = 1,
+        dilation: int | Sequence[int] = 1,
+        groups: int | None = None,
+        overflow: _Overflow = "error",
+        nan: Literal["propagate", "ignore"] = "propagate",
+    ) -> _OutT: ...
+    @overload
     def correlate(
         self,
         images: Array,
         kernels: ArrayLike | Array,
+        mode: _Mode = "full",
+        boundary: str | Sequence[str] = "constant",
+        fill_value: complex = 0,
+        ndim: Literal[1, 2, 3] = 2,
+        out: None = None,
+        out_dtype: DTypeLike | None = None,
+        algorithm: _Algorithm = "auto",
+        accuracy: _Accuracy = "default",
+        *,
+        centre: _Centre = "signal",
+        origin: int | Sequence[int] = 0,
+        stride: int | Sequence[int] = 1,
+        dilation: int | Sequence[int] = 1,
+        groups: int | None = None,
+        overflow: _Overflow = "error",
+        nan: Literal["propagate", "ignore"] = "propagate",
+    ) -> Array: ...
+    @overload
+    def correlate(
+        self,
+        images: ArrayLike,
+        kernels: Array,
         mode: _Mode = "full",
         boundary: str | Sequence[str] = "constant",
         fill_value: complex = 0,
@@ -188,6 +260,28 @@ class Backend:
         nan: Literal["propagate", "ignore"] = "propagate",
     ) -> _OutT: ...
     @overload
+    def correlate(
+        self,
+        images: ArrayLike | Array,
+        kernels: ArrayLike | Array,
+        mode: _Mode,
+        boundary: str | Sequence[str],
+        fill_value: complex,
+        ndim: Literal[1, 2, 3],
+        out: _OutT,
+        out_dtype: DTypeLike | None = None,
+        algorithm: _Algorithm = "auto",
+        accuracy: _Accuracy = "default",
+        *,
+        centre: _Centre = "signal",
+        origin: int | Sequence[int] = 0,
+        stride: int | Sequence[int] = 1,
+        dilation: int | Sequence[int] = 1,
+        groups: int | None = None,
+        overflow: _Overflow = "error",
+        nan: Literal["propagate", "ignore"] = "propagate",
+    ) -> _OutT: ...
+    @overload
     def sum(self, a: Array, axis: _Axis = None, keepdims: bool = False, out: None = None, *, dtype: DTypeLike | None = None, initial: _Scalar | None = None, where: ArrayLike | Array | None = None, overflow: _Overflow = "error", mode: Literal["exact", "fast"] = "exact") -> Array: ...
     @overload
     def sum(self, a: ArrayLike, axis: None = None, keepdims: Literal[False] = False, out: None = None, *, dtype: DTypeLike | None = None, initial: _Scalar | None = None, where: ArrayLike | Array | None = None, overflow: _Overflow = "error", mode: Literal["exact", "fast"] = "exact") -> np.number[Any]: ...
@@ -195,6 +289,8 @@ class Backend:
     def sum(self, a: ArrayLike, axis: _Axis = None, keepdims: bool = False, out: None = None, *, dtype: DTypeLike | None = None, initial: _Scalar | None = None, where: ArrayLike | Array | None = None, overflow: _Overflow = "error", mode: Literal["exact", "fast"] = "exact") -> np.number[Any] | NDArray[Any]: ...
     @overload
     def sum(self, a: ArrayLike | Array, axis: _Axis = None, keepdims: bool = False, *, out: _OutT, dtype: DTypeLike | None = None, initial: _Scalar | None = None, where: ArrayLike | Array | None = None, overflow: _Overflow = "error", mode: Literal["exact", "fast"] = "exact") -> _OutT: ...
+    @overload
+    def sum(self, a: ArrayLike | Array, axis: _Axis, keepdims: bool, out: _OutT, *, dtype: DTypeLike | None = None, initial: _Scalar | None = None, where: ArrayLike | Array | None = None, overflow: _Overflow = "error", mode: Literal["exact", "fast"] = "exact") -> _OutT: ...
     @overload
     def prod(self, a: Array, axis: _Axis = None, keepdims: bool = False, out: None = None, *, dtype: DTypeLike | None = None, initial: _Scalar | None = None, where: ArrayLike | Array | None = None, overflow: _Overflow = "error") -> Array: ...
     @overload
@@ -204,6 +300,8 @@ class Backend:
     @overload
     def prod(self, a: ArrayLike | Array, axis: _Axis = None, keepdims: bool = False, *, out: _OutT, dtype: DTypeLike | None = None, initial: _Scalar | None = None, where: ArrayLike | Array | None = None, overflow: _Overflow = "error") -> _OutT: ...
     @overload
+    def prod(self, a: ArrayLike | Array, axis: _Axis, keepdims: bool, out: _OutT, *, dtype: DTypeLike | None = None, initial: _Scalar | None = None, where: ArrayLike | Array | None = None, overflow: _Overflow = "error") -> _OutT: ...
+    @overload
     def mean(self, a: Array, axis: _Axis = None, keepdims: bool = False, out: None = None, *, dtype: DTypeLike | None = None, where: ArrayLike | Array | None = None, mode: Literal["exact", "fast"] = "exact") -> Array: ...
     @overload
     def mean(self, a: ArrayLike, axis: None = None, keepdims: Literal[False] = False, out: None = None, *, dtype: DTypeLike | None = None, where: ArrayLike | Array | None = None, mode: Literal["exact", "fast"] = "exact") -> np.floating[Any]: ...
@@ -211,6 +309,8 @@ class Backend:
     def mean(self, a: ArrayLike, axis: _Axis = None, keepdims: bool = False, out: None = None, *, dtype: DTypeLike | None = None, where: ArrayLike | Array | None = None, mode: Literal["exact", "fast"] = "exact") -> np.floating[Any] | NDArray[Any]: ...
     @overload
     def mean(self, a: ArrayLike | Array, axis: _Axis = None, keepdims: bool = False, *, out: _OutT, dtype: DTypeLike | None = None, where: ArrayLike | Array | None = None, mode: Literal["exact", "fast"] = "exact") -> _OutT: ...
+    @overload
+    def mean(self, a: ArrayLike | Array, axis: _Axis, keepdims: bool, out: _OutT, *, dtype: DTypeLike | None = None, where: ArrayLike | Array | None = None, mode: Literal["exact", "fast"] = "exact") -> _OutT: ...
     @overload
     def min(self, a: Array, axis: _Axis = None, keepdims: bool = False, out: None = None, *, initial: _Scalar | None = None, where: ArrayLike | Array | None = None) -> Array: ...
     @overload
@@ -220,6 +320,8 @@ class Backend:
     @overload
     def min(self, a: ArrayLike | Array, axis: _Axis = None, keepdims: bool = False, *, out: _OutT, initial: _Scalar | None = None, where: ArrayLike | Array | None = None) -> _OutT: ...
     @overload
+    def min(self, a: ArrayLike | Array, axis: _Axis, keepdims: bool, out: _OutT, *, initial: _Scalar | None = None, where: ArrayLike | Array | None = None) -> _OutT: ...
+    @overload
     def max(self, a: Array, axis: _Axis = None, keepdims: bool = False, out: None = None, *, initial: _Scalar | None = None, where: ArrayLike | Array | None = None) -> Array: ...
     @overload
     def max(self, a: ArrayLike, axis: None = None, keepdims: Literal[False] = False, out: None = None, *, initial: _Scalar | None = None, where: ArrayLike | Array | None = None) -> np.generic: ...
@@ -227,6 +329,8 @@ class Backend:
     def max(self, a: ArrayLike, axis: _Axis = None, keepdims: bool = False, out: None = None, *, initial: _Scalar | None = None, where: ArrayLike | Array | None = None) -> np.generic | NDArray[Any]: ...
     @overload
     def max(self, a: ArrayLike | Array, axis: _Axis = None, keepdims: bool = False, *, out: _OutT, initial: _Scalar | None = None, where: ArrayLike | Array | None = None) -> _OutT: ...
+    @overload
+    def max(self, a: ArrayLike | Array, axis: _Axis, keepdims: bool, out: _OutT, *, initial: _Scalar | None = None, where: ArrayLike | Array | None = None) -> _OutT: ...
     @overload
     def argmin(self, a: Array, axis: _Axis = None, keepdims: bool = False, out: None = None) -> Array: ...
     @overload
@@ -236,6 +340,8 @@ class Backend:
     @overload
     def argmin(self, a: ArrayLike | Array, axis: _Axis = None, keepdims: bool = False, *, out: _OutT) -> _OutT: ...
     @overload
+    def argmin(self, a: ArrayLike | Array, axis: _Axis, keepdims: bool, out: _OutT) -> _OutT: ...
+    @overload
     def argmax(self, a: Array, axis: _Axis = None, keepdims: bool = False, out: None = None) -> Array: ...
     @overload
     def argmax(self, a: ArrayLike, axis: None = None, keepdims: Literal[False] = False, out: None = None) -> int: ...
@@ -243,6 +349,8 @@ class Backend:
     def argmax(self, a: ArrayLike, axis: _Axis = None, keepdims: bool = False, out: None = None) -> int | NDArray[np.int64]: ...
     @overload
     def argmax(self, a: ArrayLike | Array, axis: _Axis = None, keepdims: bool = False, *, out: _OutT) -> _OutT: ...
+    @overload
+    def argmax(self, a: ArrayLike | Array, axis: _Axis, keepdims: bool, out: _OutT) -> _OutT: ...
     @overload
     def any(self, a: Array, axis: _Axis = None, keepdims: bool = False, out: None = None, *, where: ArrayLike | Array | None = None) -> Array: ...
     @overload
@@ -252,6 +360,8 @@ class Backend:
     @overload
     def any(self, a: ArrayLike | Array, axis: _Axis = None, keepdims: bool = False, *, out: _OutT, where: ArrayLike | Array | None = None) -> _OutT: ...
     @overload
+    def any(self, a: ArrayLike | Array, axis: _Axis, keepdims: bool, out: _OutT, *, where: ArrayLike | Array | None = None) -> _OutT: ...
+    @overload
     def all(self, a: Array, axis: _Axis = None, keepdims: bool = False, out: None = None, *, where: ArrayLike | Array | None = None) -> Array: ...
     @overload
     def all(self, a: ArrayLike, axis: None = None, keepdims: Literal[False] = False, out: None = None, *, where: ArrayLike | Array | None = None) -> bool: ...
@@ -259,6 +369,8 @@ class Backend:
     def all(self, a: ArrayLike, axis: _Axis = None, keepdims: bool = False, out: None = None, *, where: ArrayLike | Array | None = None) -> bool | NDArray[np.bool_]: ...
     @overload
     def all(self, a: ArrayLike | Array, axis: _Axis = None, keepdims: bool = False, *, out: _OutT, where: ArrayLike | Array | None = None) -> _OutT: ...
+    @overload
+    def all(self, a: ArrayLike | Array, axis: _Axis, keepdims: bool, out: _OutT, *, where: ArrayLike | Array | None = None) -> _OutT: ...
     @overload
     def count_nonzero(self, a: Array, axis: _Axis = None, keepdims: bool = False, out: None = None, *, where: ArrayLike | Array | None = None) -> Array: ...
     @overload
@@ -268,6 +380,8 @@ class Backend:
     @overload
     def count_nonzero(self, a: ArrayLike | Array, axis: _Axis = None, keepdims: bool = False, *, out: _OutT, where: ArrayLike | Array | None = None) -> _OutT: ...
     @overload
+    def count_nonzero(self, a: ArrayLike | Array, axis: _Axis, keepdims: bool, out: _OutT, *, where: ArrayLike | Array | None = None) -> _OutT: ...
+    @overload
     def var(self, a: Array, axis: _Axis = None, keepdims: bool = False, out: None = None, *, ddof: int = 0, dtype: DTypeLike | None = None, where: ArrayLike | Array | None = None) -> Array: ...
     @overload
     def var(self, a: ArrayLike, axis: None = None, keepdims: Literal[False] = False, out: None = None, *, ddof: int = 0, dtype: DTypeLike | None = None, where: ArrayLike | Array | None = None) -> np.floating[Any]: ...
@@ -275,6 +389,8 @@ class Backend:
     def var(self, a: ArrayLike, axis: _Axis = None, keepdims: bool = False, out: None = None, *, ddof: int = 0, dtype: DTypeLike | None = None, where: ArrayLike | Array | None = None) -> np.floating[Any] | NDArray[Any]: ...
     @overload
     def var(self, a: ArrayLike | Array, axis: _Axis = None, keepdims: bool = False, *, out: _OutT, ddof: int = 0, dtype: DTypeLike | None = None, where: ArrayLike | Array | None = None) -> _OutT: ...
+    @overload
+    def var(self, a: ArrayLike | Array, axis: _Axis, keepdims: bool, out: _OutT, *, ddof: int = 0, dtype: DTypeLike | None = None, where: ArrayLike | Array | None = None) -> _OutT: ...
     @overload
     def std(self, a: Array, axis: _Axis = None, keepdims: bool = False, out: None = None, *, ddof: int = 0, dtype: DTypeLike | None = None, where: ArrayLike | Array | None = None) -> Array: ...
     @overload
@@ -284,6 +400,8 @@ class Backend:
     @overload
     def std(self, a: ArrayLike | Array, axis: _Axis = None, keepdims: bool = False, *, out: _OutT, ddof: int = 0, dtype: DTypeLike | None = None, where: ArrayLike | Array | None = None) -> _OutT: ...
     @overload
+    def std(self, a: ArrayLike | Array, axis: _Axis, keepdims: bool, out: _OutT, *, ddof: int = 0, dtype: DTypeLike | None = None, where: ArrayLike | Array | None = None) -> _OutT: ...
+    @overload
     def ptp(self, a: Array, axis: _Axis = None, keepdims: bool = False, out: None = None, *, overflow: _Overflow = "error") -> Array: ...
     @overload
     def ptp(self, a: ArrayLike, axis: None = None, keepdims: Literal[False] = False, out: None = None, *, overflow: _Overflow = "error") -> np.generic: ...
@@ -292,29 +410,37 @@ class Backend:
     @overload
     def ptp(self, a: ArrayLike | Array, axis: _Axis = None, keepdims: bool = False, *, out: _OutT, overflow: _Overflow = "error") -> _OutT: ...
     @overload
-    def nansum(self, a: Array, axis: _Axis = None, keepdims: bool = False, out: None = None, *, dtype: DTypeLike | None = None, initial: _Scalar | None = None, where: ArrayLike | Array | None = None) -> Array: ...
+    def ptp(self, a: ArrayLike | Array, axis: _Axis, keepdims: bool, out: _OutT, *, overflow: _Overflow = "error") -> _OutT: ...
     @overload
-    def nansum(self, a: ArrayLike, axis: None = None, keepdims: Literal[False] = False, out: None = None, *, dtype: DTypeLike | None = None, initial: _Scalar | None = None, where: ArrayLike | Array | None = None) -> np.number[Any]: ...
+    def nansum(self, a: Array, axis: _Axis = None, keepdims: bool = False, out: None = None, *, dtype: DTypeLike | None = None, initial: _Scalar | None = None, where: ArrayLike | Array | None = None, overflow: _Overflow = "error", mode: Literal["exact", "fast"] = "exact") -> Array: ...
     @overload
-    def nansum(self, a: ArrayLike, axis: _Axis = None, keepdims: bool = False, out: None = None, *, dtype: DTypeLike | None = None, initial: _Scalar | None = None, where: ArrayLike | Array | None = None) -> np.number[Any] | NDArray[Any]: ...
+    def nansum(self, a: ArrayLike, axis: None = None, keepdims: Literal[False] = False, out: None = None, *, dtype: DTypeLike | None = None, initial: _Scalar | None = None, where: ArrayLike | Array | None = None, overflow: _Overflow = "error", mode: Literal["exact", "fast"] = "exact") -> np.number[Any]: ...
     @overload
-    def nansum(self, a: ArrayLike | Array, axis: _Axis = None, keepdims: bool = False, *, out: _OutT, dtype: DTypeLike | None = None, initial: _Scalar | None = None, where: ArrayLike | Array | None = None) -> _OutT: ...
+    def nansum(self, a: ArrayLike, axis: _Axis = None, keepdims: bool = False, out: None = None, *, dtype: DTypeLike | None = None, initial: _Scalar | None = None, where: ArrayLike | Array | None = None, overflow: _Overflow = "error", mode: Literal["exact", "fast"] = "exact") -> np.number[Any] | NDArray[Any]: ...
     @overload
-    def nanprod(self, a: Array, axis: _Axis = None, keepdims: bool = False, out: None = None, *, dtype: DTypeLike | None = None, initial: _Scalar | None = None, where: ArrayLike | Array | None = None) -> Array: ...
+    def nansum(self, a: ArrayLike | Array, axis: _Axis = None, keepdims: bool = False, *, out: _OutT, dtype: DTypeLike | None = None, initial: _Scalar | None = None, where: ArrayLike | Array | None = None, overflow: _Overflow = "error", mode: Literal["exact", "fast"] = "exact") -> _OutT: ...
     @overload
-    def nanprod(self, a: ArrayLike, axis: None = None, keepdims: Literal[False] = False, out: None = None, *, dtype: DTypeLike | None = None, initial: _Scalar | None = None, where: ArrayLike | Array | None = None) -> np.number[Any]: ...
+    def nansum(self, a: ArrayLike | Array, axis: _Axis, keepdims: bool, out: _OutT, *, dtype: DTypeLike | None = None, initial: _Scalar | None = None, where: ArrayLike | Array | None = None, overflow: _Overflow = "error", mode: Literal["exact", "fast"] = "exact") -> _OutT: ...
     @overload
-    def nanprod(self, a: ArrayLike, axis: _Axis = None, keepdims: bool = False, out: None = None, *, dtype: DTypeLike | None = None, initial: _Scalar | None = None, where: ArrayLike | Array | None = None) -> np.number[Any] | NDArray[Any]: ...
+    def nanprod(self, a: Array, axis: _Axis = None, keepdims: bool = False, out: None = None, *, dtype: DTypeLike | None = None, initial: _Scalar | None = None, where: ArrayLike | Array | None = None, overflow: _Overflow = "error") -> Array: ...
     @overload
-    def nanprod(self, a: ArrayLike | Array, axis: _Axis = None, keepdims: bool = False, *, out: _OutT, dtype: DTypeLike | None = None, initial: _Scalar | None = None, where: ArrayLike | Array | None = None) -> _OutT: ...
+    def nanprod(self, a: ArrayLike, axis: None = None, keepdims: Literal[False] = False, out: None = None, *, dtype: DTypeLike | None = None, initial: _Scalar | None = None, where: ArrayLike | Array | None = None, overflow: _Overflow = "error") -> np.number[Any]: ...
     @overload
-    def nanmean(self, a: Array, axis: _Axis = None, keepdims: bool = False, out: None = None, *, dtype: DTypeLike | None = None, where: ArrayLike | Array | None = None) -> Array: ...
+    def nanprod(self, a: ArrayLike, axis: _Axis = None, keepdims: bool = False, out: None = None, *, dtype: DTypeLike | None = None, initial: _Scalar | None = None, where: ArrayLike | Array | None = None, overflow: _Overflow = "error") -> np.number[Any] | NDArray[Any]: ...
     @overload
-    def nanmean(self, a: ArrayLike, axis: None = None, keepdims: Literal[False] = False, out: None = None, *, dtype: DTypeLike | None = None, where: ArrayLike | Array | None = None) -> np.floating[Any]: ...
+    def nanprod(self, a: ArrayLike | Array, axis: _Axis = None, keepdims: bool = False, *, out: _OutT, dtype: DTypeLike | None = None, initial: _Scalar | None = None, where: ArrayLike | Array | None = None, overflow: _Overflow = "error") -> _OutT: ...
     @overload
-    def nanmean(self, a: ArrayLike, axis: _Axis = None, keepdims: bool = False, out: None = None, *, dtype: DTypeLike | None = None, where: ArrayLike | Array | None = None) -> np.floating[Any] | NDArray[Any]: ...
+    def nanprod(self, a: ArrayLike | Array, axis: _Axis, keepdims: bool, out: _OutT, *, dtype: DTypeLike | None = None, initial: _Scalar | None = None, where: ArrayLike | Array | None = None, overflow: _Overflow = "error") -> _OutT: ...
     @overload
-    def nanmean(self, a: ArrayLike | Array, axis: _Axis = None, keepdims: bool = False, *, out: _OutT, dtype: DTypeLike | None = None, where: ArrayLike | Array | None = None) -> _OutT: ...
+    def nanmean(self, a: Array, axis: _Axis = None, keepdims: bool = False, out: None = None, *, dtype: DTypeLike | None = None, where: ArrayLike | Array | None = None, mode: Literal["exact", "fast"] = "exact") -> Array: ...
+    @overload
+    def nanmean(self, a: ArrayLike, axis: None = None, keepdims: Literal[False] = False, out: None = None, *, dtype: DTypeLike | None = None, where: ArrayLike | Array | None = None, mode: Literal["exact", "fast"] = "exact") -> np.floating[Any]: ...
+    @overload
+    def nanmean(self, a: ArrayLike, axis: _Axis = None, keepdims: bool = False, out: None = None, *, dtype: DTypeLike | None = None, where: ArrayLike | Array | None = None, mode: Literal["exact", "fast"] = "exact") -> np.floating[Any] | NDArray[Any]: ...
+    @overload
+    def nanmean(self, a: ArrayLike | Array, axis: _Axis = None, keepdims: bool = False, *, out: _OutT, dtype: DTypeLike | None = None, where: ArrayLike | Array | None = None, mode: Literal["exact", "fast"] = "exact") -> _OutT: ...
+    @overload
+    def nanmean(self, a: ArrayLike | Array, axis: _Axis, keepdims: bool, out: _OutT, *, dtype: DTypeLike | None = None, where: ArrayLike | Array | None = None, mode: Literal["exact", "fast"] = "exact") -> _OutT: ...
     @overload
     def nanvar(self, a: Array, axis: _Axis = None, keepdims: bool = False, out: None = None, *, ddof: int = 0, dtype: DTypeLike | None = None, where: ArrayLike | Array | None = None) -> Array: ...
     @overload
@@ -324,6 +450,8 @@ class Backend:
     @overload
     def nanvar(self, a: ArrayLike | Array, axis: _Axis = None, keepdims: bool = False, *, out: _OutT, ddof: int = 0, dtype: DTypeLike | None = None, where: ArrayLike | Array | None = None) -> _OutT: ...
     @overload
+    def nanvar(self, a: ArrayLike | Array, axis: _Axis, keepdims: bool, out: _OutT, *, ddof: int = 0, dtype: DTypeLike | None = None, where: ArrayLike | Array | None = None) -> _OutT: ...
+    @overload
     def nanstd(self, a: Array, axis: _Axis = None, keepdims: bool = False, out: None = None, *, ddof: int = 0, dtype: DTypeLike | None = None, where: ArrayLike | Array | None = None) -> Array: ...
     @overload
     def nanstd(self, a: ArrayLike, axis: None = None, keepdims: Literal[False] = False, out: None = None, *, ddof: int = 0, dtype: DTypeLike | None = None, where: ArrayLike | Array | None = None) -> np.floating[Any]: ...
@@ -331,6 +459,8 @@ class Backend:
     def nanstd(self, a: ArrayLike, axis: _Axis = None, keepdims: bool = False, out: None = None, *, ddof: int = 0, dtype: DTypeLike | None = None, where: ArrayLike | Array | None = None) -> np.floating[Any] | NDArray[Any]: ...
     @overload
     def nanstd(self, a: ArrayLike | Array, axis: _Axis = None, keepdims: bool = False, *, out: _OutT, ddof: int = 0, dtype: DTypeLike | None = None, where: ArrayLike | Array | None = None) -> _OutT: ...
+    @overload
+    def nanstd(self, a: ArrayLike | Array, axis: _Axis, keepdims: bool, out: _OutT, *, ddof: int = 0, dtype: DTypeLike | None = None, where: ArrayLike | Array | None = None) -> _OutT: ...
     @overload
     def nanmin(self, a: Array, axis: _Axis = None, keepdims: bool = False, out: None = None, *, initial: _Scalar | None = None, where: ArrayLike | Array | None = None) -> Array: ...
     @overload
@@ -340,6 +470,8 @@ class Backend:
     @overload
     def nanmin(self, a: ArrayLike | Array, axis: _Axis = None, keepdims: bool = False, *, out: _OutT, initial: _Scalar | None = None, where: ArrayLike | Array | None = None) -> _OutT: ...
     @overload
+    def nanmin(self, a: ArrayLike | Array, axis: _Axis, keepdims: bool, out: _OutT, *, initial: _Scalar | None = None, where: ArrayLike | Array | None = None) -> _OutT: ...
+    @overload
     def nanmax(self, a: Array, axis: _Axis = None, keepdims: bool = False, out: None = None, *, initial: _Scalar | None = None, where: ArrayLike | Array | None = None) -> Array: ...
     @overload
     def nanmax(self, a: ArrayLike, axis: None = None, keepdims: Literal[False] = False, out: None = None, *, initial: _Scalar | None = None, where: ArrayLike | Array | None = None) -> np.generic: ...
@@ -347,6 +479,8 @@ class Backend:
     def nanmax(self, a: ArrayLike, axis: _Axis = None, keepdims: bool = False, out: None = None, *, initial: _Scalar | None = None, where: ArrayLike | Array | None = None) -> np.generic | NDArray[Any]: ...
     @overload
     def nanmax(self, a: ArrayLike | Array, axis: _Axis = None, keepdims: bool = False, *, out: _OutT, initial: _Scalar | None = None, where: ArrayLike | Array | None = None) -> _OutT: ...
+    @overload
+    def nanmax(self, a: ArrayLike | Array, axis: _Axis, keepdims: bool, out: _OutT, *, initial: _Scalar | None = None, where: ArrayLike | Array | None = None) -> _OutT: ...
     @overload
     def nanargmin(self, a: Array, axis: _Axis = None, keepdims: bool = False, out: None = None) -> Array: ...
     @overload
@@ -356,6 +490,8 @@ class Backend:
     @overload
     def nanargmin(self, a: ArrayLike | Array, axis: _Axis = None, keepdims: bool = False, *, out: _OutT) -> _OutT: ...
     @overload
+    def nanargmin(self, a: ArrayLike | Array, axis: _Axis, keepdims: bool, out: _OutT) -> _OutT: ...
+    @overload
     def nanargmax(self, a: Array, axis: _Axis = None, keepdims: bool = False, out: None = None) -> Array: ...
     @overload
     def nanargmax(self, a: ArrayLike, axis: None = None, keepdims: Literal[False] = False, out: None = None) -> int: ...
@@ -363,6 +499,8 @@ class Backend:
     def nanargmax(self, a: ArrayLike, axis: _Axis = None, keepdims: bool = False, out: None = None) -> int | NDArray[np.int64]: ...
     @overload
     def nanargmax(self, a: ArrayLike | Array, axis: _Axis = None, keepdims: bool = False, *, out: _OutT) -> _OutT: ...
+    @overload
+    def nanargmax(self, a: ArrayLike | Array, axis: _Axis, keepdims: bool, out: _OutT) -> _OutT: ...
     def norm(
         self,
         a: ArrayLike | Array,
@@ -386,7 +524,29 @@ class Backend:
         overflow: _Overflow = "error",
     ) -> Any: ...
     def dot(
-        self, x1: ArrayLike | Array, x2: ArrayLike | Array, *, dtype: DTypeLike | None = None, overflow: _Overflow = "error"
+        self,
+        x1: ArrayLike | Array,
+        x2: ArrayLike | Array,
+        out: NDArray[Any] | Array | None = None,
+        *,
+        dtype: DTypeLike | None = None,
+        overflow: _Overflow = "error",
+    ) -> Any: ...
+    def reduce_chunks(
+        self,
+        chunks: Iterable[ArrayLike],
+        op: str = "sum",
+        axis: _Axis = None,
+        keepdims: bool = False,
+        *,
+        ord: float | None = None,
+        ddof: int = 0,
+        dtype: DTypeLike | None = None,
+        initial: _Scalar | None = None,
+        where: Iterable[ArrayLike | Array] | None = None,
+        overflow: _Overflow = "error",
+        mode: Literal["exact", "fast"] = "exact",
+        nan: Literal["propagate", "ignore"] = "propagate",
     ) -> Any: ...
     def cumsum(self, a: ArrayLike | Array, axis: int | None = None, out: NDArray[Any] | Array | None = None, *, dtype: DTypeLike | None = None, exclusive: bool = False, reverse: bool = False, wrapping: bool = False) -> Any: ...
     def nancumsum(self, a: ArrayLike | Array, axis: int | None = None, out: NDArray[Any] | Array | None = None, *, dtype: DTypeLike | None = None, exclusive: bool = False, reverse: bool = False, wrapping: bool = False) -> Any: ...
@@ -394,8 +554,8 @@ class Backend:
     def nancumprod(self, a: ArrayLike | Array, axis: int | None = None, out: NDArray[Any] | Array | None = None, *, dtype: DTypeLike | None = None, exclusive: bool = False, reverse: bool = False, wrapping: bool = False) -> Any: ...
     def cummax(self, a: ArrayLike | Array, axis: int | None = None, out: NDArray[Any] | Array | None = None, *, reverse: bool = False) -> Any: ...
     def cummin(self, a: ArrayLike | Array, axis: int | None = None, out: NDArray[Any] | Array | None = None, *, reverse: bool = False) -> Any: ...
-    def cumulative_sum(self, x: ArrayLike | Array, /, *, axis: int | None = None, dtype: DTypeLike | None = None, include_initial: bool = False, out: NDArray[Any] | Array | None = None) -> Any: ...
-    def cumulative_prod(self, x: ArrayLike | Array, /, *, axis: int | None = None, dtype: DTypeLike | None = None, include_initial: bool = False, out: NDArray[Any] | Array | None = None) -> Any: ...
+    def cumulative_sum(self, x: ArrayLike | Array, /, *, axis: int | None = None, dtype: DTypeLike | None = None, include_initial: bool = False, reverse: bool = False, wrapping: bool = False, out: NDArray[Any] | Array | None = None) -> Any: ...
+    def cumulative_prod(self, x: ArrayLike | Array, /, *, axis: int | None = None, dtype: DTypeLike | None = None, include_initial: bool = False, reverse: bool = False, wrapping: bool = False, out: NDArray[Any] | Array | None = None) -> Any: ...
     def median(self, a: ArrayLike | Array, axis: _Axis = None, keepdims: bool = False, out: NDArray[Any] | Array | None = None, *, where: ArrayLike | Array | None = None) -> Any: ...
     def nanmedian(self, a: ArrayLike | Array, axis: _Axis = None, keepdims: bool = False, out: NDArray[Any] | Array | None = None, *, where: ArrayLike | Array | None = None) -> Any: ...
     def quantile(self, a: ArrayLike | Array, q: ArrayLike, axis: _Axis = None, keepdims: bool = False, out: NDArray[Any] | Array | None = None, *, method: _Method = "linear", weights: ArrayLike | Array | None = None, where: ArrayLike | Array | None = None) -> Any: ...
@@ -514,7 +674,9 @@ class Backend:
         axis: int = -1,
         output: _Output = None,
         mode: str | Sequence[str] = "reflect",
-        cval: float = 0.0,
+        cval: complex = 0.0,
+        *,
+        axes: int | Sequence[int] | None = None,
     ) -> Any: ...
     def prewitt(
         self,
@@ -522,7 +684,9 @@ class Backend:
         axis: int = -1,
         output: _Output = None,
         mode: str | Sequence[str] = "reflect",
-        cval: float = 0.0,
+        cval: complex = 0.0,
+        *,
+        axes: int | Sequence[int] | None = None,
     ) -> Any: ...
     def laplace(
         self,
@@ -570,11 +734,31 @@ class Backend:
         channel_axis: int | None = None,
         axes: int | Sequence[int] | None = None,
     ) -> Any: ...
+    def explain_convolve(
+        self,
+        images: ArrayLike | Array,
+        kernels: ArrayLike | Array,
+        mode: _Mode = "full",
+        boundary: str | Sequence[str] = "constant",
+        fill_value: complex = 0,
+        ndim: Literal[1, 2, 3] = 2,
+        out_dtype: DTypeLike | None = None,
+        algorithm: _Algorithm = "auto",
+        accuracy: _Accuracy = "default",
+        *,
+        centre: _Centre = "signal",
+        origin: int | Sequence[int] = 0,
+        stride: int | Sequence[int] = 1,
+        dilation: int | Sequence[int] = 1,
+        groups: int | None = None,
+        overflow: _Overflow = "error",
+        nan: Literal["propagate", "ignore"] = "propagate",
+    ) -> str: ...
     def pi(
         self,
-        samples: int,
+        samples: float,
         seed: int = 0,
-        start: int = 0,
+        start: float = 0,
         *,
         method: _PiMethod = "plain",
         bits: Literal[16, 32] | None = None,
@@ -603,14 +787,14 @@ class Backend:
         self,
         expr: str | Wgsl,
         bounds: Mapping[str, tuple[float, float]],
-        samples: int = ...,
+        samples: float = ...,
         *,
         seed: int = 0,
         absolute_error: float = 0.0,
         relative_error: float = 0.0,
-        round: int | None = None,
+        round: float | None = None,
         params: Mapping[str, float] | None = None,
         dtype: DTypeLike = "float32",
         method: str = "plain",
-        start: int = 0,
+        start: float = 0,
     ) -> Integral: ...

@@ -45,14 +45,27 @@ def _ascending(axes, *columns):
     return [[values[place] for place in places] for values in (axes, *columns)]
 
 
-def _integer(name, value):
-    """An integer that the native half takes."""
+def _index(name, value):
+    """An integer of any size."""
     try:
-        number = operator.index(value)
+        return operator.index(value)
     except TypeError:
         raise TypeError(f"{name}: got {value!r}, expected an integer") from None
+
+
+def _integer(name, value):
+    """An integer that the native half takes."""
+    number = _index(name, value)
     if not -(2**63) <= number < 2**63:
         raise ValueError(f"{name}: got {number}, expected an integer of 64 bits")
+    return number
+
+
+def _natural(name, value):
+    """An integer that the native half takes where none is negative."""
+    number = _index(name, value)
+    if not 0 <= number < 2**64:
+        raise ValueError(f"{name}: got {number}, expected 0 to 2^64 - 1")
     return number
 
 
@@ -194,7 +207,12 @@ def gaussian_filter1d(
 ):
     """Filter by a Gaussian, or one of its derivatives, along an axis: :func:`scipy.ndimage.gaussian_filter1d`.
 
-    Parameters are those of :func:`gaussian_filter`, for one axis.
+    Parameters
+    ----------
+    axis : int
+        The axis.
+    input, sigma, order, output, mode, cval, truncate, radius, nan, device
+        As for :func:`gaussian_filter`, each for this axis, and so are result, numerics and rounding.
 
     Examples
     --------
@@ -267,7 +285,12 @@ def uniform_filter1d(
 ):
     """Mean of ``size`` elements along an axis: :func:`scipy.ndimage.uniform_filter1d`.
 
-    Other parameters are those of :func:`uniform_filter`, for one axis.
+    Parameters
+    ----------
+    axis : int
+        The axis.
+    input, size, output, mode, cval, origin, nan, device
+        As for :func:`uniform_filter`, each for this axis, and so are result, numerics and rounding.
 
     Examples
     --------
@@ -326,6 +349,8 @@ def correlate1d(
     ----------
     weights : array_like
         One-dimensional. Complex ones are conjugated, and their result is complex.
+    axis : int
+        The axis.
     origin : int
         Moves the weights, to lower indices if positive.
     input, output, mode, cval, nan, device
@@ -355,7 +380,10 @@ def convolve1d(
 ):
     """Convolve along an axis: :func:`scipy.ndimage.convolve1d`.
 
-    Parameters as for :func:`correlate1d`, but complex weights are taken as they are.
+    Parameters
+    ----------
+    input, weights, axis, output, mode, cval, origin, nan, device
+        As for :func:`correlate1d`, but complex weights are taken as they are.
 
     Examples
     --------
@@ -375,9 +403,11 @@ def convolve_separable(
     Parameters
     ----------
     factors : sequence of array_like
-        One-dimensional real weights, one for each of ``axes``; by default for the last axes.
+        One-dimensional real weights, one for each of ``axes``.
     origin : int or sequence of int
         As for :func:`convolve1d`.
+    axes : int or sequence of int, optional
+        The axes to filter; by default the last ones, as many as there are factors.
     input, output, mode, cval, nan, device
         As for :func:`gaussian_filter`, and so are result, numerics and rounding.
 
@@ -403,45 +433,68 @@ def convolve_separable(
     return _run(input, [passes], output, device, nan=nan)
 
 
-def _difference(input, axis, output, mode, cval, smooth, device):
+def _difference(input, axis, output, mode, cval, smooth, axes, device):
     input = _array(input)
-    axis = _axis_of(input, axis)
-    modes = _per_axis("mode", mode, input.ndim)
+    axis, axes = _axis_of(input, axis), _axes_of(input, axes)
+    if axis not in axes:
+        raise ValueError(f"axis: got {axis}, expected one of axes, {axes}")
+    modes = _per_axis("mode", mode, len(axes))
     passes = [
-        (other, [-1.0, 0.0, 1.0] if other == axis else smooth, 0, mode, cval) for other, mode in enumerate(modes)
+        (other, [-1.0, 0.0, 1.0] if other == axis else smooth, 0, mode, cval)
+        for other, mode in zip(axes, modes, strict=True)
     ]
     if cval:
         # Then the order tells, and SciPy differentiates first.
-        passes.insert(0, passes.pop(axis))
+        passes.insert(0, passes.pop(axes.index(axis)))
     return _run(input, [passes], output, device)
 
 
-def sobel(input, axis=-1, output=None, mode="reflect", cval=0.0, *, device="auto"):
+def sobel(input, axis=-1, output=None, mode="reflect", cval=0.0, *, axes=None, device="auto"):
     """Derivative along an axis by a central difference, smoothed by 1, 2, 1 along the others:
-    :func:`scipy.ndimage.sobel`. Parameters as for :func:`gaussian_filter`.
+    :func:`scipy.ndimage.sobel`.
+
+    Parameters
+    ----------
+    axis : int
+        The axis of the derivative.
+    axes : int or sequence of int, optional
+        The axes to filter, ``axis`` among them; all by default. What is not among them is batch: ``axis=1, axes=(0, 1)`` is
+        the horizontal derivative of ``[H, W, 3]``.
+    input, output, mode, cval, device
+        As for :func:`gaussian_filter`, and so are result, numerics and rounding.
 
     Examples
     --------
     >>> unisono.sobel(np.arange(9).reshape(3, 3))[1]
     array([4, 8, 4])
     """
-    return _difference(input, axis, output, mode, cval, [1.0, 2.0, 1.0], device)
+    return _difference(input, axis, output, mode, cval, [1.0, 2.0, 1.0], axes, device)
 
 
-def prewitt(input, axis=-1, output=None, mode="reflect", cval=0.0, *, device="auto"):
+def prewitt(input, axis=-1, output=None, mode="reflect", cval=0.0, *, axes=None, device="auto"):
     """Derivative along an axis by a central difference, smoothed by 1, 1, 1 along the others:
-    :func:`scipy.ndimage.prewitt`. Parameters as for :func:`gaussian_filter`.
+    :func:`scipy.ndimage.prewitt`.
+
+    Parameters
+    ----------
+    input, axis, output, mode, cval, axes, device
+        As for :func:`sobel`, and so are result, numerics and rounding.
 
     Examples
     --------
     >>> unisono.prewitt(np.arange(9).reshape(3, 3))[1]
     array([3, 6, 3])
     """
-    return _difference(input, axis, output, mode, cval, [1.0, 1.0, 1.0], device)
+    return _difference(input, axis, output, mode, cval, [1.0, 1.0, 1.0], axes, device)
 
 
 def laplace(input, output=None, mode="reflect", cval=0.0, *, axes=None, device="auto"):
-    """Laplace operator by second differences: :func:`scipy.ndimage.laplace`. Parameters as for :func:`gaussian_filter`.
+    """Laplace operator by second differences: :func:`scipy.ndimage.laplace`.
+
+    Parameters
+    ----------
+    input, output, mode, cval, axes, device
+        As for :func:`gaussian_filter`, and so are result, numerics and rounding.
 
     Examples
     --------
@@ -474,8 +527,13 @@ def gaussian_laplace(
 ):
     """Laplace operator by second derivatives of a Gaussian: :func:`scipy.ndimage.gaussian_laplace`.
 
-    Parameters as for :func:`gaussian_filter`, but of several modes each holds along all axes of one term: the one with the
-    derivative along its own axis.
+    Parameters
+    ----------
+    mode : str or sequence of str
+        As for :func:`gaussian_filter`, but of several modes each holds along all axes of one term: the one with the
+        derivative along its own axis.
+    input, sigma, output, cval, axes, truncate, radius, device
+        As for :func:`gaussian_filter`, and so are result, numerics and rounding.
 
     Examples
     --------
@@ -491,7 +549,11 @@ def gaussian_gradient_magnitude(
 ):
     """Magnitude of the gradient by derivatives of a Gaussian: :func:`scipy.ndimage.gaussian_gradient_magnitude`.
 
-    Parameters as for :func:`gaussian_laplace`. What is not among ``axes`` is batch, as everywhere (SciPy 1.17 blurs along it).
+    Parameters
+    ----------
+    input, sigma, output, mode, cval, axes, truncate, radius, device
+        As for :func:`gaussian_laplace`, of real numbers. What is not among ``axes`` is batch, as everywhere (SciPy 1.17 blurs
+        along it).
 
     Examples
     --------

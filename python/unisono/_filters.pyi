@@ -105,6 +105,7 @@ def sobel(
     mode: str | Sequence[str] = "reflect",
     cval: complex = 0.0,
     *,
+    axes: int | Sequence[int] | None = None,
     device: _DeviceLike = "auto",
 ) -> Any: ...
 def prewitt(
@@ -114,6 +115,7 @@ def prewitt(
     mode: str | Sequence[str] = "reflect",
     cval: complex = 0.0,
     *,
+    axes: int | Sequence[int] | None = None,
     device: _DeviceLike = "auto",
 ) -> Any: ...
 def laplace(

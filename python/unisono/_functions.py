@@ -1,6 +1,5 @@
 """The operations: signatures, defaults and documentation over the native half."""
 
-import operator
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,9 +10,14 @@ from ._filters import _array, _integer, _separable
 
 def _axes(axis):
     """The axes as a list; None for all."""
-    if axis is None:
-        return None
-    return [_integer("axis", one) for one in (axis if isinstance(axis, (tuple, list)) else [axis])]
+    return None if axis is None else _integers("axis", axis)
+
+
+def _keepdims(keepdims):
+    """Whether axes are kept; what NumPy has in this place, a dtype, is not taken for a truth."""
+    if isinstance(keepdims, (int, np.integer, np.bool_)):
+        return bool(keepdims)
+    raise TypeError(f"keepdims: got {keepdims!r}, expected True or False")
 
 
 def _fit(x, shape, device, dtype=None):
@@ -49,7 +53,8 @@ def upload(a, device="auto"):
     Returns
     -------
     Array
-        Operations that are given one return one: on a GPU nothing is moved until :meth:`Array.numpy` is called.
+        Operations whose result is an array and that are given one return one: on a GPU nothing is moved until
+        :meth:`Array.numpy` is called.
 
     Examples
     --------
@@ -97,7 +102,7 @@ def convolve(
         ``"reflect"`` (d c b a | a b c d), ``"nearest"``, ``"mirror"`` (d c b | a b c d), ``"wrap"``; also the names of
         :mod:`scipy.signal` (``"fill"``, ``"symm"``) and OpenCV (``"replicate"``, ``"reflect_101"``).
     fill_value : float or complex
-        The value outside for ``"constant"``; complex for complex images only.
+        The value outside for ``"constant"``, and 0 without such an axis; complex for complex images only.
     ndim : {1, 2, 3}
         The number of spatial axes.
     device : str or Backend
@@ -129,7 +134,7 @@ def convolve(
         A layer of PyTorch is ``correlate(x, w, "valid", stride=s, dilation=d, groups=g)``.
     overflow : {"error", "wrap", "saturate"}
         What becomes of an exact integer that the result's dtype cannot hold. An integer result of float operands is
-        rounded to nearest, ties to even, and saturated (NaN gives 0) whatever is said here.
+        rounded to nearest, ties to even, and saturated (NaN gives 0): with ``"wrap"`` it is refused.
     nan : {"propagate", "ignore"}
         With ``"ignore"``, NaN in floating-point images has no weight: ``sum(k x) / sum(k)`` over what is there, NaN where
         nothing is there; ``fill_value=nan`` leaves out what lies outside.
@@ -154,7 +159,7 @@ def convolve(
     ``taps * eps * sum(|k| |x|)`` of the exact value for ``"direct"``, which ``accuracy="elementwise"`` keeps to, and
     ``16 (taps / 4 + 8) * eps * sum(|k|) * max(|x|)`` for ``"fast-fir"``. With ``accuracy="exact"`` they are the exact value
     rounded once, at several times the cost; an exact zero is +0. Complex numbers are computed by their parts, in one such
-    sum each.
+    sum each, with many taps in two.
 
     Examples
     --------
@@ -194,7 +199,12 @@ def correlate(
 ):
     """Correlate images with kernels: :func:`convolve` without reversing the kernels, complex ones conjugated.
 
-    Parameters, shapes, result, errors and numerics are those of :func:`convolve`.
+    Parameters
+    ----------
+    images, kernels, mode, boundary, fill_value, ndim, device, out, out_dtype, algorithm, accuracy
+        As for :func:`convolve`, and so are shapes, result, errors and numerics.
+    centre, origin, stride, dilation, groups, overflow, nan
+        As for :func:`convolve`.
 
     Examples
     --------
@@ -229,7 +239,9 @@ def explain_convolve(
 
     Parameters
     ----------
-    images, kernels, ...
+    images, kernels, mode, boundary, fill_value, ndim, device, out_dtype, algorithm, accuracy
+        As for :func:`convolve`.
+    centre, origin, stride, dilation, groups, overflow, nan
         As for :func:`convolve`.
 
     Returns
@@ -345,7 +357,10 @@ class Pi:
         return tuple(_unisono.pi_interval(self._known, level))
 
     def merge(self, other):
-        """The estimate from the samples of both, of one method and one seed, which must not overlap.
+        """The estimate from the samples of both, which are of one method and as many bits.
+
+        An estimate does not know which samples it is of: that they are of one seed and that none is in both is up to the
+        caller. A :class:`MonteCarloState` knows, and refuses what it has already.
 
         >>> unisono.pi(600, seed=1).merge(unisono.pi(400, seed=1, start=600)) == unisono.pi(1000, seed=1)
         True
@@ -359,7 +374,8 @@ def pi(samples, seed=0, device="auto", start=0, *, method="plain", bits=None):
     Parameters
     ----------
     samples : int
-        How many samples, at least 1; rounded up to whole passes of 65,536 (stratified) or 32 (sobol).
+        How many samples, at least 1; rounded up to whole passes of 65,536 (stratified) or 32 (sobol). A whole float will do:
+        ``1e9``.
     seed : int
         Key of the generator (Philox4x32-10), below ``2**64``.
     device : str or Backend
@@ -387,8 +403,7 @@ def pi(samples, seed=0, device="auto", start=0, *, method="plain", bits=None):
     >>> unisono.pi(2**20, seed=42, method="sobol").equivalent_samples > 3 * 10**7
     True
     """
-    fields = _unisono.pi(operator.index(samples), operator.index(seed), operator.index(start), method, bits, device)
-    return Pi._of(fields)
+    return Pi._of(_unisono.pi(samples, seed, start, method, bits, device))
 
 
 def _operands(arrays, named):
@@ -500,7 +515,9 @@ def integrate(
     seed : int
         Key of the generator (Philox4x32-10), below ``2**64``.
     absolute_error, relative_error : float
-        Stop after the first round whose standard error is at most this, or at most this share of the estimate.
+        Stop after the first round whose standard error is at most this, or at most this share of the estimate: with both, either
+        suffices. With ``method="vegas"`` after the fifth at the earliest. No estimate of 0 meets a relative one. Where no two
+        samples differ, the estimate over their number stands for the error, unless the expression names no coordinate.
     round : int, optional
         Samples between two looks at the error, so that where it stops depends on no device: ``2**18`` by default. With
         ``method="vegas"`` also between two grids, ``2**16`` by default. With ``method="sobol"`` before the first look,
@@ -533,7 +550,5 @@ def integrate(
     """
     box = [(name, float(low), float(high)) for name, (low, high) in bounds.items()]
     params = [(name, float(value)) for name, value in (params or {}).items()]
-    counts = [operator.index(count) for count in (samples, start, seed)]
     errors = (float(absolute_error), float(relative_error))
-    round = None if round is None else operator.index(round)
-    return _unisono.integrate(expr, box, params, *counts, errors, round, np.dtype(dtype), method, device)
+    return _unisono.integrate(expr, box, params, samples, start, seed, errors, round, np.dtype(dtype), method, device)

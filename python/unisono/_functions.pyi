@@ -14,7 +14,7 @@ _Accuracy: TypeAlias = Literal["default", "elementwise", "exact"]
 _Centre: TypeAlias = Literal["signal", "signal2d", "ndimage"]
 _Mode: TypeAlias = Literal["full", "same", "valid"]
 _Overflow: TypeAlias = Literal["error", "wrap", "saturate"]
-_Axis: TypeAlias = int | Sequence[int] | None
+_Axis: TypeAlias = int | Sequence[int] | NDArray[np.integer[Any]] | None
 _OutT = TypeVar("_OutT", bound=NDArray[Any] | Array)
 
 def upload(a: ArrayLike, device: _DeviceLike = "auto") -> Array: ...
@@ -22,6 +22,28 @@ def upload(a: ArrayLike, device: _DeviceLike = "auto") -> Array: ...
 def convolve(
     images: Array,
     kernels: ArrayLike | Array,
+    mode: _Mode = "full",
+    boundary: str | Sequence[str] = "constant",
+    fill_value: complex = 0,
+    ndim: Literal[1, 2, 3] = 2,
+    device: _DeviceLike = "auto",
+    out: None = None,
+    out_dtype: DTypeLike | None = None,
+    algorithm: _Algorithm = "auto",
+    accuracy: _Accuracy = "default",
+    *,
+    centre: _Centre = "signal",
+    origin: int | Sequence[int] = 0,
+    stride: int | Sequence[int] = 1,
+    dilation: int | Sequence[int] = 1,
+    groups: int | None = None,
+    overflow: _Overflow = "error",
+    nan: Literal["propagate", "ignore"] = "propagate",
+) -> Array: ...
+@overload
+def convolve(
+    images: ArrayLike,
+    kernels: Array,
     mode: _Mode = "full",
     boundary: str | Sequence[str] = "constant",
     fill_value: complex = 0,
@@ -85,9 +107,53 @@ def convolve(
     nan: Literal["propagate", "ignore"] = "propagate",
 ) -> _OutT: ...
 @overload
+def convolve(
+    images: ArrayLike | Array,
+    kernels: ArrayLike | Array,
+    mode: _Mode,
+    boundary: str | Sequence[str],
+    fill_value: complex,
+    ndim: Literal[1, 2, 3],
+    device: _DeviceLike,
+    out: _OutT,
+    out_dtype: DTypeLike | None = None,
+    algorithm: _Algorithm = "auto",
+    accuracy: _Accuracy = "default",
+    *,
+    centre: _Centre = "signal",
+    origin: int | Sequence[int] = 0,
+    stride: int | Sequence[int] = 1,
+    dilation: int | Sequence[int] = 1,
+    groups: int | None = None,
+    overflow: _Overflow = "error",
+    nan: Literal["propagate", "ignore"] = "propagate",
+) -> _OutT: ...
+@overload
 def correlate(
     images: Array,
     kernels: ArrayLike | Array,
+    mode: _Mode = "full",
+    boundary: str | Sequence[str] = "constant",
+    fill_value: complex = 0,
+    ndim: Literal[1, 2, 3] = 2,
+    device: _DeviceLike = "auto",
+    out: None = None,
+    out_dtype: DTypeLike | None = None,
+    algorithm: _Algorithm = "auto",
+    accuracy: _Accuracy = "default",
+    *,
+    centre: _Centre = "signal",
+    origin: int | Sequence[int] = 0,
+    stride: int | Sequence[int] = 1,
+    dilation: int | Sequence[int] = 1,
+    groups: int | None = None,
+    overflow: _Overflow = "error",
+    nan: Literal["propagate", "ignore"] = "propagate",
+) -> Array: ...
+@overload
+def correlate(
+    images: ArrayLike,
+    kernels: Array,
     mode: _Mode = "full",
     boundary: str | Sequence[str] = "constant",
     fill_value: complex = 0,
@@ -142,6 +208,28 @@ def correlate(
     out_dtype: DTypeLike | None = None,
     algorithm: _Algorithm = "auto",
     accuracy: _Accuracy = "default",
+    centre: _Centre = "signal",
+    origin: int | Sequence[int] = 0,
+    stride: int | Sequence[int] = 1,
+    dilation: int | Sequence[int] = 1,
+    groups: int | None = None,
+    overflow: _Overflow = "error",
+    nan: Literal["propagate", "ignore"] = "propagate",
+) -> _OutT: ...
+@overload
+def correlate(
+    images: ArrayLike | Array,
+    kernels: ArrayLike | Array,
+    mode: _Mode,
+    boundary: str | Sequence[str],
+    fill_value: complex,
+    ndim: Literal[1, 2, 3],
+    device: _DeviceLike,
+    out: _OutT,
+    out_dtype: DTypeLike | None = None,
+    algorithm: _Algorithm = "auto",
+    accuracy: _Accuracy = "default",
+    *,
     centre: _Centre = "signal",
     origin: int | Sequence[int] = 0,
     stride: int | Sequence[int] = 1,
@@ -188,10 +276,10 @@ class Pi:
 _PiMethod: TypeAlias = Literal["plain", "antithetic", "reflected", "stratified", "sobol"]
 
 def pi(
-    samples: int,
+    samples: float,
     seed: int = 0,
     device: _DeviceLike = "auto",
-    start: int = 0,
+    start: float = 0,
     *,
     method: _PiMethod = "plain",
     bits: Literal[16, 32] | None = None,
@@ -220,15 +308,15 @@ def map_reduce(
 def integrate(
     expr: str | Wgsl,
     bounds: Mapping[str, tuple[float, float]],
-    samples: int = ...,
+    samples: float = ...,
     *,
     seed: int = 0,
     absolute_error: float = 0.0,
     relative_error: float = 0.0,
-    round: int | None = None,
+    round: float | None = None,
     params: Mapping[str, float] | None = None,
     dtype: DTypeLike = "float32",
     method: str = "plain",
-    start: int = 0,
+    start: float = 0,
     device: _DeviceLike = "auto",
 ) -> Integral: ...

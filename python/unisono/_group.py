@@ -1,11 +1,9 @@
 """Histograms, counts of integers and reductions by label."""
 
-import operator
-
 import numpy as np
 
 from . import _reductions, _unisono
-from ._filters import _array
+from ._filters import _array, _index
 from ._functions import _fit
 
 
@@ -93,7 +91,7 @@ def bincount(x, weights=None, minlength=0, device="auto"):
     >>> unisono.bincount([0, 2, 2, 5])
     array([1, 0, 2, 0, 0, 1])
     """
-    return _unisono.bincount(x, weights, operator.index(minlength), device)
+    return _unisono.bincount(x, weights, minlength, device)
 
 
 def sum_by_label(values, labels, index=None, device="auto"):
@@ -130,9 +128,14 @@ def sum_by_label(values, labels, index=None, device="auto"):
 
 
 def mean_by_label(values, labels, index=None, device="auto"):
-    """Mean of the values of each label, as :func:`scipy.ndimage.mean`: float64, rounded once. See :func:`sum_by_label`.
+    """Mean of the values of each label, as :func:`scipy.ndimage.mean`: float64, rounded once.
 
     NaN for a label that does not occur.
+
+    Parameters
+    ----------
+    values, labels, index, device
+        As for :func:`sum_by_label`.
 
     Examples
     --------
@@ -143,9 +146,14 @@ def mean_by_label(values, labels, index=None, device="auto"):
 
 
 def min_by_label(values, labels, index=None, device="auto"):
-    """Smallest value of each label, as :func:`scipy.ndimage.minimum`. See :func:`sum_by_label`.
+    """Smallest value of each label, as :func:`scipy.ndimage.minimum`.
 
     The dtype of ``values``; NaN where there is one, 0 for a label that does not occur.
+
+    Parameters
+    ----------
+    values, labels, index, device
+        As for :func:`sum_by_label`.
 
     Examples
     --------
@@ -156,7 +164,12 @@ def min_by_label(values, labels, index=None, device="auto"):
 
 
 def max_by_label(values, labels, index=None, device="auto"):
-    """Largest value of each label, as :func:`scipy.ndimage.maximum`. See :func:`min_by_label`.
+    """Largest value of each label, as :func:`scipy.ndimage.maximum`.
+
+    Parameters
+    ----------
+    values, labels, index, device
+        As for :func:`min_by_label`, and so is the result.
 
     Examples
     --------
@@ -169,7 +182,12 @@ def max_by_label(values, labels, index=None, device="auto"):
 def argmin_by_label(values, labels, index=None, device="auto"):
     """Index, in C order, of the first smallest value of each label, as of :func:`scipy.ndimage.minimum_position`.
 
-    int64; the first NaN wins, -0.0 equals +0.0; 0 for a label that does not occur. See :func:`sum_by_label`.
+    int64; the first NaN wins, -0.0 equals +0.0; 0 for a label that does not occur.
+
+    Parameters
+    ----------
+    values, labels, index, device
+        As for :func:`sum_by_label`.
 
     Examples
     --------
@@ -180,7 +198,12 @@ def argmin_by_label(values, labels, index=None, device="auto"):
 
 
 def argmax_by_label(values, labels, index=None, device="auto"):
-    """Index, in C order, of the first largest value of each label. See :func:`argmin_by_label`.
+    """Index, in C order, of the first largest value of each label.
+
+    Parameters
+    ----------
+    values, labels, index, device
+        As for :func:`argmin_by_label`, and so is the result.
 
     Examples
     --------
@@ -191,7 +214,12 @@ def argmax_by_label(values, labels, index=None, device="auto"):
 
 
 def count_by_label(labels, index=None, device="auto"):
-    """Number of elements of each label: int64. See :func:`sum_by_label`.
+    """Number of elements of each label: int64.
+
+    Parameters
+    ----------
+    labels, index, device
+        As for :func:`sum_by_label`.
 
     Examples
     --------
@@ -204,32 +232,49 @@ def count_by_label(labels, index=None, device="auto"):
 def var_by_label(values, labels, index=None, device="auto", *, ddof=0):
     """Variance of the values of each label, as :func:`scipy.ndimage.variance`: exact, rounded once to float64.
 
-    NaN for a label that does not occur. ``ddof`` is taken off the count. See :func:`sum_by_label`.
+    NaN for a label that does not occur.
+
+    Parameters
+    ----------
+    values, labels, index, device
+        As for :func:`sum_by_label`.
+    ddof : int
+        What is taken off the count.
 
     Examples
     --------
     >>> unisono.var_by_label([1, 2, 5, 8], [1, 3, 1, 0], index=[1, 3])
     array([4., 0.])
     """
-    return _by_label("var", values, labels, index, device, operator.index(ddof))
+    return _by_label("var", values, labels, index, device, ddof)
 
 
 def std_by_label(values, labels, index=None, device="auto", *, ddof=0):
     """Standard deviation of the values of each label, as :func:`scipy.ndimage.standard_deviation`: the square root of the
-    exact variance, rounded once to float64. See :func:`var_by_label`.
+    exact variance, rounded once to float64.
+
+    Parameters
+    ----------
+    values, labels, index, device, ddof
+        As for :func:`var_by_label`, and so is the result for a label that does not occur.
 
     Examples
     --------
     >>> unisono.std_by_label([1, 2, 5, 8], [1, 3, 1, 0], index=[1, 3])
     array([2., 0.])
     """
-    return _by_label("std", values, labels, index, device, operator.index(ddof))
+    return _by_label("std", values, labels, index, device, ddof)
 
 
 def median_by_label(values, labels, index=None, device="auto"):
     """Median of the values of each label, as :func:`scipy.ndimage.median`: rounded once to float64.
 
-    NaN where there is one, and for a label that does not occur. See :func:`sum_by_label`.
+    NaN where there is one, and for a label that does not occur.
+
+    Parameters
+    ----------
+    values, labels, index, device
+        As for :func:`sum_by_label`.
 
     Examples
     --------
@@ -242,10 +287,15 @@ def median_by_label(values, labels, index=None, device="auto"):
 def min_position_by_label(values, labels, index=None, device="auto"):
     """Where the first smallest value of each label is, as :func:`scipy.ndimage.minimum_position`.
 
+    Parameters
+    ----------
+    values, labels, index, device
+        As for :func:`argmin_by_label`.
+
     Returns
     -------
     tuple of int, or list of such
-        The coordinates; a list with one for each label if ``index`` is a sequence. See :func:`argmin_by_label`.
+        The coordinates; a list with one for each label if ``index`` is a sequence.
 
     Examples
     --------
@@ -258,7 +308,10 @@ def min_position_by_label(values, labels, index=None, device="auto"):
 def max_position_by_label(values, labels, index=None, device="auto"):
     """Where the first largest value of each label is, as :func:`scipy.ndimage.maximum_position`.
 
-    See :func:`min_position_by_label`.
+    Parameters
+    ----------
+    values, labels, index, device
+        As for :func:`argmax_by_label`, and the result as of :func:`min_position_by_label`.
 
     Examples
     --------
@@ -270,6 +323,11 @@ def max_position_by_label(values, labels, index=None, device="auto"):
 
 def extrema_by_label(values, labels, index=None, device="auto"):
     """Smallest and largest value of each label and where they are, as :func:`scipy.ndimage.extrema`.
+
+    Parameters
+    ----------
+    values, labels, index, device
+        As for :func:`sum_by_label`.
 
     Returns
     -------
@@ -339,7 +397,7 @@ def _labels(index):
     if index is None:
         return None, ()
     index = np.asarray(index)
-    return [operator.index(label) for label in index.ravel()], index.shape
+    return [_index("index", label) for label in index.ravel()], index.shape
 
 
 def _by_label(op, values, labels, index, device, ddof=0):

@@ -1,12 +1,10 @@
 """Scans, order statistics and logarithms of sums of exponentials."""
 
-import operator
-
 import numpy as np
 
 from . import _unisono
 from ._filters import _array, _integer
-from ._functions import _axes, _multiplied
+from ._functions import _axes, _keepdims, _multiplied
 
 
 def cumsum(a, axis=None, device="auto", out=None, *, dtype=None, exclusive=False, reverse=False, wrapping=False):
@@ -57,7 +55,12 @@ def cumsum(a, axis=None, device="auto", out=None, *, dtype=None, exclusive=False
 
 
 def cumprod(a, axis=None, device="auto", out=None, *, dtype=None, exclusive=False, reverse=False, wrapping=False):
-    """Running products along an axis, as :func:`numpy.cumprod`. Parameters as for :func:`cumsum`.
+    """Running products along an axis, as :func:`numpy.cumprod`.
+
+    Parameters
+    ----------
+    a, axis, device, out, dtype, exclusive, reverse, wrapping
+        As for :func:`cumsum`.
 
     Returns
     -------
@@ -76,6 +79,11 @@ def cumprod(a, axis=None, device="auto", out=None, *, dtype=None, exclusive=Fals
 def nancumsum(a, axis=None, device="auto", out=None, *, dtype=None, exclusive=False, reverse=False, wrapping=False):
     """:func:`cumsum` that passes over NaN, as :func:`numpy.nancumsum`: as if it were 0.
 
+    Parameters
+    ----------
+    a, axis, device, out, dtype, exclusive, reverse, wrapping
+        As for :func:`cumsum`, and so is the result.
+
     Examples
     --------
     >>> unisono.nancumsum([1.0, np.nan, 2.0])
@@ -87,6 +95,11 @@ def nancumsum(a, axis=None, device="auto", out=None, *, dtype=None, exclusive=Fa
 def nancumprod(a, axis=None, device="auto", out=None, *, dtype=None, exclusive=False, reverse=False, wrapping=False):
     """:func:`cumprod` that passes over NaN, as :func:`numpy.nancumprod`: as if it were 1.
 
+    Parameters
+    ----------
+    a, axis, device, out, dtype, exclusive, reverse, wrapping
+        As for :func:`cumprod`, and so is the result.
+
     Examples
     --------
     >>> unisono.nancumprod([3.0, np.nan, 2.0])
@@ -96,7 +109,12 @@ def nancumprod(a, axis=None, device="auto", out=None, *, dtype=None, exclusive=F
 
 
 def cummax(a, axis=None, device="auto", out=None, *, reverse=False):
-    """Running maxima along an axis, as ``numpy.maximum.accumulate``. Parameters as for :func:`cumsum`.
+    """Running maxima along an axis, as ``numpy.maximum.accumulate``.
+
+    Parameters
+    ----------
+    a, axis, device, out, reverse
+        As for :func:`cumsum`.
 
     Returns
     -------
@@ -112,7 +130,12 @@ def cummax(a, axis=None, device="auto", out=None, *, reverse=False):
 
 
 def cummin(a, axis=None, device="auto", out=None, *, reverse=False):
-    """Running minima along an axis, as ``numpy.minimum.accumulate``. Parameters as for :func:`cumsum`.
+    """Running minima along an axis, as ``numpy.minimum.accumulate``.
+
+    Parameters
+    ----------
+    a, axis, device, out, reverse
+        As for :func:`cumsum`.
 
     Returns
     -------
@@ -127,11 +150,19 @@ def cummin(a, axis=None, device="auto", out=None, *, reverse=False):
     return _scan("cummin", a, axis, "inclusive", reverse, False, device, out)
 
 
-def cumulative_sum(x, /, *, axis=None, dtype=None, include_initial=False, device="auto", out=None):
+def cumulative_sum(x, /, *, axis=None, dtype=None, include_initial=False, reverse=False, wrapping=False, device="auto", out=None):
     """Running sums, as :func:`numpy.cumulative_sum`: :func:`cumsum` of the array API.
 
-    ``axis`` may be left out for arrays of one axis only. With ``include_initial`` the results begin with 0, and there is
-    one more of them than there are elements.
+    Parameters
+    ----------
+    x : array_like
+        Any real dtype.
+    axis : int, optional
+        The axis; may be left out for arrays of one axis only.
+    include_initial : bool
+        The results begin with 0, and there is one more of them than there are elements; with ``reverse`` they end with it.
+    dtype, reverse, wrapping, device, out
+        As for :func:`cumsum`, and so is the result.
 
     Examples
     --------
@@ -139,11 +170,16 @@ def cumulative_sum(x, /, *, axis=None, dtype=None, include_initial=False, device
     array([0, 3, 4, 8])
     """
     first = "initial" if include_initial else "inclusive"
-    return _scan("cumsum", x, _only_axis(x, axis), first, False, False, device, out, dtype)
+    return _scan("cumsum", x, _only_axis(x, axis), first, reverse, wrapping, device, out, dtype)
 
 
-def cumulative_prod(x, /, *, axis=None, dtype=None, include_initial=False, device="auto", out=None):
-    """Running products, as :func:`numpy.cumulative_prod`: :func:`cumprod` of the array API. See :func:`cumulative_sum`.
+def cumulative_prod(x, /, *, axis=None, dtype=None, include_initial=False, reverse=False, wrapping=False, device="auto", out=None):
+    """Running products, as :func:`numpy.cumulative_prod`: :func:`cumprod` of the array API.
+
+    Parameters
+    ----------
+    x, axis, dtype, include_initial, reverse, wrapping, device, out
+        As for :func:`cumulative_sum`, where 1 takes the place of 0; the result is that of :func:`cumprod`.
 
     Examples
     --------
@@ -151,7 +187,7 @@ def cumulative_prod(x, /, *, axis=None, dtype=None, include_initial=False, devic
     array([ 1,  3,  3, 12])
     """
     first = "initial" if include_initial else "inclusive"
-    return _scan("cumprod", x, _only_axis(x, axis), first, False, False, device, out, dtype)
+    return _scan("cumprod", x, _only_axis(x, axis), first, reverse, wrapping, device, out, dtype)
 
 
 def _only_axis(x, axis):
@@ -210,6 +246,11 @@ def median(a, axis=None, keepdims=False, device="auto", out=None, *, where=None)
 def nanmedian(a, axis=None, keepdims=False, device="auto", out=None, *, where=None):
     """:func:`median` that passes over NaN, as :func:`numpy.nanmedian`; NaN where there is nothing else.
 
+    Parameters
+    ----------
+    a, axis, keepdims, device, out, where
+        As for :func:`median`, and so is the result.
+
     Examples
     --------
     >>> unisono.nanmedian([3, np.nan, 2])
@@ -219,7 +260,7 @@ def nanmedian(a, axis=None, keepdims=False, device="auto", out=None, *, where=No
 
 
 def quantile(a, q, axis=None, keepdims=False, device="auto", out=None, *, method="linear", weights=None, where=None):
-    """Quantiles of all elements or along some axes, as :func:`numpy.quantile`. Parameters as for :func:`median`.
+    """Quantiles of all elements or along some axes, as :func:`numpy.quantile`.
 
     Parameters
     ----------
@@ -232,6 +273,8 @@ def quantile(a, q, axis=None, keepdims=False, device="auto", out=None, *, method
         How much each element counts, for ``method="inverted_cdf"``: of the shape of ``a``, or of the lengths of ``axis`` in the
         order given there. Sums of weights are exact.
     where : array_like of bool, optional
+        As for :func:`median`.
+    a, axis, keepdims, device, out
         As for :func:`median`.
 
     Returns
@@ -256,6 +299,11 @@ def quantile(a, q, axis=None, keepdims=False, device="auto", out=None, *, method
 def nanquantile(a, q, axis=None, keepdims=False, device="auto", out=None, *, method="linear", weights=None, where=None):
     """:func:`quantile` that passes over NaN, as :func:`numpy.nanquantile`; NaN where there is nothing else.
 
+    Parameters
+    ----------
+    a, q, axis, keepdims, device, out, method, weights, where
+        As for :func:`quantile`, and so is the result.
+
     Examples
     --------
     >>> unisono.nanquantile([7, np.nan, 4], 0.5)
@@ -267,6 +315,11 @@ def nanquantile(a, q, axis=None, keepdims=False, device="auto", out=None, *, met
 def percentile(a, q, axis=None, keepdims=False, device="auto", out=None, *, method="linear", weights=None, where=None):
     """:func:`quantile` with ``q`` from 0 to 100, as :func:`numpy.percentile`.
 
+    Parameters
+    ----------
+    a, q, axis, keepdims, device, out, method, weights, where
+        As for :func:`quantile`, but for the range of ``q``, and so is the result.
+
     Examples
     --------
     >>> unisono.percentile([[10, 7, 4], [3, 2, 1]], 50, axis=0)
@@ -277,6 +330,11 @@ def percentile(a, q, axis=None, keepdims=False, device="auto", out=None, *, meth
 
 def nanpercentile(a, q, axis=None, keepdims=False, device="auto", out=None, *, method="linear", weights=None, where=None):
     """:func:`percentile` that passes over NaN, as :func:`numpy.nanpercentile`.
+
+    Parameters
+    ----------
+    a, q, axis, keepdims, device, out, method, weights, where
+        As for :func:`percentile`, and so is the result.
 
     Examples
     --------
@@ -307,7 +365,7 @@ def _with(a, points, scalar, method, axis, keepdims, ignore, weights, where, dev
         weights = _spread(_array(weights), a.shape, axes)
     if where is not None and not isinstance(where, _unisono.Array):
         where = np.asanyarray(where, dtype=np.bool_)
-    return _unisono.quantile(a, points, scalar, method, axes, keepdims, ignore, weights, where, device, out)
+    return _unisono.quantile(a, points, scalar, method, axes, _keepdims(keepdims), ignore, weights, where, device, out)
 
 
 def _spread(weights, shape, axes):
@@ -357,7 +415,7 @@ def topk(a, k, axis=-1, largest=True, device="auto"):
     >>> unisono.topk([3, 9, 1, 9], 3)
     (array([9, 9, 3]), array([1, 3, 0]))
     """
-    return _unisono.topk(a, operator.index(k), _integer("axis", axis), bool(largest), device)
+    return _unisono.topk(a, k, _integer("axis", axis), bool(largest), device)
 
 
 def logsumexp(a, axis=None, b=None, keepdims=False, return_sign=False, device="auto"):
@@ -391,4 +449,4 @@ def logsumexp(a, axis=None, b=None, keepdims=False, return_sign=False, device="a
     >>> unisono.logsumexp([1000.0, 1000.0])
     np.float64(1000.6931471805599)
     """
-    return _unisono.logsumexp(a, b, _axes(axis), keepdims, bool(return_sign), device)
+    return _unisono.logsumexp(a, b, _axes(axis), _keepdims(keepdims), bool(return_sign), device)

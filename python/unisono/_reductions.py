@@ -1,12 +1,12 @@
 """The reductions: signatures, defaults and documentation over the native half."""
 
-import operator
+import itertools
 
 import numpy as np
 
 from . import _unisono
 from ._filters import _array
-from ._functions import _axes, _fit, _multiplied
+from ._functions import _axes, _fit, _keepdims, _multiplied
 
 
 def _reduce(
@@ -28,10 +28,23 @@ def _reduce(
     skip=False,
 ):
     if where is not None and where is not True:
-        second = where if isinstance(where, _unisono.Array) else np.asanyarray(where, dtype=bool)
+        second = _mask(where)
     dtype = None if dtype is None else np.dtype(dtype)
-    options = (float(order), operator.index(ddof), dtype, initial, overflow, mode, skip)
-    return _unisono.reduce(op, a, second, _axes(axis), keepdims, options, device, out)
+    options = (_order(order), ddof, dtype, initial, overflow, mode, skip)
+    return _unisono.reduce(op, a, second, _axes(axis), _keepdims(keepdims), options, device, out)
+
+
+def _mask(where):
+    return where if isinstance(where, _unisono.Array) else np.asanyarray(where, dtype=bool)
+
+
+def _order(ord):
+    """The order of a norm of vectors."""
+    try:
+        return float(ord)
+    except (TypeError, ValueError):
+        expected = "a number, inf or -inf: the order of a norm of vectors"
+        raise ValueError(f"ord: got {ord!r}, expected {expected}") from None
 
 
 def sum(a, axis=None, keepdims=False, device="auto", out=None, *, dtype=None, initial=None, where=None, overflow="error", mode="exact"):
@@ -92,7 +105,12 @@ def sum(a, axis=None, keepdims=False, device="auto", out=None, *, dtype=None, in
 
 
 def prod(a, axis=None, keepdims=False, device="auto", out=None, *, dtype=None, initial=None, where=None, overflow="error"):
-    """Multiply over all axes or some. Parameters as for :func:`sum`.
+    """Multiply over all axes or some.
+
+    Parameters
+    ----------
+    a, axis, keepdims, device, out, dtype, initial, where, overflow
+        As for :func:`sum`.
 
     Returns
     -------
@@ -113,7 +131,12 @@ def prod(a, axis=None, keepdims=False, device="auto", out=None, *, dtype=None, i
 
 
 def mean(a, axis=None, keepdims=False, device="auto", out=None, *, dtype=None, where=None, mode="exact"):
-    """Arithmetic mean over all axes or some: the exact mean, rounded once. Parameters as for :func:`sum`.
+    """Arithmetic mean over all axes or some: the exact mean, rounded once.
+
+    Parameters
+    ----------
+    a, axis, keepdims, device, out, dtype, where, mode
+        As for :func:`sum`.
 
     Returns
     -------
@@ -131,7 +154,12 @@ def mean(a, axis=None, keepdims=False, device="auto", out=None, *, dtype=None, w
 
 
 def min(a, axis=None, keepdims=False, device="auto", out=None, *, initial=None, where=None):
-    """Smallest element over all axes or some. Parameters as for :func:`sum`.
+    """Smallest element over all axes or some.
+
+    Parameters
+    ----------
+    a, axis, keepdims, device, out, initial, where
+        As for :func:`sum`.
 
     Returns
     -------
@@ -152,7 +180,12 @@ def min(a, axis=None, keepdims=False, device="auto", out=None, *, initial=None, 
 
 
 def max(a, axis=None, keepdims=False, device="auto", out=None, *, initial=None, where=None):
-    """Largest element over all axes or some. Parameters as for :func:`sum`.
+    """Largest element over all axes or some.
+
+    Parameters
+    ----------
+    a, axis, keepdims, device, out, initial, where
+        As for :func:`sum`.
 
     Returns
     -------
@@ -174,7 +207,12 @@ def max(a, axis=None, keepdims=False, device="auto", out=None, *, initial=None, 
 
 
 def argmin(a, axis=None, keepdims=False, device="auto", out=None):
-    """Index of the first smallest element over all axes or some. Parameters as for :func:`sum`.
+    """Index of the first smallest element over all axes or some.
+
+    Parameters
+    ----------
+    a, axis, keepdims, device, out
+        As for :func:`sum`.
 
     Returns
     -------
@@ -196,7 +234,12 @@ def argmin(a, axis=None, keepdims=False, device="auto", out=None):
 
 
 def argmax(a, axis=None, keepdims=False, device="auto", out=None):
-    """Index of the first largest element over all axes or some. Parameters as for :func:`sum`.
+    """Index of the first largest element over all axes or some.
+
+    Parameters
+    ----------
+    a, axis, keepdims, device, out
+        As for :func:`sum`.
 
     Returns
     -------
@@ -217,7 +260,12 @@ def argmax(a, axis=None, keepdims=False, device="auto", out=None):
 
 
 def any(a, axis=None, keepdims=False, device="auto", out=None, *, where=None):
-    """Whether any element is nonzero (NaN is), over all axes or some. Parameters as for :func:`sum`.
+    """Whether any element is nonzero (NaN is), over all axes or some.
+
+    Parameters
+    ----------
+    a, axis, keepdims, device, out, where
+        As for :func:`sum`.
 
     Returns
     -------
@@ -232,7 +280,12 @@ def any(a, axis=None, keepdims=False, device="auto", out=None, *, where=None):
 
 
 def all(a, axis=None, keepdims=False, device="auto", out=None, *, where=None):
-    """Whether all elements are nonzero (NaN is), over all axes or some. Parameters as for :func:`sum`.
+    """Whether all elements are nonzero (NaN is), over all axes or some.
+
+    Parameters
+    ----------
+    a, axis, keepdims, device, out, where
+        As for :func:`sum`.
 
     Returns
     -------
@@ -247,7 +300,12 @@ def all(a, axis=None, keepdims=False, device="auto", out=None, *, where=None):
 
 
 def count_nonzero(a, axis=None, keepdims=False, device="auto", out=None, *, where=None):
-    """Number of nonzero elements (NaN is one) over all axes or some. Parameters as for :func:`sum`.
+    """Number of nonzero elements (NaN is one) over all axes or some.
+
+    Parameters
+    ----------
+    a, axis, keepdims, device, out, where
+        As for :func:`sum`.
 
     Returns
     -------
@@ -263,7 +321,7 @@ def count_nonzero(a, axis=None, keepdims=False, device="auto", out=None, *, wher
 
 
 def var(a, axis=None, keepdims=False, device="auto", out=None, *, ddof=0, dtype=None, where=None):
-    """Variance over all axes or some: the exact value, rounded once. Parameters as for :func:`sum`.
+    """Variance over all axes or some: the exact value, rounded once.
 
     Parameters
     ----------
@@ -289,7 +347,10 @@ def var(a, axis=None, keepdims=False, device="auto", out=None, *, ddof=0, dtype=
 def std(a, axis=None, keepdims=False, device="auto", out=None, *, ddof=0, dtype=None, where=None):
     """Standard deviation over all axes or some: the square root of the exact :func:`var`, rounded once.
 
-    Parameters and result are those of :func:`var`.
+    Parameters
+    ----------
+    a, axis, keepdims, device, out, ddof, dtype, where
+        As for :func:`var`, and so is the result.
 
     Examples
     --------
@@ -300,7 +361,12 @@ def std(a, axis=None, keepdims=False, device="auto", out=None, *, ddof=0, dtype=
 
 
 def ptp(a, axis=None, keepdims=False, device="auto", out=None, *, overflow="error"):
-    """Largest element less the smallest, over all axes or some. Parameters as for :func:`sum`.
+    """Largest element less the smallest, over all axes or some.
+
+    Parameters
+    ----------
+    a, axis, keepdims, device, out, overflow
+        As for :func:`sum`.
 
     Returns
     -------
@@ -382,30 +448,51 @@ def vecdot(x1, x2, axis=-1, keepdims=False, device="auto", out=None, *, dtype=No
     return _reduce("dot", x1, axis, keepdims, device, out, second=x2, dtype=dtype, overflow=overflow)
 
 
-def dot(x1, x2, device="auto", *, dtype=None, overflow="error"):
+def dot(x1, x2, device="auto", out=None, *, dtype=None, overflow="error"):
     """Dot product of two arrays as vectors: :func:`vecdot` over all axes.
+
+    Parameters
+    ----------
+    x1, x2, device, out, dtype, overflow
+        As for :func:`vecdot`.
+
+    Returns
+    -------
+    NumPy scalar
+        As of :func:`vecdot`; ``out`` if it was given; an :class:`Array` without axes if one of the two is one.
 
     Examples
     --------
     >>> unisono.dot([1e200, 1.0, 1e200], [1e200, 3.0, -1e200])
     np.float64(3.0)
     """
-    return vecdot(x1, x2, None, False, device, dtype=dtype, overflow=overflow)
+    return vecdot(x1, x2, None, False, device, out, dtype=dtype, overflow=overflow)
 
 
-def nansum(a, axis=None, keepdims=False, device="auto", out=None, *, dtype=None, initial=None, where=None):
+def nansum(a, axis=None, keepdims=False, device="auto", out=None, *, dtype=None, initial=None, where=None, overflow="error", mode="exact"):
     """:func:`sum` without NaN; of NaN alone 0.
+
+    Parameters
+    ----------
+    a, axis, keepdims, device, out, dtype, initial, where, overflow, mode
+        As for :func:`sum`, and so is the result.
 
     Examples
     --------
     >>> unisono.nansum([1.0, np.nan, 2.0])
     np.float64(3.0)
     """
-    return _reduce("sum", a, axis, keepdims, device, out, dtype=dtype, initial=initial, where=where, skip=True)
+    options = {"dtype": dtype, "initial": initial, "where": where, "overflow": overflow, "mode": mode}
+    return _reduce("sum", a, axis, keepdims, device, out, **options, skip=True)
 
 
-def nanprod(a, axis=None, keepdims=False, device="auto", out=None, *, dtype=None, initial=None, where=None):
+def nanprod(a, axis=None, keepdims=False, device="auto", out=None, *, dtype=None, initial=None, where=None, overflow="error"):
     """:func:`prod` without NaN; of NaN alone 1.
+
+    Parameters
+    ----------
+    a, axis, keepdims, device, out, dtype, initial, where, overflow
+        As for :func:`prod`, and so is the result.
 
     Examples
     --------
@@ -413,22 +500,33 @@ def nanprod(a, axis=None, keepdims=False, device="auto", out=None, *, dtype=None
     np.float64(6.0)
     """
     a = _multiplied(a, dtype, device)
-    return _reduce("prod", a, axis, keepdims, device, out, dtype=dtype, initial=initial, where=where, skip=True)
+    options = {"dtype": dtype, "initial": initial, "where": where, "overflow": overflow}
+    return _reduce("prod", a, axis, keepdims, device, out, **options, skip=True)
 
 
-def nanmean(a, axis=None, keepdims=False, device="auto", out=None, *, dtype=None, where=None):
+def nanmean(a, axis=None, keepdims=False, device="auto", out=None, *, dtype=None, where=None, mode="exact"):
     """:func:`mean` without NaN; of NaN alone NaN.
+
+    Parameters
+    ----------
+    a, axis, keepdims, device, out, dtype, where, mode
+        As for :func:`mean`, and so is the result.
 
     Examples
     --------
     >>> unisono.nanmean([1.0, np.nan, 2.0])
     np.float64(1.5)
     """
-    return _reduce("mean", a, axis, keepdims, device, out, dtype=dtype, where=where, skip=True)
+    return _reduce("mean", a, axis, keepdims, device, out, dtype=dtype, where=where, mode=mode, skip=True)
 
 
 def nanvar(a, axis=None, keepdims=False, device="auto", out=None, *, ddof=0, dtype=None, where=None):
     """:func:`var` without NaN; of NaN alone NaN.
+
+    Parameters
+    ----------
+    a, axis, keepdims, device, out, ddof, dtype, where
+        As for :func:`var`, and so is the result.
 
     Examples
     --------
@@ -441,6 +539,11 @@ def nanvar(a, axis=None, keepdims=False, device="auto", out=None, *, ddof=0, dty
 def nanstd(a, axis=None, keepdims=False, device="auto", out=None, *, ddof=0, dtype=None, where=None):
     """:func:`std` without NaN; of NaN alone NaN.
 
+    Parameters
+    ----------
+    a, axis, keepdims, device, out, ddof, dtype, where
+        As for :func:`std`, and so is the result.
+
     Examples
     --------
     >>> unisono.nanstd([1.0, np.nan, 3.0])
@@ -451,6 +554,11 @@ def nanstd(a, axis=None, keepdims=False, device="auto", out=None, *, ddof=0, dty
 
 def nanmin(a, axis=None, keepdims=False, device="auto", out=None, *, initial=None, where=None):
     """:func:`min` without NaN; of NaN alone NaN.
+
+    Parameters
+    ----------
+    a, axis, keepdims, device, out, initial, where
+        As for :func:`min`, and so is the result.
 
     Examples
     --------
@@ -463,6 +571,11 @@ def nanmin(a, axis=None, keepdims=False, device="auto", out=None, *, initial=Non
 def nanmax(a, axis=None, keepdims=False, device="auto", out=None, *, initial=None, where=None):
     """:func:`max` without NaN; of NaN alone NaN.
 
+    Parameters
+    ----------
+    a, axis, keepdims, device, out, initial, where
+        As for :func:`max`, and so is the result.
+
     Examples
     --------
     >>> unisono.nanmax([3.0, np.nan, 2.0])
@@ -474,6 +587,11 @@ def nanmax(a, axis=None, keepdims=False, device="auto", out=None, *, initial=Non
 def nanargmin(a, axis=None, keepdims=False, device="auto", out=None):
     """:func:`argmin` without NaN; a ``ValueError`` for NaN alone.
 
+    Parameters
+    ----------
+    a, axis, keepdims, device, out
+        As for :func:`argmin`, and so is the result.
+
     Examples
     --------
     >>> unisono.nanargmin([np.nan, 3.0, 2.0])
@@ -484,6 +602,11 @@ def nanargmin(a, axis=None, keepdims=False, device="auto", out=None):
 
 def nanargmax(a, axis=None, keepdims=False, device="auto", out=None):
     """:func:`argmax` without NaN; a ``ValueError`` for NaN alone.
+
+    Parameters
+    ----------
+    a, axis, keepdims, device, out
+        As for :func:`argmax`, and so is the result.
 
     Examples
     --------
@@ -500,11 +623,13 @@ def reduce_chunks(
     keepdims=False,
     device="auto",
     *,
-    ord=2,
+    ord=None,
     ddof=0,
     dtype=None,
     initial=None,
+    where=None,
     overflow="error",
+    mode="exact",
     nan="propagate",
 ):
     """Reduce an iterable of chunks that lie end to end along their first axis: data larger than memory, a folder of files.
@@ -517,17 +642,19 @@ def reduce_chunks(
     op : str
         ``"sum"``, ``"mean"``, ``"var"``, ``"std"``, ``"min"``, ``"max"``, ``"ptp"``, ``"argmin"``, ``"argmax"``, ``"any"``,
         ``"all"``, ``"count_nonzero"``, ``"prod"`` or ``"norm"``.
-    axis, keepdims, device, dtype, initial, overflow
+    axis, keepdims, device, dtype, initial, overflow, mode
         As for :func:`sum`, of all chunks as one array.
     ord, ddof
-        As for :func:`norm` and :func:`var`.
+        As for :func:`norm` and :func:`var`, and for these only.
+    where : iterable of array_like of bool, optional
+        Which elements of each chunk count, broadcast to its shape: as many as there are chunks.
     nan : {"propagate", "ignore"}
         With ``"ignore"``, NaN is passed over.
 
     Returns
     -------
-    NumPy scalar or ndarray
-        The bits that the whole array would give (for products of floats: within their bound).
+    NumPy scalar, int, bool or ndarray
+        What the function of the name gives for the whole array, to the bit (products of floats: within their bound).
 
     Examples
     --------
@@ -538,9 +665,19 @@ def reduce_chunks(
     """
     if nan not in ("propagate", "ignore"):
         raise ValueError(f'nan: got {nan!r}, expected "propagate" or "ignore"')
+    if ord is not None and op != "norm":
+        raise ValueError(f"ord: got {ord!r}, expected None: {op} takes none, norm does")
     dtype = None if dtype is None else np.dtype(dtype)
-    options = (float(ord), operator.index(ddof), dtype, initial, overflow, "exact", nan == "ignore")
-    found = _unisono.Chunked(op, _axes(axis), keepdims, options, device)
-    for chunk in chunks:
-        found.push(chunk)
+    order = _order(2 if ord is None else ord)
+    options = (order, ddof, dtype, initial, overflow, mode, nan == "ignore")
+    found = _unisono.Chunked(op, _axes(axis), _keepdims(keepdims), options, device)
+    if where is None or where is True:
+        for chunk in chunks:
+            found.push(chunk)
+        return found.finish()
+    none = object()
+    for chunk, mask in itertools.zip_longest(chunks, where, fillvalue=none):
+        if chunk is none or mask is none:
+            raise ValueError(f"where: got {'more' if chunk is none else 'fewer'} masks than chunks, expected one for each")
+        found.push(chunk, _mask(mask))
     return found.finish()

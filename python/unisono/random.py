@@ -11,11 +11,10 @@ number of any stream is computed from its place alone, so that :attr:`Generator.
 and several processes take one stream each.
 """
 
-import operator
-
 import numpy as np
 
 from . import _unisono
+from ._filters import _index, _natural
 
 __all__ = ["Generator", "default_rng"]
 
@@ -23,7 +22,16 @@ __all__ = ["Generator", "default_rng"]
 def _shape(size):
     if size is None:
         return None
-    return [operator.index(n) for n in size] if isinstance(size, (tuple, list)) else [operator.index(size)]
+    return [_natural("size", n) for n in (size if np.ndim(size) else [size])]
+
+
+def _number(name, doc):
+    """An attribute that is checked when it is set."""
+
+    def assign(self, value):
+        setattr(self, f"_{name}", _natural(name, value))
+
+    return property(lambda self: getattr(self, f"_{name}"), assign, doc=doc)
 
 
 class Generator:
@@ -32,7 +40,7 @@ class Generator:
     Parameters
     ----------
     seed : int
-        Below ``2**64``.
+        Below ``2**64``. Without one it is 0: the same numbers in every run.
     stream : int
         The number of the stream, below ``2**64``. Streams of one seed are independent.
     position : int
@@ -60,10 +68,12 @@ class Generator:
     True
     """
 
+    seed = _number("seed", "The seed.")
+    stream = _number("stream", "The number of the stream.")
+    position = _number("position", "The block of four 32-bit words that the next call begins with.")
+
     def __init__(self, seed=0, stream=0, position=0, bit_generator="philox4x32-10", device="auto"):
-        self.seed = operator.index(seed)
-        self.stream = operator.index(stream)
-        self.position = operator.index(position)
+        self.seed, self.stream, self.position = seed, stream, position
         self.bit_generator = bit_generator
         self.device = device
         # Says at once what cannot be used.
@@ -116,12 +126,30 @@ class Generator:
         values, 0 for powers of two).
         """
         low, high = (0, low) if high is None else (low, high)
-        return self._draw("integers", (operator.index(low), operator.index(high)), size, dtype, out, resident)
+        return self._draw("integers", (_index("low", low), _index("high", high)), size, dtype, out, resident)
 
     def __repr__(self):
         return f"<unisono.random.Generator {self.bit_generator} seed={self.seed} stream={self.stream} position={self.position}>"
 
 
 def default_rng(seed=0, *, stream=0, bit_generator="philox4x32-10", device="auto"):
-    """A :class:`Generator` at the beginning of a stream."""
+    """A :class:`Generator` at the beginning of a stream.
+
+    **Without a seed it is seed 0**, with the same numbers in every run, where NumPy's has other ones each time: for those give
+    it ``secrets.randbits(64)``. None is no seed, and refused.
+
+    Parameters
+    ----------
+    seed, stream, bit_generator, device
+        As for :class:`Generator`.
+
+    Returns
+    -------
+    Generator
+
+    Examples
+    --------
+    >>> float(unisono.random.default_rng().random()) == float(unisono.random.default_rng(0).random())
+    True
+    """
     return Generator(seed, stream, 0, bit_generator, device)
