@@ -45,7 +45,7 @@ struct State {
 
 /// A question asked now and then by the thread that made the line.
 struct Watch {
-    stop: Box<dyn Fn() -> bool + Send + Sync>,
+    stop: Box<dyn Fn(Progress) -> bool + Send + Sync>,
     thread: ThreadId,
     every: Duration,
     begun: Instant,
@@ -85,8 +85,9 @@ impl Control {
         Self::default()
     }
 
-    /// A line on which the work itself asks whether to stop: at most once per `every`, and only on the thread that makes the line
-    /// now, between slices of the work. Once `stop` returns true, the work is [cancelled](Self::cancel).
+    /// A line on which the work itself says how far it is and asks whether to stop: at most once per `every`, and only on the
+    /// thread that makes the line now, between slices of the work. Once `stop` returns true, the work is
+    /// [cancelled](Self::cancel).
     ///
     /// For callers that may look for signals on one thread only, as in an interpreter: that thread need not stand beside the work
     /// to watch it. On the CPU the thread that calls takes part in the work and asks all along; other devices may not ask.
@@ -96,11 +97,11 @@ impl Control {
     /// use unisono::{Backend, Control, Error};
     ///
     /// let begun = Instant::now();
-    /// let control = Control::watched(Duration::from_millis(10), move || begun.elapsed() > Duration::from_millis(30));
+    /// let control = Control::watched(Duration::from_millis(10), move |_| begun.elapsed() > Duration::from_millis(30));
     /// let result = Backend::cpu().with_control(&control).pi(1 << 50, 42);
     /// assert!(matches!(result, Err(Error::Cancelled { .. })));
     /// ```
-    pub fn watched(every: Duration, stop: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+    pub fn watched(every: Duration, stop: impl Fn(Progress) -> bool + Send + Sync + 'static) -> Self {
         let thread = std::thread::current().id();
         let next = AtomicU64::new(nanos(every));
         let watch = Watch { stop: Box::new(stop), thread, every, begun: Instant::now(), next };
@@ -141,7 +142,7 @@ impl Control {
         if let Some(watch) = &self.0.watch
             && watch.is_due()
             && !self.0.cancelled.load(Ordering::Relaxed)
-            && (watch.stop)()
+            && (watch.stop)(self.progress())
         {
             self.cancel();
         }
@@ -223,7 +224,7 @@ mod tests {
     fn a_line_that_asks_hardly_ever_does_not_ask_soon() {
         // 2^64 nanoseconds and a little: not 0 modulo 2^64.
         for every in [Duration::MAX, Duration::from_nanos(u64::MAX) + Duration::from_nanos(2)] {
-            let control = Control::watched(every, || true);
+            let control = Control::watched(every, |_| true);
             std::thread::sleep(Duration::from_millis(1));
             assert!(control.check().is_ok(), "{every:?}");
         }
@@ -244,8 +245,13 @@ mod tests {
     fn a_watched_line_asks_its_own_thread_no_more_often_than_it_should() {
         let asked = Arc::new(AtomicU64::new(0));
         let count = asked.clone();
-        let control = Control::watched(Duration::from_millis(20), move || count.fetch_add(1, Ordering::Relaxed) == 1);
+        let control = Control::watched(Duration::from_millis(20), move |progress| {
+            assert_eq!(progress, Progress { done: 3, total: 7 });
+            count.fetch_add(1, Ordering::Relaxed) == 1
+        });
         let child = control.limited(5).child();
+        child.expect(7);
+        child.advance(3);
         assert!(child.check().is_ok());
         std::thread::sleep(Duration::from_millis(25));
         std::thread::scope(|scope| scope.spawn(|| child.check()).join()).unwrap().unwrap();

@@ -282,7 +282,7 @@ impl QuantilePlan {
     /// [`InvertedCdf`](QuantileMethod::InvertedCdf); [`Error::Dtype`] for complex weights.
     pub fn beside(how: &Quantile, dtype: Dtype, input: &[usize], beside: Beside, shape: &[usize]) -> Result<Self> {
         let plan = Self::new(how, dtype, input)?;
-        let what = if beside == Beside::Mask { "mask" } else { "weights" };
+        let what = if beside == Beside::Mask { "where" } else { "weights" };
         if !super::broadcasts(shape, input) {
             let expected = format!("one that broadcasts to {input:?}");
             return Err(Error::invalid(format!("shape of the {what}"), format!("{shape:?}"), expected));

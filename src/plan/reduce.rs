@@ -104,6 +104,7 @@ impl ReducePlan {
             skip_nan: how.skip_nan && dtype.is_float(),
             masked: false,
         };
+        plan.check_options()?;
         plan.check_initial()?;
         if !op.has_identity() && plan.initial.is_none() && plan.reduce_len() == 0 && plan.out_len() > 0 {
             let name = op.name();
@@ -153,6 +154,32 @@ impl ReducePlan {
             return Ok(());
         }
         Err(Error::invalid(what, format!("{shape:?}"), format!("one that broadcasts to {:?}", self.input)))
+    }
+
+    /// Refuses options that the operation does not look at, whatever the dtype.
+    fn check_options(&self) -> Result<()> {
+        let of = |option: &str| format!("{option} of {}", self.op.name());
+        match self.op {
+            ReduceOp::Var | ReduceOp::Std => {}
+            _ if self.ddof == 0 => {}
+            _ => return Err(Error::invalid(of("ddof"), self.ddof, "0: only var and std take one")),
+        }
+        match self.op {
+            ReduceOp::Sum | ReduceOp::Product | ReduceOp::Ptp | ReduceOp::Dot => {}
+            _ if self.overflow == Overflow::Error => {}
+            _ => {
+                return Err(Error::invalid(
+                    of("overflow"),
+                    self.overflow,
+                    "error: only sum, prod, ptp and dot may wrap or saturate",
+                ));
+            }
+        }
+        match self.op {
+            ReduceOp::Sum | ReduceOp::Mean => Ok(()),
+            _ if self.mode == SumMode::Exact => Ok(()),
+            _ => Err(Error::invalid(of("mode"), self.mode, "exact: only sum and mean may be fast")),
+        }
     }
 
     fn check_initial(&self) -> Result<()> {
