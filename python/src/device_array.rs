@@ -178,7 +178,7 @@ impl Array {
         self.__copy__()
     }
 
-    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyAny>, &'static str))> {
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Uploaded<'py>> {
         Ok((slf.py().import("unisono")?.getattr("upload")?, (Self::numpy(slf)?, "cpu")))
     }
 
@@ -186,6 +186,9 @@ impl Array {
         Ok(format!("<unisono.Array shape={} dtype={}>", slf.getattr("shape")?, slf.borrow().get()?.dtype()))
     }
 }
+
+/// What makes an array again: the function, its elements and the device.
+type Uploaded<'py> = (Bound<'py, PyAny>, (Bound<'py, PyAny>, &'static str));
 
 /// The value as a type of Python's.
 fn builtin<'py>(value: &Bound<'py, PyAny>, name: &str) -> PyResult<Bound<'py, PyAny>> {

@@ -152,6 +152,8 @@ struct Block<'a> {
 
 impl Block<'_> {
     /// Adds the elements.
+    // Plain index loops of constant length are what the compiler unrolls into registers.
+    #[allow(clippy::needless_range_loop)]
     #[inline(always)]
     fn add(&self) -> Sums {
         let mut sums = Sums { sum: self.rows[0], rest: [0.0; SIDE], lost: [0.0; SIDE] };
@@ -533,7 +535,7 @@ mod tests {
             3 => 0.1 + (b % 64 / 63) as f64,
             4 => f64::from_bits(b),
             5 => unit * f64::from_bits((1023 - 20 + b % 40) << 52) * if b >> 62 == 1 { -1.0 } else { 1.0 },
-            6 => unit * f64::from_bits((b % 3) * 950 << 52 | 1 << 52),
+            6 => unit * f64::from_bits(((b % 3) * 950) << 52 | 1 << 52),
             7 => 1e9 + unit,
             _ => [0.0, -0.0, -0.0, 1.0, f64::INFINITY, -1.0, f64::NAN, f64::from_bits(3), f64::MAX]
                 [(b % (kind as u64 - 5)) as usize],
