@@ -575,66 +575,53 @@ mod tests {
         }
     }
 
+    /// Elements of a kind and those of a second operand, of several dtypes.
+    fn operands(kind: usize, n: usize, state: &mut u64) -> [[HostVec; 2]; 4] {
+        let [wide, others] = [(); 2].map(|()| (0..n).map(|_| element(kind, state)).collect::<Vec<_>>());
+        let narrow = |values: &[f64]| HostVec::F32(values.iter().map(|&x| x as f32).collect());
+        let integers = |values: &[f64]| values.iter().map(|&x| (x * 1e3) as i32 % 1_000_000).collect::<Vec<_>>();
+        let long = |values: &[f64]| HostVec::I64(values.iter().map(|&x| (x * 1e16) as i64 / 5000).collect());
+        let few = HostVec::I64(integers(&others).into_iter().map(|x| i64::from(x % 20)).collect());
+        [
+            [narrow(&wide), narrow(&others)],
+            [HostVec::I32(integers(&wide)), HostVec::I32(integers(&others))],
+            [long(&wide), few],
+            [HostVec::F64(wide), HostVec::F64(others)],
+        ]
+    }
+
+    /// The reductions of a dtype over an axis, with what options there are.
+    fn reductions(dtype: Dtype, axis: isize, len: usize) -> Vec<Reduce<ReduceOp>> {
+        use ReduceOp::*;
+        let mut hows = vec![];
+        for op in [Sum, Mean, Var, Std, Norm(NormOrder::Two), Min, Max, Any, All, CountNonzero, Dot] {
+            let how = Reduce::of(op).axes(&[axis]);
+            let divided = matches!(op, Mean | Var | Std | Norm(_));
+            if divided && dtype == Dtype::I64 {
+                continue;
+            }
+            if divided || (dtype.is_float() && matches!(op, Sum | Dot)) {
+                hows.extend([Dtype::F32, Dtype::F64].map(|dtype| how.clone().out_dtype(dtype)));
+            }
+            if matches!(op, Var | Std) && len > 1 {
+                hows.push(how.clone().ddof(1));
+            }
+            hows.push(how);
+        }
+        hows
+    }
+
     #[test]
     fn results_side_by_side_have_the_bits_of_those_by_themselves() {
-        let ops = [
-            ReduceOp::Sum,
-            ReduceOp::Mean,
-            ReduceOp::Var,
-            ReduceOp::Std,
-            ReduceOp::Norm(NormOrder::Two),
-            ReduceOp::Min,
-            ReduceOp::Max,
-            ReduceOp::Any,
-            ReduceOp::All,
-            ReduceOp::CountNonzero,
-            ReduceOp::Dot,
-        ];
-        let mut state = 5;
-        for simd in Simd::available() {
-            for len in [1, 2, 3, 7, 16, MOST] {
-                for kind in 0..15 {
-                    let count = 150;
-                    let wide: Vec<f64> = (0..len * count).map(|_| element(kind, &mut state)).collect();
-                    let others: Vec<f64> = wide.iter().map(|_| element(kind, &mut state)).collect();
-                    let narrow = |values: &[f64]| values.iter().map(|&x| x as f32).collect::<Vec<_>>();
-                    let integers = |values: &[f64]| values.iter().map(|&x| (x * 1e3) as i32 % 1_000_000).collect::<Vec<_>>();
-                    let long = |values: &[f64]| values.iter().map(|&x| (x * 1e16) as i64 / 5000).collect::<Vec<_>>();
-                    let vecs = [
-                        [HostVec::F64(wide.clone()), HostVec::F64(others.clone())],
-                        [HostVec::F32(narrow(&wide)), HostVec::F32(narrow(&others))],
-                        [HostVec::I32(integers(&wide)), HostVec::I32(integers(&others))],
-                        [
-                            HostVec::I64(long(&wide)),
-                            HostVec::I64(integers(&others).into_iter().map(|x| i64::from(x % 20)).collect()),
-                        ],
-                    ];
-                    for [vec, other] in &vecs {
-                        for (shape, axis) in [([count, len], 1), ([len, count], 0)] {
-                            for op in ops {
-                                let long = vec.dtype() == Dtype::I64;
-                                if long && matches!(op, ReduceOp::Mean | ReduceOp::Var | ReduceOp::Std | ReduceOp::Norm(_)) {
-                                    continue;
-                                }
-                                let how = Reduce::of(op).axes(&[axis]);
-                                let float = matches!(op, ReduceOp::Mean | ReduceOp::Var | ReduceOp::Std | ReduceOp::Norm(_))
-                                    || (vec.dtype().is_float() && matches!(op, ReduceOp::Sum | ReduceOp::Dot));
-                                let mut hows = vec![how.clone()];
-                                if float {
-                                    hows.extend([Dtype::F32, Dtype::F64].map(|dtype| how.clone().out_dtype(dtype)));
-                                }
-                                if matches!(op, ReduceOp::Var | ReduceOp::Std) && len > 1 {
-                                    hows.push(how.ddof(1));
-                                }
-                                for how in hows {
-                                    let views = [vec.view(&shape), other.view(&shape)];
-                                    let views = if op == ReduceOp::Dot { &views[..] } else { &views[..1] };
-                                    let (found, expected) = both(&how, views, simd);
-                                    let differs = same(&found, &expected);
-                                    assert_eq!(differs, None, "{how:?} of {shape:?} {}, kind {kind}, {simd:?}", vec.dtype());
-                                }
-                            }
-                        }
+        // Other levels have a run of the tests for themselves.
+        let (simd, count, mut state) = (Simd::current(), 150, 5);
+        for (len, kind) in [1, 2, 3, 7, 16, MOST].into_iter().flat_map(|len| (0..15).map(move |kind| (len, kind))) {
+            for [vec, other] in operands(kind, len * count, &mut state) {
+                for (shape, axis) in [([count, len], 1), ([len, count], 0)] {
+                    for how in reductions(vec.dtype(), axis, len) {
+                        let views = [vec.view(&shape), other.view(&shape)];
+                        let (found, expected) = both(&how, &views[..if how.op == ReduceOp::Dot { 2 } else { 1 }], simd);
+                        assert_eq!(same(&found, &expected), None, "{how:?} of {shape:?} {}, kind {kind}", vec.dtype());
                     }
                 }
             }
