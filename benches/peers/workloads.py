@@ -89,6 +89,23 @@ class Workload:
         expect(np.allclose(answer, truth, rtol=1e-3, atol=1e-2), "not the sums")
         return "exact" if ulps.max() <= 0.5001 else f"off by {ulps.max():.3g} ulp"
 
+    def judge_few(self, answer):
+        x, op, axis = (self.data[name] for name in ("array", "op", "axis"))
+        truth = getattr(np, op)(x.astype(np.longdouble), axis=axis)
+        expect(answer.shape == truth.shape, f"shape {answer.shape}, expected {truth.shape}")
+        ulps = np.abs(answer - truth) / np.spacing(np.abs(truth).astype(x.dtype))
+        expect(np.allclose(answer, truth.astype(float), rtol=1e-3, atol=1e-6), f"not the {op}")
+        return "exact" if ulps.max() <= 0.501 else f"off by {float(ulps.max()):.3g} ulp"
+
+    def judge_signal(self, answer):
+        x, k = self.data["image"], self.data["kernel"]
+        expect(answer.shape == (x.size + k.size - 1,), f"shape {answer.shape}, expected {(x.size + k.size - 1,)}")
+        places = (0, k.size // 2, x.size // 2, x.size + k.size - 2)
+        exact = [definition_at(x, k, at) for at in places]
+        worst = float(np.max(np.abs(answer[list(places)] - exact)) / np.abs(answer).max())
+        expect(worst < 1e-4, f"off by {worst:.3g} of the largest")
+        return f"off by {worst:.2g} of the largest"
+
     def judge_map(self, answer):
         expect(answer.shape == self.data["a"].shape, f"shape {answer.shape}, expected {self.data['a'].shape}")
         return self.judge_value(answer[:: 1 + answer.size // 100_000], slice(None, None, 1 + answer.size // 100_000))
@@ -144,6 +161,12 @@ def definition(image, kernel, mode, rows):
     return result if mode == "full" else result[:, corner[1] : corner[1] + image.shape[1]]
 
 
+def definition_at(x, k, at):
+    """One element of a convolution of signals by its definition."""
+    first, last = max(0, at - k.size + 1), min(at, x.size - 1)
+    return np.dot(x[first : last + 1].astype(complex), k[at - last : at - first + 1][::-1].astype(complex))
+
+
 def workloads(quick):
     """All workloads, made one after the other so that one set of data is in memory at a time."""
     rng = np.random.default_rng(20)
@@ -189,6 +212,16 @@ def workloads(quick):
         name = f"sum of {rows}x{columns} float32 over axis {axis}"
         yield Workload(name, "axis", array.nbytes, "B/s", {"array": array, "axis": axis})
     del array
+
+    count = 10**5 if quick else 10**6
+    for shape, axis in (((count // 3, 3), 1), ((count // 16, 16), 1), ((count, 1), 1), ((3, count // 3), 0)):
+        array = rng.random(shape)
+        for op in ("sum", "var", "min"):
+            name = f"{op} of {'x'.join(map(str, shape))} float64 over axis {axis}"
+            yield Workload(name, "few", array.nbytes, "B/s", {"array": array, "op": op, "axis": axis})
+    x, k = ((rng.random(n) + 1j * rng.random(n)).astype(np.complex64) for n in (count, 1001 if quick else 20_001))
+    yield Workload(f"convolution of {x.size} by {k.size} complex64", "signal", x.size, "element/s", {"image": x, "kernel": k})
+    del array, x, k
 
     samples = 10**7 if quick else 10**9
     yield Workload(f"pi from {samples:.0e} samples", "pi", samples, "sample/s", {"samples": samples, "seed": 42})

@@ -40,6 +40,9 @@ class NumPy(Rival):
         out = np.empty(array.shape[1 - axis], array.dtype)
         return lambda: np.sum(array, axis=axis, out=out)
 
+    def few(self, array, op, axis):
+        return lambda: getattr(np, op)(array, axis=axis)
+
     def pi(self, samples, seed):
         generator, chunk = np.random.Generator(np.random.SFC64(seed)), 1 << 20
 

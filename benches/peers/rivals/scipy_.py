@@ -33,6 +33,9 @@ class SciPyFft(Rival):
     name = "SciPy FFT"
     version = scipy.__version__
 
+    def signal(self, image, kernel):
+        return lambda: signal.oaconvolve(image, kernel)
+
     def bank(self, image, kernels):
         if image.dtype.kind != "f":
             return None

@@ -46,6 +46,14 @@ class Unisono(Rival):
         out = self.backend.sum(x, axis=axis)
         return lambda: self.backend.sum(x, axis=axis, out=out)
 
+    def few(self, array, op, axis):
+        x, run = self.place(array), getattr(self.backend, op)
+        return lambda: np.asarray(run(x, axis=axis))
+
+    def signal(self, image, kernel):
+        x, k = self.place(image), self.place(kernel)
+        return lambda: np.asarray(self.backend.convolve(x, k, ndim=1))
+
     def pi(self, samples, seed):
         return lambda: self.backend.pi(samples, seed).estimate
 
