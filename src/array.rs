@@ -327,6 +327,21 @@ impl<'a> Operand<'a> {
         }
     }
 
+    /// A copy of the elements in host memory.
+    pub(crate) fn to_host(&self) -> Result<HostVec> {
+        let mut vec = HostVec::zeros(self.dtype(), self.shape().iter().product())?;
+        let mut out = vec.view_mut(self.shape());
+        match &self.0 {
+            Source::Array(array) => array.read_into(out)?,
+            Source::View(view) => {
+                if let Some(bytes) = out.as_bytes() {
+                    view.copy_to_bytes(bytes);
+                }
+            }
+        }
+        Ok(vec)
+    }
+
     /// Bytes that would have to be moved to another device.
     pub(crate) fn host_bytes(&self) -> u64 {
         match &self.0 {

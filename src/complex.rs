@@ -31,22 +31,10 @@ pub(crate) fn by_parts(plan: &ConvolvePlan, how: &Convolve, images: &Operand<'_>
 /// An operand whose first axis are its parts, if it is complex.
 fn apart(operand: &Operand<'_>) -> Result<(DynArray, bool)> {
     let (dtype, shape) = (operand.dtype(), operand.shape().to_vec());
-    let mut vec = HostVec::zeros(dtype, shape.iter().product())?;
-    {
-        let mut out = vec.view_mut(&shape);
-        match &operand.0 {
-            Source::Array(array) => array.read_into(out)?,
-            Source::View(view) => {
-                if let Some(bytes) = out.as_bytes() {
-                    view.copy_to_bytes(bytes);
-                }
-            }
-        }
-    }
     fn split<T: Copy>(values: &[Complex<T>]) -> Vec<T> {
         values.iter().map(|value| value.re).chain(values.iter().map(|value| value.im)).collect()
     }
-    let vec = match vec {
+    let vec = match operand.to_host()? {
         HostVec::C64(values) => HostVec::F32(split(&values)),
         HostVec::C128(values) => HostVec::F64(split(&values)),
         vec => vec,
@@ -90,13 +78,10 @@ impl Backend {
         how: &Convolve,
     ) -> Result<DynArray> {
         let ((images, of_images), (kernels, of_kernels)) = (apart(images)?, apart(kernels)?);
-        let found = match direction {
-            Direction::Convolve => self.convolve_dyn(&images.operand(), &kernels.operand(), how),
-            Direction::Correlate => self.correlate_dyn(&images.operand(), &kernels.operand(), how),
-        };
+        let found = self.run_convolve(direction, &images.operand(), &kernels.operand(), how)?;
         let inner = plan.kernel_count() * plan.output.iter().product::<usize>();
         let conjugate = direction == Direction::Correlate;
-        let vec = match found?.into_host()? {
+        let vec = match found.into_host()? {
             HostVec::F32(values) => HostVec::C64(join(&values, [of_images, of_kernels], inner, conjugate)),
             HostVec::F64(values) => HostVec::C128(join(&values, [of_images, of_kernels], inner, conjugate)),
             other => {
@@ -106,19 +91,14 @@ impl Backend {
         };
         Ok(DynArray { dtype: plan.out_dtype, shape: plan.shape.clone(), storage: Storage::Host(Arc::new(vec)) })
     }
+}
 
-    /// The plan of the real convolution that a complex one is made of.
-    pub(crate) fn plan_parts(
-        &self,
-        direction: Direction,
-        [images, kernels]: [&Operand<'_>; 2],
-        how: &Convolve,
-    ) -> Result<ConvolvePlan> {
-        fn parts(operand: &Operand<'_>) -> (Dtype, Vec<usize>) {
-            let lead: &[usize] = if operand.dtype().is_complex() { &[2] } else { &[] };
-            (operand.dtype().real(), [lead, operand.shape()].concat())
-        }
-        let [(image_dtype, images), (kernel_dtype, kernels)] = [images, kernels].map(parts);
-        ConvolvePlan::new(how, direction, (image_dtype, &images), (kernel_dtype, &kernels))
+/// The plan of the real convolution that a complex one is made of.
+pub(crate) fn plan_parts(direction: Direction, [images, kernels]: [&Operand<'_>; 2], how: &Convolve) -> Result<ConvolvePlan> {
+    fn parts(operand: &Operand<'_>) -> (Dtype, Vec<usize>) {
+        let lead: &[usize] = if operand.dtype().is_complex() { &[2] } else { &[] };
+        (operand.dtype().real(), [lead, operand.shape()].concat())
     }
+    let [(image_dtype, images), (kernel_dtype, kernels)] = [images, kernels].map(parts);
+    ConvolvePlan::new(how, direction, (image_dtype, &images), (kernel_dtype, &kernels))
 }

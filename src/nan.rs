@@ -2,9 +2,8 @@
 //!
 //! Made of two convolutions, of the elements with 0 for NaN and of ones with 0 for NaN, and a division on the host.
 
-use crate::array::{AsOperand, DynArray, HostVec, Operand, Source, Storage};
+use crate::array::{AsOperand, DynArray, HostVec, Operand, Storage};
 use crate::plan::{Boundary, Convolve, Separable};
-use crate::view::View;
 use crate::{Accuracy, Array, Backend, Element, Error, Result};
 
 impl Backend {
@@ -66,10 +65,7 @@ impl Backend {
         let run = |images: &DynArray, ones: f64| {
             let boundaries: Vec<Boundary> = how.boundary.iter().map(|&boundary| outside(boundary, ones)).collect();
             let how = how.clone().boundaries(&boundaries);
-            match direction {
-                crate::Direction::Convolve => self.convolve_dyn(&images.operand(), kernels, &how),
-                crate::Direction::Correlate => self.correlate_dyn(&images.operand(), kernels, &how),
-            }
+            self.run_convolve(direction, &images.operand(), kernels, &how)
         };
         divide(run(&values, 0.0)?, run(&mask, 1.0)?)
     }
@@ -86,14 +82,7 @@ fn outside(boundary: Boundary, ones: f64) -> Boundary {
 
 /// The elements with 0 for NaN, and 1 for every element with 0 for NaN.
 fn fill(array: &Operand<'_>) -> Result<(DynArray, DynArray)> {
-    let mut values = HostVec::zeros(array.dtype(), array.shape().iter().product())?;
-    {
-        let mut out = values.view_mut(array.shape());
-        match &array.0 {
-            Source::Array(array) => array.read_into(out)?,
-            Source::View(view) => copy(view, &mut out),
-        }
-    }
+    let mut values = array.to_host()?;
     let mut mask = HostVec::zeros(array.dtype(), values.len())?;
     match (&mut values, &mut mask) {
         (HostVec::F32(values), HostVec::F32(mask)) => split(values, mask, 1.0),
@@ -106,12 +95,6 @@ fn fill(array: &Operand<'_>) -> Result<(DynArray, DynArray)> {
     let wrap =
         |vec: HostVec| DynArray { dtype: array.dtype(), shape: array.shape().to_vec(), storage: Storage::Host(vec.into()) };
     Ok((wrap(values), wrap(mask)))
-}
-
-fn copy(view: &View<'_>, out: &mut crate::view::ViewMut<'_>) {
-    if let Some(bytes) = out.as_bytes() {
-        view.copy_to_bytes(bytes);
-    }
 }
 
 fn split<T: Element + Default>(values: &mut [T], mask: &mut [T], one: T) {

@@ -2,7 +2,7 @@
 
 use super::{Backend, deliver, wrap};
 use crate::array::{Array, AsOperand, AsOutput, DynArray, Operand, Output};
-use crate::complex::by_parts;
+use crate::complex::{by_parts, plan_parts};
 use crate::engine::{Target, Work};
 use crate::plan::{Convolve, ConvolvePlan, Direction, Separable, SeparablePlan};
 use crate::{Promote, Result};
@@ -91,7 +91,8 @@ impl Backend {
         self.run_convolve(Direction::Correlate, images, kernels, how)
     }
 
-    fn run_convolve(
+    /// Convolution or correlation.
+    pub(crate) fn run_convolve(
         &self,
         direction: Direction,
         images: &Operand<'_>,
@@ -193,7 +194,7 @@ impl Backend {
         let plan = plan_convolve(Direction::Convolve, images, kernels, how)?;
         let bytes = images.host_bytes() + kernels.host_bytes();
         if let Some(how) = by_parts(&plan, how, images, kernels) {
-            let parts = self.plan_parts(Direction::Convolve, [images, kernels], &how)?;
+            let parts = plan_parts(Direction::Convolve, [images, kernels], &how)?;
             return Ok(format!("{}; of the parts of complex numbers", self.engine.explain(Work::Convolve(&parts, bytes))));
         }
         Ok(self.engine.explain(Work::Convolve(&plan, bytes)))

@@ -27,6 +27,14 @@ pub(crate) const WHOLE: usize = 7;
 /// Levels that hold all squares of binary32 numbers.
 pub(crate) const WHOLE_SQUARES: usize = 13;
 
+/// `a + b` rounded, and what was rounded off (Knuth's TwoSum).
+#[inline(always)]
+pub(crate) fn two_sum(a: f64, b: f64) -> (f64, f64) {
+    let sum = a + b;
+    let part = sum - a;
+    (sum, (a - (sum - part)) + (b - part))
+}
+
 /// binary32 or binary64.
 pub(crate) trait Float: crate::Real {
     /// Whether this is binary32.

@@ -3,6 +3,7 @@
 use crate::Dtype;
 use crate::cpu::simd::{Kernel, Simd};
 use crate::exact::dot::ExactDot;
+use crate::exact::fast::two_sum;
 
 /// The dtypes that results are rounded to. Settled results are binary64 numbers that convert to theirs without rounding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,14 +100,6 @@ impl Kernel for Sums<'_> {
         }
         any != 0
     }
-}
-
-/// `a + b` rounded, and what was rounded off.
-#[inline(always)]
-fn two_sum(a: f64, b: f64) -> (f64, f64) {
-    let sum = a + b;
-    let part = sum - a;
-    (sum, (a - (sum - part)) + (b - part))
 }
 
 /// `a + b` with `|b|` at most about an ulp of `a`: rounded towards zero or away from it, whichever gives an odd number, if it
